@@ -1,0 +1,1 @@
+"""From the files that administrators edit to a Snapshot, or errors with their places."""

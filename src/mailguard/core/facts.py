@@ -1,0 +1,98 @@
+"""Everything looked up for one message, so that `decide` looks nothing up (R55's explanations too).
+
+Owns the types of facts. A fact is a value or `Unavailable`. Facts are stored with the transaction
+as JSON; `reading` is left out, since it is a pure function of the raw message.
+Must not know how a fact was obtained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailguard.core.directory import Account, Group, Person, Site
+from mailguard.core.district import District
+from mailguard.core.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A lookup that gave no answer: a time-out, an error, a budget. Checks must not read it as
+    'nothing found'."""
+
+    unavailable: str  # the reason, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Spf:
+    """RFC 7208."""
+
+    result: str  # none, neutral, pass, fail, softfail, temperror, permerror
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dkim:
+    """One signature's result (RFC 6376)."""
+
+    result: str
+    domain: str = ""
+    selector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """RFC 8617."""
+
+    cv: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Dmarc:
+    """RFC 9989."""
+
+    result: str
+    policy: str = "none"
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """The unblocked list's entry for the author's address (R31, R37)."""
+
+    address: str
+    origin: str  # "allowlist.d/parents.txt:12", or "case 41"
+    site: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bayes:
+    """The learned opinion; none while either side has too few examples."""
+
+    probability: float  # 0 ham … 1 spam
+    spam_examples: int
+    ham_examples: int
+    telling: tuple[tuple[str, float], ...] = ()  # the words that told, with their probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The lookups' results for one transaction. `now` is the only clock a check may read."""
+
+    now: float  # seconds since the epoch
+    district: District
+    account: Account | Unavailable | None = None  # of the authenticated identity
+    owner: Person | None = None  # the account's person, else whose From address it is
+    people: Mapping[str, Person] = field(default_factory=dict)  # by every address in play
+    sites: Mapping[str, Site] = field(default_factory=dict)  # those of owner and groups
+    groups: Mapping[str, Group] = field(default_factory=dict)  # recipients that are groups
+    supported: tuple[Person, ...] = ()  # the administrators the owner assists
+    namesakes: tuple[Person, ...] = ()  # staff whose name the From field displays
+    unblocked: Unblocked | Unavailable | None = None
+    bayes: Bayes | Unavailable | None = None
+    spf: Spf | Unavailable = Unavailable("not looked up")
+    dkim: tuple[Dkim, ...] | Unavailable = Unavailable("not looked up")
+    arc: Arc | Unavailable = Unavailable("not looked up")
+    dmarc: Dmarc | Unavailable = Unavailable("not looked up")
+    reading: Reading | Unavailable = Unavailable("not read")

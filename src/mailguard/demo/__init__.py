@@ -1,0 +1,1 @@
+"""The example district on loopback: an embedded next hop, embedded DNS and sample messages."""

@@ -1,0 +1,1 @@
+"""The ways in: SMTP sessions and HTTP pages. They know no check."""

@@ -1,0 +1,207 @@
+"""What the story needs of the world: Protocols that adapters fulfil, and the values they exchange.
+
+Owns no behaviour. Must not know which adapter is behind a port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from mailguard.core.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
+from mailguard.core.message import Message
+from mailguard.core.reading import Reading
+from mailguard.core.transaction import Envelope, Transaction
+from mailguard.core.verdict import Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply: ours to a client, or the next hop's to us (RFC 5321 4.2, RFC 3463)."""
+
+    code: int  # 250, 451, 550
+    text: str  # one or more lines; enhanced status code first, as in "2.0.0 Ok"
+
+    @property
+    def positive(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def temporary(self) -> bool:
+        return 400 <= self.code < 500
+
+    @property
+    def permanent(self) -> bool:
+        return self.code >= 500
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+class StoreError(Exception):
+    """Something could not be made durable; `full` when the disk is (452 instead of 451)."""
+
+    def __init__(self, reason: str, full: bool = False) -> None:
+        super().__init__(reason)
+        self.full = full
+
+
+class Archive(Protocol):
+    """The blob store: raw messages, content-addressed, written once, durably (R51)."""
+
+    async def store(self, raw: bytes, envelope: Mapping[str, Any]) -> str:
+        """Write the blob and its envelope, durable when this returns; the SHA-256 in hex.
+
+        Raises StoreError."""
+        ...
+
+    async def fetch(self, digest: str) -> bytes:
+        """The bytes exactly as stored. Raises KeyError, or StoreError when they are damaged."""
+        ...
+
+
+class State(StrEnum):
+    """The end state of one recipient's copy in the ledger."""
+
+    FORWARDED = "forwarded"  # the next hop's own 250 was seen
+    QUEUED = "queued"  # durably in the outbox
+    QUARANTINED = "quarantined"  # durably kept, spammail@ told
+    HELD = "held"  # durably kept, waits for a person
+    REFUSED = "refused"  # the client heard 5xx, or the sender was told
+    DEFERRED = "deferred"  # the client heard 4xx and keeps the message
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One recipient's copy that we keep; keyed by message digest, reverse_path and recipient."""
+
+    recipient: str
+    disposition: Disposition  # QUARANTINE or HOLD
+    reason: str  # the finding's code
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for the outbox: a notice, a spammail copy, a release or a copy put off.
+
+    `key` makes it idempotent: a second one with the same key is not stored.
+    """
+
+    key: str
+    kind: str  # "notice", "copy", "release", "relay"
+    reverse_path: str
+    recipients: tuple[str, ...]
+    raw: bytes = field(repr=False)
+    body: str = ""
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What is recorded of one transaction; JSON-ready where it says so."""
+
+    id: str
+    received_at: float
+    listener: str
+    digest: str  # of the raw message; the blob's name
+    size: int  # octets
+    envelope: Mapping[str, Any]  # JSON-ready
+    subject: str
+    message_id: str
+    facts: bytes  # JSON
+    decision: bytes  # JSON: judgements and edits in short, for listings; explain re-decides
+    policy_digest: str
+    reply: str
+    recipients: Mapping[str, tuple[Disposition, State, str]]  # disposition, end state, reason code
+
+
+class Ledger(Protocol):
+    """The database as the story sees it. Every method is durable when it returns, in one commit.
+
+    All raise StoreError."""
+
+    async def keep(
+        self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
+    ) -> None:
+        """Commit holds and outgoing mail, and the entry so far. Known keys are left as they are."""
+        ...
+
+    async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
+        """Commit the outcome, and copies put off, in place of what `keep` wrote."""
+        ...
+
+
+class NextHop(Protocol):
+    """The district's mail server (or whatever stands behind us)."""
+
+    async def relay(
+        self, reverse_path: str, recipients: Sequence[str], raw: bytes, body: str, smtputf8: bool
+    ) -> Mapping[str, Reply]:
+        """Send one variant; the next hop's own last reply for each recipient.
+
+        Trouble in reaching it is a 451 Reply for those concerned, never an exception."""
+        ...
+
+    async def verify(self, recipient: str) -> Reply:
+        """Whether it would take mail for this recipient: RCPT asked for real, cached (250, 4xx,
+        5xx). Never raises."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads a message's texts, in the killable pool over a size."""
+
+    async def read(self, message: Message) -> Reading | Unavailable: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """The results that "Identity" fills in; unavailable until then."""
+
+    spf: Spf | Unavailable
+    dkim: tuple[Dkim, ...] | Unavailable
+    arc: Arc | Unavailable
+    dmarc: Dmarc | Unavailable
+
+
+class Authenticator(Protocol):
+    """SPF, DKIM, ARC and DMARC of mail from outside."""
+
+    async def authenticate(self, transaction: Transaction) -> Authentication: ...
+
+
+class Unblocking(Protocol):
+    """The unblocked list: files and database as one (R37). In memory, so synchronous."""
+
+    def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None: ...
+
+
+class Learned(Protocol):
+    """What reviewers taught. In memory, so synchronous."""
+
+    def opinion(self, words: Sequence[str]) -> Bayes | Unavailable | None:
+        """None while there are too few examples on either side."""
+        ...
+
+
+Clock = Callable[[], float]
+Verify = Callable[[str], Awaitable[Reply]]
+
+
+def envelope_json(envelope: Envelope) -> dict[str, Any]:
+    """An Envelope as it stands in the ledger and beside the blob."""
+    return {
+        "reverse_path": envelope.reverse_path,
+        "recipients": list(envelope.recipients),
+        "client_address": envelope.client_address,
+        "client_name": envelope.client_name,
+        "helo": envelope.helo,
+        "account": envelope.account,
+        "tls": envelope.tls,
+        "body": envelope.body,
+        "smtputf8": envelope.smtputf8,
+        "protocol": envelope.protocol,
+    }
