@@ -25,7 +25,7 @@ class District:
     time_zone: str = "UTC"
 
     def owns_domain(self, domain: str) -> bool:
-        """Whether a domain is the district's, or below one that is. """
+        """Whether a domain is the district's, or below one that is."""
         if len(domain) > 255:  # RFC 1035 2.3.4: not a domain, and not worth the walk
             return False
         name = domain.lower().rstrip(".")

@@ -1,0 +1,59 @@
+"""Every metric, named once. Must not know who counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES = Counter("mailguard_messages_total", "Messages answered.", ["listener", "reply"])
+RECIPIENTS = Counter(
+    "mailguard_recipients_total",
+    "Recipients' copies by outcome.",
+    ["listener", "disposition", "check"],
+)
+FINDINGS = Counter(
+    "mailguard_findings_total", "Findings, waived and observed ones included.", ["code", "effect"]
+)
+STAGE_SECONDS = Histogram(
+    "mailguard_stage_seconds",
+    "Seconds a message spends in a stage.",
+    ["stage"],
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30),
+)
+CONNECTIONS = Gauge("mailguard_connections", "Clients connected now.", ["listener"])
+REFUSED_CONNECTIONS = Counter(
+    "mailguard_refused_connections_total", "Connections refused.", ["listener", "reason"]
+)
+PROTOCOL_ERRORS = Counter(
+    "mailguard_protocol_errors_total", "Commands refused.", ["listener", "code"]
+)
+LOGINS = Counter("mailguard_logins_total", "AUTH attempts.", ["listener", "result"])
+NEXT_HOP_REPLIES = Counter(
+    "mailguard_next_hop_replies_total", "The next hop's replies to recipients.", ["class"]
+)
+NEXT_HOP_ERRORS = Counter(
+    "mailguard_next_hop_errors_total", "Trouble reaching the next hop.", ["kind"]
+)
+DNS_QUERIES = Counter("mailguard_dns_queries_total", "DNS queries by result.", ["result"])
+RELOADS = Counter("mailguard_reloads_total", "Configuration loads.", ["result"])
+RELOADED_AT = Gauge(
+    "mailguard_reload_success_timestamp_seconds", "When the configuration in force was loaded."
+)
+OUTBOX = Gauge("mailguard_outbox_messages", "Messages in the outbox.", ["kind", "state"])
+OUTBOX_AGE = Gauge(
+    "mailguard_outbox_oldest_seconds", "Age of the oldest message waiting in the outbox."
+)
+QUARANTINE = Gauge("mailguard_quarantine_messages", "Copies kept, by disposition.", ["disposition"])
+QUARANTINE_AGE = Gauge(
+    "mailguard_quarantine_oldest_seconds", "Age of the oldest copy that waits for a person."
+)
+POOL_KILLED = Counter(
+    "mailguard_pool_killed_total", "Readings that ran over their budget and were killed."
+)
+INTERNAL_ERRORS = Counter(
+    "mailguard_internal_errors_total", "Our own trouble, answered with 451.", ["stage"]
+)
+LOOP_HELD = Histogram(
+    "mailguard_event_loop_held_seconds",
+    "How late a timer fired: how long the event loop was held.",
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5),
+)
