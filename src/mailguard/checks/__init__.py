@@ -1,2 +1,24 @@
 """The checks, one file each, none of which imports another. The order here is the reference's;
-the order of a district's policy is its own."""
+the order of a district's policy is its own.
+
+Adding a check is one file and one line here. Must not know policy or configuration.
+"""
+
+from __future__ import annotations
+
+from mailguard.checks.disclaimer import Disclaimer
+from mailguard.checks.group_rights import GroupRights
+from mailguard.checks.links import Links
+from mailguard.checks.sender_identity import SenderIdentity
+from mailguard.checks.spam import Spam
+from mailguard.checks.structure import Structure
+from mailguard.core.policy import Check
+
+CHECKS: tuple[Check, ...] = (
+    Structure(),
+    SenderIdentity(),
+    GroupRights(),
+    Spam(),
+    Disclaimer(),
+    Links(),
+)

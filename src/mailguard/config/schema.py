@@ -6,19 +6,48 @@ adapters do with a value.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from mailguard.config import addresses
 from mailguard.core.transaction import Role
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=0, le=65_535)]  # 0 lets the system choose: tests and the demo
 
 
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    """A relative path begins at the configuration directory, wherever we were started."""
+    base = (info.context or {}).get("directory")
+    return Path(os.path.abspath(Path(base) / path)) if base is not None else path  # noqa: PTH100 - lexical: a link may be moved later
+
+
+def _optional(check: Any) -> Any:
+    return lambda value: check(value) if value else ""
+
+
+FilePath = Annotated[Path, AfterValidator(_resolve), Field(json_schema_extra={"form": "path"})]
+Mailbox = Annotated[
+    str, AfterValidator(addresses.mailbox), Field(json_schema_extra={"form": "address"})
+]
+OptionalMailbox = Annotated[
+    str, AfterValidator(_optional(addresses.mailbox)), Field(json_schema_extra={"form": "address"})
+]
+Domain = Annotated[str, AfterValidator(addresses.domain)]
+HostName = Annotated[str, AfterValidator(addresses.hostname)]
+OptionalHostName = Annotated[str, AfterValidator(_optional(addresses.hostname))]
+Network = Annotated[str, AfterValidator(addresses.network)]
+TimeZone = Annotated[str, AfterValidator(addresses.time_zone)]
+HttpUrl = Annotated[str, AfterValidator(addresses.http_url)]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    needs_restart: ClassVar[bool] = False  # whether a running server keeps its first values
 
 
 class Address(Section):
@@ -26,6 +55,12 @@ class Address(Section):
 
     host: str
     port: Port
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        """Accept `host:port`, the one form that files use."""
+        return addresses.host_port(value) if isinstance(value, str) else value
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -36,26 +71,29 @@ class DistrictSettings(Section):
 
     name: str = Field(description="The district's full name, as notices sign.")
     short_name: str = Field(description="Its usual abbreviation; stands in the block notice (V1).")
-    domains: tuple[str, ...] = Field(
+    domains: tuple[Domain, ...] = Field(
         min_length=1,
-        description="The district's mail domains. Whatever is below one of them is the district's too.",
+        description="The district's mail domains. "
+        "Whatever is below one of them is the district's too.",
     )
-    spammail: str = Field(
+    spammail: Mailbox = Field(
         description="Where people forward blocked mail to; exempt from spam verdicts (R28)."
     )
-    postmaster: str = Field(description="Whom a notice tells people to write to.")
+    postmaster: Mailbox = Field(description="Whom a notice tells people to write to.")
     administrator: str = Field(
         "E-mail Administrator", description="Who signs the verification mail (V2)."
     )
     department: str = Field("Technology Services", description="The department that runs mail.")
-    events_address: str = Field(
+    events_address: OptionalMailbox = Field(
         "", description="The District Events mailbox; exempt, and what bounces point to (R23)."
     )
-    time_zone: str = Field("UTC", description="IANA name, as in America/Los_Angeles.")
+    time_zone: TimeZone = Field("UTC", description="IANA name, as in America/Los_Angeles.")
 
 
 class ListenerSettings(Section):
     """One socket and what its clients are trusted with. Needs a restart."""
+
+    needs_restart: ClassVar[bool] = True
 
     name: str = Field(description="Shown in metrics, logs and the ledger.")
     role: Role = Field(
@@ -63,15 +101,16 @@ class ListenerSettings(Section):
         "`relay`: the district's own servers, by address."
     )
     address: Address = Field(description="host:port to listen on.")
-    tls_certificate: Path | None = Field(None, description="PEM chain; turns STARTTLS on.")
-    tls_key: Path | None = Field(None, description="PEM key of the certificate.")
+    tls_certificate: FilePath | None = Field(None, description="PEM chain; turns STARTTLS on.")
+    tls_key: FilePath | None = Field(None, description="PEM key of the certificate.")
     tls_required: bool | None = Field(
         None, description="Refuse mail before STARTTLS. Default: yes for submission, no otherwise."
     )
     implicit_tls: bool = Field(False, description="TLS from the first octet (port 465).")
-    trusted_peers: tuple[str, ...] = Field(
+    trusted_peers: tuple[Network, ...] = Field(
         (),
-        description="Addresses or networks that may connect (relay) and use XCLIENT, XFORWARD and PROXY.",
+        description="Addresses or networks that may connect (relay) "
+        "and use XCLIENT, XFORWARD and PROXY.",
     )
     proxy_protocol: bool = Field(
         False, description="Expect a PROXY header (v1 or v2) from trusted_peers."
@@ -80,6 +119,8 @@ class ListenerSettings(Section):
 
 class Limits(Section):
     """What one client may ask of us. Needs a restart."""
+
+    needs_restart: ClassVar[bool] = True
 
     message_size: int = Field(
         52_428_800, ge=65_536, description="Octets of a message; more is 552. Announced as SIZE."
@@ -106,7 +147,8 @@ class Limits(Section):
     transactions: int = Field(1_000, ge=1, description="Messages in a session before 421.")
     idle: Seconds = Field(
         300.0,
-        description="Seconds without a complete command or any message data before 421 (RFC 5321 4.5.3.2).",
+        description="Seconds without a complete command or any message data before 421 "
+        "(RFC 5321 4.5.3.2).",
     )
     data: Seconds = Field(600.0, description="Seconds that a whole DATA may take.")
     starttls: Seconds = Field(30.0, description="Seconds for a TLS handshake or a PROXY header.")
@@ -118,6 +160,8 @@ class Limits(Section):
 class NextHopSettings(Section):
     """The district's mail server behind us. Needs a restart."""
 
+    needs_restart: ClassVar[bool] = True
+
     address: Address = Field(
         description="host:port of Postfix, Exchange or whatever takes the mail."
     )
@@ -126,11 +170,13 @@ class NextHopSettings(Section):
         pattern="^(off|opportunistic|required|verified)$",
         description="`off`, `opportunistic`, `required` (any certificate) or `verified`.",
     )
-    tls_ca: Path | None = Field(
+    tls_ca: FilePath | None = Field(
         None, description="PEM bundle for `verified`; the system's otherwise."
     )
-    tls_name: str = Field("", description="Name the certificate must bear; the host otherwise.")
-    helo: str = Field("", description="Our name in EHLO; `hostname` otherwise.")
+    tls_name: OptionalHostName = Field(
+        "", description="Name the certificate must bear; the host otherwise."
+    )
+    helo: OptionalHostName = Field("", description="Our name in EHLO; `hostname` otherwise.")
     xforward: bool = Field(
         True, description="Pass the client's address on by XFORWARD where the next hop offers it."
     )
@@ -157,10 +203,12 @@ class DnsSettings(Section):
 class HttpSettings(Section):
     """Health, metrics and the copy page. Needs a restart."""
 
+    needs_restart: ClassVar[bool] = True
+
     address: Address = Field(
         Address(host="127.0.0.1", port=8025), description="host:port of the pages."
     )
-    public_url: str = Field(
+    public_url: HttpUrl = Field(
         "http://127.0.0.1:8025",
         description="How a reader's browser reaches the copy page; no slash at the end.",
     )
@@ -169,7 +217,7 @@ class HttpSettings(Section):
 class AuthSettings(Section):
     """How submission logins are proven."""
 
-    password_file: Path | None = Field(
+    password_file: FilePath | None = Field(
         None, description="Lines `login:$argon2id$…`; see `mailguard account`."
     )
     pass_to_next_hop: bool = Field(
@@ -184,8 +232,12 @@ class AuthSettings(Section):
 class StorageSettings(Section):
     """Where state is kept. Needs a restart."""
 
-    state: Path = Field(
-        Path("state"), description="Directory of the database, the blobs and the keys."
+    needs_restart: ClassVar[bool] = True
+
+    state: FilePath = Field(
+        Path("state"),
+        validate_default=True,
+        description="Directory of the database, the blobs and the keys.",
     )
     database: str = Field(
         "", description="SQLAlchemy URL; SQLite in the state directory where empty."
@@ -213,6 +265,8 @@ class OutboxSettings(Section):
 class PoolSettings(Section):
     """The killable workers that read what is big or dangerous. Needs a restart."""
 
+    needs_restart: ClassVar[bool] = True
+
     workers: int = Field(1, ge=1, le=64, description="Processes.")
     above: int = Field(
         131_072, ge=0, description="Octets of text from which a message is read there."
@@ -234,7 +288,9 @@ class LogSettings(Section):
 class Settings(Section):
     """`mailguard.yaml`."""
 
-    hostname: str = Field(description="Our name in greetings, Received and Authentication-Results.")
+    hostname: HostName = Field(
+        description="Our name in greetings, Received and Authentication-Results."
+    )
     district: DistrictSettings
     listeners: tuple[ListenerSettings, ...] = Field(min_length=1)
     next_hop: NextHopSettings
@@ -252,10 +308,12 @@ class Settings(Section):
     quarantine_to: str = Field(
         "both",
         pattern="^(mailbox|store|both)$",
-        description="Where quarantined mail shows: a copy in the spammail@ mailbox, the store alone, or both. The store always keeps it.",
+        description="Where quarantined mail shows: a copy in the spammail@ mailbox, the store "
+        "alone, or both. The store always keeps it.",
     )
     quarantine_reply: str = Field(
         "reject",
         pattern="^(reject|accept)$",
-        description="When every copy is quarantined: tell the client by 550 with the notice (R27), or accept silently.",
+        description="When every copy is quarantined: tell the client by 550 with the notice "
+        "(R27), or accept silently.",
     )

@@ -84,12 +84,13 @@ class Directory:
 
     @cached_property
     def _by_skeleton(self) -> dict[str, tuple[Person, ...]]:
-        found: dict[str, list[Person]] = {}
+        found: dict[str, dict[str, Person]] = {}
         for person in self.people.values():
             if person.protected:
-                for skeleton in {names.skeleton(n) for n in (person.name, *person.other_names)}:
-                    found.setdefault(skeleton, []).append(person)
-        return {skeleton: tuple(people) for skeleton, people in found.items() if skeleton}
+                for name in (person.name, *person.other_names):
+                    for skeleton in names.skeletons(name):
+                        found.setdefault(skeleton, {})[person.id] = person
+        return {skeleton: tuple(people.values()) for skeleton, people in found.items()}
 
     def person_at(self, mailbox: str) -> Person | None:
         """The person whose address this is."""
@@ -97,7 +98,12 @@ class Directory:
 
     def namesakes(self, display_name: str) -> tuple[Person, ...]:
         """The protected people whose name a reader would see in this display name (R1)."""
-        return self._by_skeleton.get(names.skeleton(display_name), ())
+        found = {
+            person.id: person
+            for skeleton in sorted(names.skeletons(display_name))
+            for person in self._by_skeleton.get(skeleton, ())
+        }
+        return tuple(found.values())
 
     def group_at(self, mailbox: str) -> Group | None:
         return self.groups.get(mailbox.lower())

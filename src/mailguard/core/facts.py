@@ -88,6 +88,7 @@ class Facts:
     sites: Mapping[str, Site] = field(default_factory=dict)  # those of owner and groups
     groups: Mapping[str, Group] = field(default_factory=dict)  # recipients that are groups
     supported: tuple[Person, ...] = ()  # the administrators the owner assists
+    administrators: tuple[Person, ...] = ()  # those of the owner's sites (R18)
     namesakes: tuple[Person, ...] = ()  # staff whose name the From field displays
     unblocked: Unblocked | Unavailable | None = None
     bayes: Bayes | Unavailable | None = None
@@ -95,4 +96,5 @@ class Facts:
     dkim: tuple[Dkim, ...] | Unavailable = Unavailable("not looked up")
     arc: Arc | Unavailable = Unavailable("not looked up")
     dmarc: Dmarc | Unavailable = Unavailable("not looked up")
+    link_keys: tuple[bytes, ...] = field(default=(), repr=False)  # secret: never stored
     reading: Reading | Unavailable = Unavailable("not read")

@@ -118,7 +118,7 @@ class Message:
     def author(self) -> address.Mailboxes:
         """The From field (RFC 5322 3.6.2); ambiguous unless it is one field that all readers read
         alike."""
-        return self.mailboxes("From")
+        return address.parse_author([self.raw_value(item) for item in self.fields("From")])
 
     @cached_property
     def is_automatic(self) -> bool:

@@ -7,37 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol
 
 from mailguard.core.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
 from mailguard.core.message import Message
+from mailguard.core.plan import Hold as Hold
+from mailguard.core.plan import State as State
 from mailguard.core.reading import Reading
+from mailguard.core.reply import Reply as Reply
 from mailguard.core.transaction import Envelope, Transaction
 from mailguard.core.verdict import Disposition
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An SMTP reply: ours to a client, or the next hop's to us (RFC 5321 4.2, RFC 3463)."""
-
-    code: int  # 250, 451, 550
-    text: str  # one or more lines; enhanced status code first, as in "2.0.0 Ok"
-
-    @property
-    def positive(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def temporary(self) -> bool:
-        return 400 <= self.code < 500
-
-    @property
-    def permanent(self) -> bool:
-        return self.code >= 500
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.text}"
 
 
 class StoreError(Exception):
@@ -62,27 +41,6 @@ class Archive(Protocol):
         ...
 
 
-class State(StrEnum):
-    """The end state of one recipient's copy in the ledger."""
-
-    FORWARDED = "forwarded"  # the next hop's own 250 was seen
-    QUEUED = "queued"  # durably in the outbox
-    QUARANTINED = "quarantined"  # durably kept, spammail@ told
-    HELD = "held"  # durably kept, waits for a person
-    REFUSED = "refused"  # the client heard 5xx, or the sender was told
-    DEFERRED = "deferred"  # the client heard 4xx and keeps the message
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One recipient's copy that we keep; keyed by message digest, reverse_path and recipient."""
-
-    recipient: str
-    disposition: Disposition  # QUARANTINE or HOLD
-    reason: str  # the finding's code
-    evidence: str
-
-
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message for the outbox: a notice, a spammail copy, a release or a copy put off.
@@ -97,6 +55,7 @@ class Outgoing:
     raw: bytes = field(repr=False)
     body: str = ""
     smtputf8: bool = False
+    transaction_id: str = ""  # whose recipients' states it settles
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +97,13 @@ class NextHop(Protocol):
     """The district's mail server (or whatever stands behind us)."""
 
     async def relay(
-        self, reverse_path: str, recipients: Sequence[str], raw: bytes, body: str, smtputf8: bool
+        self,
+        reverse_path: str,
+        recipients: Sequence[str],
+        raw: bytes,
+        body: str,
+        smtputf8: bool,
+        origin: Envelope | None = None,
     ) -> Mapping[str, Reply]:
         """Send one variant; the next hop's own last reply for each recipient.
 
@@ -205,3 +170,22 @@ def envelope_json(envelope: Envelope) -> dict[str, Any]:
         "smtputf8": envelope.smtputf8,
         "protocol": envelope.protocol,
     }
+
+
+@dataclass(frozen=True)
+class World:
+    """Every port the story uses, wired by `app`."""
+
+    archive: Archive
+    ledger: Ledger
+    next_hop: NextHop
+    reader: Reader
+    authenticator: Authenticator
+    unblocking: Unblocking
+    learned: Learned
+    clock: Clock
+    hostname: str
+    deadline: float  # seconds for all facts of a message
+    quarantine_copy: bool  # whether spammail@ gets a copy
+    tell_quarantine: bool  # whether the sender of a quarantined message hears of it
+    outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there

@@ -1,0 +1,65 @@
+# All that anyone needs. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env dev demo test check format cases docs bench fuzz lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+env: $(VENV)/.run  ## the environment to run mailguard: .venv/bin/mailguard
+
+dev: $(VENV)/.dev  ## the environment to work on mailguard
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "mailguard needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Python's venv module is missing; install it with: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: env  ## the example district on loopback, with sample messages (ONCE=1 ends by itself)
+	$(BIN)/mailguard demo $(if $(ONCE),--once)
+
+test: dev  ## the tests, minutes; what needs a peer that is missing is skipped and says so
+	$(BIN)/python -m pytest $(ARGS)
+
+check: dev  ## formatting, lint, types, import floors, references up to date
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m mailguard.config.reference --check docs/reference
+
+format: dev  ## write the formatting
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+cases: dev  ## rewrite the outputs of tests/cases from what the code does now; review the diff
+	$(BIN)/python -m tests.cases.rewrite
+
+docs: dev  ## rewrite docs/reference from the code
+	$(BIN)/python -m mailguard.config.reference docs/reference
+
+bench: dev  ## CPU per message through the whole of serve
+	$(BIN)/python bench/run.py $(ARGS)
+
+fuzz: dev  ## ten thousand hostile messages through check --batch
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lock:  ## write the lock files anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --all-extras --group dev pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove the environment and what tools left
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,41 @@
+"""One JSON line an event, on standard error; hostile text cannot leave its line.
+
+Must not know what is logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(level: str, pretty: bool = False) -> None:
+    """JSON lines, or coloured text for a person at a terminal (`pretty`)."""
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_dumps)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks if not pretty else structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's: it logs raw client text
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
+
+
+def _dumps(event: Any, **options: Any) -> str:
+    """ASCII only: ESC, U+2028 and RTLO become escapes that a terminal does not act upon."""
+    return json.dumps(event, ensure_ascii=True, separators=(",", ":"), **options)

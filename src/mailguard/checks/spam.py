@@ -1,0 +1,197 @@
+"""Unwanted mail, in both directions, and the unblocked list that lets single senders pass.
+
+Owns thresholds, the exemption of spammail@ and what the list waives (R26-R28, R31, R37). The
+signs and their weights are `core.spam_features`. Must not know how an opinion was learned or
+where the list is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from mailguard.core import address, identity, spam_content
+from mailguard.core.edit import AddField, Edit
+from mailguard.core.facts import Facts, Unavailable
+from mailguard.core.policy import CheckSettings, FindingType
+from mailguard.core.reading import Reading
+from mailguard.core.spam_features import (
+    BAYES_RANGE,
+    FEATURES,
+    Hit,
+    Scored,
+    bayes_hit,
+    total,
+    weigh,
+)
+from mailguard.core.spam_headers import header_hits
+from mailguard.core.spam_phrases import phrase_hits
+from mailguard.core.transaction import Transaction
+from mailguard.core.verdict import Disposition, Finding, Verdict, Waiver
+
+GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+BLOCKED = FindingType(
+    "spam.blocked",
+    "the message was taken for spam",
+    ("R26", "R27"),
+    Disposition.QUARANTINE,
+    advice="If the message is not spam, forward it to the address for blocked mail and it will "
+    "be looked at.",
+    waivable=True,
+    notice="blocked",
+)
+SUSPECTED = FindingType(
+    "spam.suspected",
+    "the message has signs of spam",
+    ("R26",),
+    Disposition.FORWARD,
+    waivable=True,
+    notice="blocked",
+)
+TEST_PATTERN = FindingType(
+    "spam.gtube",
+    "the message bears the test pattern of spam filters",
+    ("R26",),
+    Disposition.QUARANTINE,
+    advice="Leave the test pattern out.",
+    notice="blocked",
+)
+
+_FIELD = "X-Mailguard-Spam"
+_LISTED = 12  # symbols that evidence names at most
+
+
+class SpamSettings(CheckSettings):
+    """How many points make spam."""
+
+    tag: float = Field(
+        4.0, gt=0, le=100, description="Points from which a message is marked in its header."
+    )
+    block: float = Field(6.0, gt=0, le=100, description="Points from which a message is blocked.")
+    points: dict[str, float] = Field(
+        {},
+        description="Other points for single signs, by symbol; 0 turns one off. The symbols are "
+        "listed in the reference of the scorer.",
+    )
+
+    @field_validator("points")
+    @classmethod
+    def _known(cls, points: dict[str, float]) -> dict[str, float]:
+        for symbol, value in points.items():
+            if symbol not in FEATURES:
+                raise ValueError(f"{symbol} is no symbol; known are {', '.join(FEATURES)}")
+            if not -20 <= value <= 20:
+                raise ValueError(f"{symbol}: {value} is not between -20 and 20")
+        return points
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SpamSettings:
+        if self.tag > self.block:
+            raise ValueError("tag must not be above block")
+        return self
+
+
+class Spam:
+    """R26: both directions are filtered. R37: one address at a time passes."""
+
+    name: ClassVar[str] = "spam"
+    Settings: ClassVar[type[CheckSettings]] = SpamSettings
+    needs: ClassVar[frozenset[str]] = frozenset({"reading", "bayes", "unblocked"})
+    findings: ClassVar[tuple[FindingType, ...]] = (BLOCKED, SUSPECTED, TEST_PATTERN)
+
+    def examine(self, transaction: Transaction, facts: Facts, settings: SpamSettings) -> Verdict:
+        """Score the message; say what its sender's entry on the unblocked list waives."""
+        exempt = address.normalise(facts.district.spammail)
+        recipients = tuple(
+            r for r in transaction.envelope.recipients if address.normalise(r) != exempt
+        )
+        if not recipients:  # R28: spammail@ takes everything that was blocked
+            return Verdict(self.name)
+        reading = facts.reading
+        if isinstance(reading, Unavailable):
+            return Verdict(self.name, error=f"reading: {reading.unavailable}")
+        waivers = _waivers(transaction, facts)
+        found: list[Finding] = []
+        if _is_test(transaction, reading):
+            found.append(Finding(TEST_PATTERN.code, "it contains the GTUBE string", recipients))
+        scored = weigh(_hits(transaction, facts, reading), settings.points)
+        score = total(scored)
+        if isinstance(facts.bayes, Unavailable) and _matters(score, settings):
+            error = f"learned opinion: {facts.bayes.unavailable}"
+            return Verdict(self.name, tuple(found), waivers=waivers, error=error)
+        edits: tuple[Edit, ...] = ()
+        if score >= settings.block:
+            found.append(
+                Finding(BLOCKED.code, _evidence(score, settings.block, scored), recipients)
+            )
+            if isinstance(facts.unblocked, Unavailable):
+                error = f"unblocked list: {facts.unblocked.unavailable}"
+                return Verdict(self.name, tuple(found), error=error)
+        elif score >= settings.tag:
+            found.append(
+                Finding(SUSPECTED.code, _evidence(score, settings.tag, scored), recipients)
+            )
+            if not waivers:
+                symbols = ",".join(item.symbol for item in scored[:_LISTED])
+                edits = (AddField(_FIELD, f"suspected; score={score:.1f}; {symbols}", recipients),)
+        return Verdict(self.name, tuple(found), edits, waivers)
+
+
+def _hits(transaction: Transaction, facts: Facts, reading: Reading) -> Iterable[Hit]:
+    message = transaction.message
+    seen = spam_content.shown(message, reading)
+    yield from header_hits(transaction)
+    yield from spam_content.content_hits(message, reading, seen)
+    yield from spam_content.link_hits(reading, facts.district)
+    yield from phrase_hits(seen.folded)
+    if facts.bayes is not None and not isinstance(facts.bayes, Unavailable):
+        opinion = bayes_hit(facts.bayes.probability)
+        if opinion is not None:
+            yield opinion
+
+
+def _matters(score: float, settings: SpamSettings) -> bool:
+    """Whether a learned opinion, had there been one, could have changed what follows."""
+    low, high = (score + points for points in BAYES_RANGE)
+    return low < settings.block <= high
+
+
+def _is_test(transaction: Transaction, reading: Reading) -> bool:
+    pattern = GTUBE.decode("ascii")
+    return GTUBE in transaction.message.raw or any(pattern in t.text for t in reading.texts)
+
+
+def _waivers(transaction: Transaction, facts: Facts) -> tuple[Waiver, ...]:
+    """What the unblocked list's entry lets pass (R31, R37).
+
+    An entry counts for its own address alone, and only where From is that one address and the
+    reverse-path is the same: until SPF and DKIM are facts, that is all there is against spoofing.
+    """
+    entry = facts.unblocked
+    if entry is None or isinstance(entry, Unavailable):
+        return ()
+    if entry.expires_at is not None and entry.expires_at <= facts.now:
+        return ()
+    listed = address.normalise(entry.address)
+    author = identity.author(transaction)
+    if not author or author != listed or facts.district.owns(author):
+        return ()
+    if address.normalise(transaction.envelope.reverse_path) != author:
+        return ()
+    site = f", for {entry.site}" if entry.site else ""
+    reason = f"{listed} is on the unblocked list ({entry.origin}{site})"
+    return (Waiver((BLOCKED.code, SUSPECTED.code), reason),)
+
+
+def _evidence(score: float, bound: float, scored: tuple[Scored, ...]) -> str:
+    """ "7.1 points (blocked from 6.0): a link goes to … (LINK_NUMERIC_HOST 2.5: 192.0.2.7), …" """
+    told = []
+    for item in scored[:_LISTED]:
+        detail = f": {item.detail}" if item.detail else ""
+        words = FEATURES[item.symbol].words
+        told.append(f"{words} ({item.symbol} {item.points:+.1f}{detail})")
+    more = f"; and {len(scored) - _LISTED} lesser signs" if len(scored) > _LISTED else ""
+    return f"{score:.1f} points, of {bound:.1f} allowed: {'; '.join(told)}{more}"

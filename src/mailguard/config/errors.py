@@ -1,0 +1,58 @@
+"""What is wrong with a configuration, and where: one line an error.
+
+Owns the form `file:line:column: path: what is wrong; allowed: …`. Must not know what is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+SHOWN = 200  # errors reported at most; a file in the wrong format has one in every line
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConfigError:
+    """One thing that is wrong (or, in `Loaded.warnings`, odd) at one place."""
+
+    file: str
+    line: int  # from 1; 0 where no line is concerned
+    column: int  # from 1
+    path: str  # "listeners[1].address", or "row ada: sites"; may be empty
+    problem: str  # a sentence part: "'yes' is not a yes-or-no value"
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}"
+        path = f"{_plain(self.path)}: " if self.path else ""
+        allowed = f"; allowed: {_plain(self.allowed)}" if self.allowed else ""
+        return f"{place}: {path}{_plain(self.problem)}{allowed}"
+
+
+class ConfigErrors(Exception):
+    """A configuration was refused. `errors` holds everything that was found, in file order."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        self.errors = tuple(sorted(set(errors)))
+        super().__init__(self.errors)
+
+    def __str__(self) -> str:
+        lines = [str(error) for error in self.errors[:SHOWN]]
+        if len(self.errors) > SHOWN:
+            lines.append(f"… and {len(self.errors) - SHOWN} more errors")
+        return "\n".join(lines)
+
+
+def quote(value: Any) -> str:
+    """A value from a file as an error shows it: short, on one line, nothing a terminal obeys."""
+    text = value if isinstance(value, str) else {True: "true", False: "false"}.get(value)
+    if text is None:
+        text = str(value)
+    return f"'{_plain(text[:60])}{'…' if len(text) > 60 else ''}'"
+
+
+def _plain(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,73 @@
+"""Whose message it is, as far as that is proven (R1).
+
+Owns Identity, `identity` and `author`. SPF, DKIM and DMARC are no proof here yet; see Facts.
+Must not know settings of checks, or what follows from an identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailguard.core import address
+from mailguard.core.directory import Account, Person
+from mailguard.core.facts import Facts
+from mailguard.core.transaction import Role, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The proven sender. `basis` says by what: "account", "relay" or "none"."""
+
+    authenticated_as: str = ""  # a mailbox in lower case; "" when nothing proves one
+    basis: str = "none"
+    owner: Person | None = None  # whose it is; None for devices and generic accounts
+
+    @property
+    def inside(self) -> bool:
+        """Whether this is somebody of the district, proven."""
+        return self.basis != "none"
+
+
+def author(transaction: Transaction) -> str:
+    """The author's mailbox, normalised; "" unless From is one field that holds one mailbox and
+    that every reader reads alike."""
+    boxes = transaction.message.author
+    if boxes.ambiguous or len(boxes.addresses) != 1 or len(transaction.message.fields("From")) != 1:
+        return ""
+    return address.normalise(boxes.addresses[0])
+
+
+def identity(transaction: Transaction, facts: Facts, *, relay_vouches: bool = True) -> Identity:
+    """Who is proven to have sent this, and by what.
+
+    "account": the login's own mailbox, the author's where the account owns that one. "relay": a
+    trusted server vouches for an author of the district (`relay_vouches`). Everything else is
+    "none": mail from outside proves nobody until SPF, DKIM and DMARC are facts. An account that
+    could not be looked up proves nobody.
+    """
+    envelope = transaction.envelope
+    if envelope.account is not None:
+        return _of_account(transaction, facts)
+    if relay_vouches and transaction.listener.role is Role.RELAY:
+        mailbox = author(transaction)
+        if mailbox and facts.district.owns(mailbox):
+            owner = facts.people.get(mailbox) or facts.owner
+            if owner is not None and mailbox not in owner.addresses:
+                owner = None
+            return Identity(mailbox, "relay", owner)
+    return Identity()
+
+
+def _of_account(transaction: Transaction, facts: Facts) -> Identity:
+    account = facts.account
+    if not isinstance(account, Account):
+        return Identity()
+    # facts.owner may be the person whose From address it is: only the account's own counts.
+    owner = facts.owner
+    if owner is not None and owner.id != account.owner:
+        owner = None
+    owned = (*account.addresses, *(owner.addresses if owner is not None else ()))
+    for claimed in (author(transaction), address.normalise(transaction.envelope.reverse_path)):
+        if claimed and claimed in owned:
+            return Identity(claimed, "account", owner)
+    return Identity(owned[0] if owned else "", "account", owner)

@@ -1,0 +1,171 @@
+"""Reading a text/plain body: its addresses, where the quote begins, where a disclaimer goes.
+
+Owns the recognition of addresses that clients make clickable in bare text, format=flowed included
+(RFC 3676). Everything is linear in the text. Must not know MIME, HTML or policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mailguard.core import quote
+from mailguard.core.reading import Link
+
+# Where an address may begin; what follows is scanned once, so that no text is slow to read.
+_START = re.compile(r"https?:[/\\]{1,2}|(?<![\w.@/\\-])www\.", re.IGNORECASE)
+_RUN = re.compile(r"[^\s<>\"\u0000-\u001f\u007f-\u009f\uff5c\u300c\u300d\u3000]+")
+_TRAILING = ".,;:!?'*_~\u2019\u201d\u3002\uff0c\uff1b"
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
+_WRAP = re.compile(r"[ \t]?\r?\n[ \t]?")
+_LONGEST_WRAP = 5  # lines that one address may go over
+
+
+def addresses(text: str) -> Iterator[tuple[int, int]]:
+    """The spans of every http, https and www. address in a text."""
+    end = 0
+    for found in _START.finditer(text):
+        start = found.start()
+        if start < end:
+            continue
+        run = _RUN.match(text, start)
+        if run is None:
+            continue
+        end = start + _trimmed(run[0])
+        if end > found.end() and (text[found.end()].isalnum() or text[found.end()] in "[/\\%"):
+            yield start, end
+
+
+def target_of(written: str) -> str:
+    """The address that a client opens for one written in text."""
+    return "http://" + written if written[:4].lower() == "www." else written
+
+
+def links(part: str, text: str, joined: bool, most: int) -> tuple[tuple[Link, ...], bool]:
+    """The links of a plain text and whether there were more than `most`.
+
+    `joined`: a wrapped address goes on in the next line (format=flowed with DelSp=yes). Within angle
+    brackets it always does (RFC 3986 appendix C).
+    """
+    found: list[Link] = []
+    behind = 0
+    for start, end in addresses(text):
+        if start < behind:
+            continue
+        if len(found) == most:
+            return tuple(found), True
+        written = text[start:end]
+        if joined or text[start - 1 : start] == "<":
+            end, written = _continued(text, start, end, written, text[start - 1 : start] == "<")
+        behind = end
+        found.append(Link(part, "text", start, end, target_of(written), text[start:end]))
+    return tuple(found), False
+
+
+def _trimmed(run: str) -> int:
+    """The length of an address without the punctuation of the sentence around it."""
+    opened = {opener: run.count(opener) for opener in "([{"}
+    closed = {closer: run.count(closer) for closer in _CLOSERS}
+    end = len(run)
+    while end:
+        last = run[end - 1]
+        if last in _CLOSERS and closed[last] > opened[_CLOSERS[last]]:
+            closed[last] -= 1
+        elif last not in _TRAILING:
+            break
+        end -= 1
+    return end
+
+
+def _continued(
+    text: str, start: int, end: int, written: str, bracketed: bool
+) -> tuple[int, str]:
+    """An address that goes on in the next lines: its end, and the whole of it."""
+    at, whole = end, written
+    for _ in range(_LONGEST_WRAP):
+        if bracketed and text[at : at + 1] == ">":
+            return at, whole
+        wrap = _WRAP.match(text, at)
+        if wrap is None or (not bracketed and not wrap[0].startswith(" ")):
+            break
+        run = _RUN.match(text, wrap.end())
+        if run is None:
+            break
+        length = len(run[0]) if bracketed else _trimmed(run[0])
+        at, whole = wrap.end() + length, whole + run[0][:length]
+        if not bracketed:
+            end, written = at, whole
+    if bracketed and text[at : at + 1] == ">":
+        return at, whole
+    return end, written
+
+
+def author(text: str) -> tuple[int, str, int]:
+    """`author_end`, the author's own words, and where a disclaimer goes.
+
+    Lines that begin with ">" are somebody else's wherever they stand, so a reply between or below
+    them is the author's. Where the author wrote above the quote, the disclaimer goes there too.
+    """
+    rows = quote.lines(text)
+    rest = quote.rest_start(rows)
+    until = len(rows) if rest is None else rest
+    own: list[str] = []
+    first_quote: int | None = None  # index of the first quoted line, its attribution included
+    kept_before = 0  # how many of `own` stand above it
+    last_own = -1
+    for at in range(until):
+        line = rows[at].text
+        if line.startswith(">"):
+            if at and rows[at - 1].text.startswith(">"):
+                continue
+            introduced = _introduced(rows, at)
+            if introduced is not None:
+                removed = at - introduced
+                del own[max(0, len(own) - removed) :]
+                last_own = _last_with_text(rows, introduced, last_own)
+            if first_quote is None:
+                first_quote, kept_before = (at if introduced is None else introduced), len(own)
+            continue
+        own.append(line)
+        if line:
+            last_own = at
+    if until == len(rows) and first_quote is None:
+        cut = _bare_attribution(rows)
+        if cut is not None:
+            until, own = cut, own[:cut]
+            last_own = _last_with_text(rows, cut, last_own)
+    visible = "\n".join(own).strip()
+    if first_quote is not None and any(own[:kept_before]):
+        # Written above the quote; what follows below it is still the author's to be read.
+        last_above = _last_with_text(rows, first_quote, first_quote)
+        return rows[first_quote].start, visible, rows[last_above].end
+    if first_quote is not None and not visible:
+        return rows[first_quote].start, "", rows[first_quote].start
+    limit = rows[until].start if until < len(rows) else len(text)
+    insert = rows[last_own].end if last_own >= 0 else (limit if until < len(rows) else len(text))
+    return limit, visible, min(insert, limit)
+
+
+def _introduced(rows: list[quote.Line], at: int) -> int | None:
+    """Where the attribution above a quoted line begins."""
+    above = at - 1
+    while above >= 0 and above >= at - 3 and not rows[above].text:
+        above -= 1
+    return quote.attribution_start(rows, above) if above >= 0 else None
+
+
+def _bare_attribution(rows: list[quote.Line]) -> int | None:
+    """An attribution followed by a quote without ">": some phones write it so."""
+    for at, row in enumerate(rows):
+        if row.text.endswith((":", "\uff1a")):
+            start = quote.attribution_start(rows, at)
+            if start is not None and any(later.text for later in rows[at + 1 :]):
+                return start
+    return None
+
+
+def _last_with_text(rows: list[quote.Line], before: int, otherwise: int) -> int:
+    for at in range(before - 1, -1, -1):
+        if rows[at].text:
+            return at
+    return otherwise

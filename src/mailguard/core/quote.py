@@ -1,0 +1,205 @@
+"""Where somebody else's words begin in a text: attributions, header blocks, separators (R10).
+
+Owns what mail programs write above a quoted message, as tables by language, and the reading of `>`.
+Works on text as a reader sees it, so the same rules serve plain text and HTML. A new language is a
+row in `ATTRIBUTIONS` and `LABELS`. Must not know HTML, MIME or policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LONGEST_ATTRIBUTION = 400  # characters, over at most this many lines:
+_ATTRIBUTION_LINES = 4
+_BLOCK_LINES = 10  # lines within which a header block must show itself
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """How one language introduces a quote: "On … Jane wrote:"."""
+
+    language: str
+    openings: tuple[str, ...]  # the line begins with one of them; empty means any beginning
+    closings: tuple[str, ...]  # one of them stands near the end, before the colon
+
+
+ATTRIBUTIONS = (
+    Attribution("English", ("on ",), ("wrote",)),
+    Attribution("Spanish", ("el ", "en "), ("escribió", "escribio")),
+    Attribution("Chinese", ("于", "在", "於", ""), ("写道", "寫道")),
+    Attribution("Vietnamese", ("vào ", "lúc ", "vao "), ("đã viết", "viết", "da viet")),
+    Attribution("Tagalog", ("noong ", "nuong ", "sa "), ("isinulat", "sinulat")),
+    Attribution("Arabic", ("في ", "بتاريخ "), ("كتب", "كتبت")),
+    Attribution("French", ("le ",), ("a écrit", "écrit")),
+    Attribution("German", ("am ",), ("schrieb",)),
+    Attribution("Portuguese", ("em ", "a ", "no "), ("escreveu",)),
+    Attribution("Italian", ("il ",), ("ha scritto",)),
+    Attribution("Dutch", ("op ",), ("schreef", "het volgende geschreven")),
+    Attribution("Polish", ("w dniu ", "dnia ", ""), ("napisał", "pisze")),
+    Attribution("Russian", ("",), ("пишет", "написал", "написала")),
+    Attribution("Ukrainian", ("",), ("пише", "написав")),
+    Attribution("Korean", ("",), ("작성", "님이 작성")),
+    Attribution("Japanese", ("",), ("のメール", "書きました")),
+    Attribution("Hindi", ("",), ("ने लिखा",)),
+)
+
+
+def _words(*rows: str) -> frozenset[str]:
+    return frozenset(word for row in rows for word in row.split("|"))
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What stands before the colon in the block that Outlook writes above a quote."""
+
+    language: str
+    author: str
+    date: str
+    recipient: str
+    subject: str
+
+
+LABELS = (
+    Labels("English", "from", "sent|date", "to|cc", "subject"),
+    Labels("Spanish", "de", "enviado|enviado el|fecha", "para|cc", "asunto"),
+    Labels("Chinese", "发件人|寄件者|寄件人", "发送时间|日期|寄件日期|傳送時間", "收件人|收件者", "主题|主旨"),
+    Labels("Vietnamese", "từ", "đã gửi|ngày|gửi", "tới|đến", "chủ đề|tiêu đề"),
+    Labels("Tagalog", "mula kay|mula sa|mula", "ipinadala|petsa", "para kay|para sa", "paksa"),
+    Labels("Arabic", "من", "تاريخ الإرسال|التاريخ|تم الإرسال", "إلى", "الموضوع"),
+    Labels("French", "de", "envoyé|date", "à|cc", "objet"),
+    Labels("German", "von", "gesendet|datum", "an", "betreff"),
+    Labels("Portuguese", "de", "enviada|enviado|data", "para|cc", "assunto"),
+    Labels("Italian", "da", "inviato|data", "a|cc", "oggetto"),
+    Labels("Dutch", "van", "verzonden|datum", "aan", "onderwerp"),
+    Labels("Polish", "od", "wysłano|data", "do", "temat"),
+    Labels("Russian", "от", "отправлено|дата", "кому", "тема"),
+    Labels("Ukrainian", "від", "надіслано|дата", "кому", "тема"),
+    Labels("Korean", "보낸 사람", "보낸 날짜|날짜", "받는 사람", "제목"),
+    Labels("Japanese", "差出人", "送信日時|日付", "宛先", "件名"),
+    Labels("Hindi", "प्रेषक", "भेजा गया|दिनांक", "प्रति", "विषय"),
+)
+_AUTHOR = _words(*(row.author for row in LABELS))
+_OTHERS = (
+    _words(*(row.date for row in LABELS)),
+    _words(*(row.recipient for row in LABELS)),
+    _words(*(row.subject for row in LABELS)),
+)
+_CLOSINGS = tuple((row, row.closings) for row in ATTRIBUTIONS)
+
+# Inside a line of dashes: "-----Original Message-----", "---------- Forwarded message ----------".
+SEPARATORS = _words(
+    "original message|forwarded message|begin forwarded message|forwarded by",
+    "mensaje original|mensaje reenviado|message d'origine|message transféré",
+    "ursprüngliche nachricht|weitergeleitete nachricht|mensagem original|mensagem encaminhada",
+    "messaggio originale|messaggio inoltrato|oorspronkelijk bericht|doorgestuurd bericht",
+    "原始邮件|原始郵件|转发邮件|轉寄郵件|转发的邮件|邮件原件",
+    "thư gốc|thư được chuyển tiếp|tin nhắn gốc",
+    "orihinal na mensahe|ipinasa na mensahe|الرسالة الأصلية|رسالة معاد توجيهها",
+    "исходное сообщение|пересылаемое сообщение|оригинальное сообщение|원본 메시지|元のメッセージ",
+)
+# Without dashes; Apple Mail writes them on a line of their own.
+_FORWARD_LINES = _words("begin forwarded message|inicio del mensaje reenviado|début du message transféré")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a text; `text` is without its line end and surrounding white space."""
+
+    start: int
+    end: int  # after its line end
+    text: str
+
+
+def lines(text: str, start: int = 0) -> list[Line]:
+    """The lines of a text from an offset on."""
+    found = []
+    for row in text[start:].split("\n"):
+        end = start + len(row) + 1
+        found.append(Line(start, end, row.strip()))
+        start = end
+    if found:
+        last = found[-1]
+        found[-1] = Line(last.start, last.end - 1, last.text)
+    return found
+
+
+def attribution_start(rows: list[Line], at: int) -> int | None:
+    """The index of the line where an attribution that ends in line `at` begins, or None.
+
+    Linear: at most a few lines and characters are looked at.
+    """
+    text = rows[at].text
+    if not text.endswith((":", "\uff1a")) or len(text) > _LONGEST_ATTRIBUTION:
+        return None
+    for row, closings in _CLOSINGS:
+        tail = text[-120:].casefold()
+        if not any(closing in tail for closing in closings):
+            continue
+        joined = 0
+        for first in range(at, max(-1, at - _ATTRIBUTION_LINES), -1):
+            line = rows[first].text
+            joined += len(line)
+            if not line or joined > _LONGEST_ATTRIBUTION:
+                break
+            if line.casefold().startswith(row.openings):
+                return first
+    return None
+
+
+def rest_start(rows: list[Line], first: int = 0) -> int | None:
+    """The index of the line from which on everything is somebody else's: a separator such as
+    "-----Original Message-----", or a block of From:, Sent:, To:, Subject:. None when there is none.
+    """
+    for at in range(first, len(rows)):
+        text = rows[at].text
+        if not text:
+            continue
+        if text[0] in "-_*=>|" and _is_separator(text):
+            return at
+        if text.casefold().rstrip(":") in _FORWARD_LINES:
+            return at
+        if _label(text) in _AUTHOR and _is_block(rows, at):
+            return _rule_above(rows, at, first)
+    return None
+
+
+def is_attribution(text: str) -> bool:
+    """Whether a short text is nothing but an attribution line."""
+    rows = [row for row in lines(text) if row.text]
+    return 0 < len(rows) <= _ATTRIBUTION_LINES and attribution_start(rows, len(rows) - 1) is not None
+
+
+def begins_block(text: str) -> bool:
+    """Whether a text begins with a header block, in any language with colons."""
+    rows = [row for row in lines(text[:2_000]) if row.text][:4]
+    return len(rows) >= 3 and all(":" in row.text[:30] or "\uff1a" in row.text for row in rows[:3])
+
+
+def _is_separator(text: str) -> bool:
+    inner = text.strip("-_=* >|\t").casefold().rstrip(":")
+    return len(text) - len(inner) >= 6 and len(inner) < 60 and (
+        inner in SEPARATORS or any(inner.startswith(s) for s in ("forwarded by", "original message"))
+    )
+
+
+def _label(text: str) -> str:
+    head = text[:30].replace("\uff1a", ":")
+    label, colon, _ = head.partition(":")
+    return label.strip("*_ \t\u200e\u200f").casefold() if colon else ""
+
+
+def _is_block(rows: list[Line], at: int) -> bool:
+    seen: set[int] = set()
+    for row in rows[at + 1 : at + _BLOCK_LINES]:
+        label = _label(row.text)
+        if label:
+            seen.update(n for n, names in enumerate(_OTHERS) if label in names)
+    return len(seen) >= 2
+
+
+def _rule_above(rows: list[Line], at: int, first: int) -> int:
+    for above in range(at - 1, max(first - 1, at - 4), -1):
+        text = rows[above].text
+        if text:
+            return above if len(text) >= 5 and not text.strip("_-") else at
+    return at

@@ -1,0 +1,226 @@
+"""Signs of spam in what a message shows: its build, its texts and its links.
+
+Owns what is looked at there. Texts are looked at to a bound, in linear time.
+Must not know weights (`spam_features`) or policy.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mailguard.core import names
+from mailguard.core.district import District
+from mailguard.core.message import Message, Part
+from mailguard.core.reading import Link, Reading
+from mailguard.core.spam_features import Hit
+
+LONGEST = 20_000  # visible characters that are looked at
+_LINKS = 200
+_INVISIBLE = re.compile("[a-z][\u00ad\u200b-\u200d\u2060\ufeff][a-z]")
+_MIXED = re.compile("[a-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][a-z]")
+_ZERO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+# Ways of hiding that newsletters' preview lines use as well, hence a light weight.
+_HIDING = ("font-size:0", "font-size: 0", "font-size:1px", "font-size: 1px", "visibility:hidden")
+_PROGRAMS = (
+    *(".exe", ".scr", ".pif", ".com", ".bat", ".cmd", ".js", ".jse", ".vbs", ".vbe", ".wsf"),
+    *(".hta", ".lnk", ".iso", ".img", ".jar", ".msi", ".ps1", ".one", ".cpl"),
+)
+_SHORTENER_HOSTS = (
+    "bit.ly tinyurl.com goo.gl t.co is.gd ow.ly buff.ly cutt.ly rb.gy rebrand.ly shorturl.at "
+    "t.ly tiny.cc v.gd s.id qrco.de lnkd.in"
+)
+_SHORTENERS = frozenset(_SHORTENER_HOSTS.split())
+_CHEAP = (
+    *(".zip", ".top", ".xyz", ".click", ".icu", ".cyou", ".cfd", ".sbs", ".buzz", ".rest"),
+    *(".tk", ".ml", ".ga", ".cf", ".gq", ".quest", ".monster", ".loan", ".bid", ".win", ".bond"),
+)
+_SIGN_IN = (
+    "login",
+    "log-in",
+    "signin",
+    "sign-in",
+    "verify",
+    "webmail",
+    "owa",
+    "password",
+    "secure",
+)
+_NUMERIC = re.compile(r"(?:\d{1,10}|0x[0-9a-f]{1,8}|\d{1,3}(?:\.\d{1,3}){1,3})\Z")
+# A link's text that a reader takes for an address: "www.example.org/x", "https://example.org".
+_SHOWN = re.compile(r"(?:https?://|www\.)([a-z0-9.-]{4,200})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The visible text of a message, bounded, in the form that phrases are searched in."""
+
+    text: str  # as shown
+    folded: str  # lower case, single spaces, invisible characters out
+
+
+def shown(message: Message, reading: Reading) -> Shown:
+    """Subject and visible texts, alternatives one after another, at most 20,000 characters."""
+    pieces, left = [message.value("Subject")[:500]], LONGEST
+    for text in reading.texts:
+        pieces.append(text.visible[:left])
+        left -= len(pieces[-1])
+        if left <= 0:
+            break
+    whole = "\n".join(pieces)
+    folded = whole
+    if not whole.isascii():
+        folded = unicodedata.normalize("NFKC", whole).translate(_ZERO_WIDTH).replace("’", "'")
+    return Shown(whole, " ".join(folded.lower().split()))
+
+
+def content_hits(message: Message, reading: Reading, seen: Shown) -> Iterator[Hit]:
+    """Signs in the parts and in the text."""
+    yield from _texts(message, reading)
+    yield from _attachments(message)
+    text = seen.text
+    if not text.isascii():
+        lower = text.lower()
+        if sum(1 for _ in _INVISIBLE.finditer(lower)) >= 3:
+            yield Hit("SPLIT_LETTERS")
+        if sum(1 for _ in _MIXED.finditer(lower)) >= 3:
+            yield Hit("MIXED_ALPHABETS")
+    marks = text.count("!")
+    if marks >= 5 and marks * 120 > len(text):
+        yield Hit("EXCLAMATIONS")
+    sample = text[:4000]
+    capitals, small = sum(map(str.isupper, sample)), sum(map(str.islower, sample))
+    if capitals > 60 and capitals > small:
+        yield Hit("SHOUTING")
+
+
+def _texts(message: Message, reading: Reading) -> Iterator[Hit]:
+    kinds = {text.subtype for text in reading.texts}
+    if kinds == {"html"}:
+        yield Hit("HTML_ONLY")
+    words = sum(len(text.visible.strip()) for text in reading.texts)
+    images = any(part.content_type.startswith("image/") for part in message.parts)
+    for text in reading.texts:
+        if text.subtype == "html":
+            source = text.text[:100_000]
+            images = images or "<img" in source or "<IMG" in source
+            if any(way in source for way in _HIDING):
+                yield Hit("HIDDEN_TEXT")
+                break
+    linked = any(link.target[:4].lower() == "http" for link in reading.links)
+    if reading.texts and images and words < 30:
+        yield Hit("IMAGE_ONLY")
+    elif linked and words < 120:
+        yield Hit("LINK_ONLY")
+    by_path = {text.path: text for text in reading.texts}
+    for part in message.parts:
+        if part.transfer_encoding == "base64" and part.path in by_path:
+            text = by_path[part.path]
+            if text.text.isascii() and len(text.text) > 40:
+                yield Hit("ENCODED_WITHOUT_NEED")
+                break
+
+
+def _attachments(message: Message) -> Iterator[Hit]:
+    """By name and declared type only; what is inside is another check's (R40)."""
+    program = page = ""
+    for part in message.parts[:200]:
+        for name in part.filenames[:4]:
+            lower = name[-80:].lower().rstrip(". ")
+            if lower.endswith(_PROGRAMS) and not _is_message(part):
+                program = program or name[:80]
+            elif lower.endswith((".htm", ".html", ".shtml", ".xhtml", ".svg")):
+                page = page or name[:80]
+    if program:
+        yield Hit("PROGRAM_ATTACHED", detail=program)
+    if page:
+        yield Hit("HTML_ATTACHED", detail=page)
+
+
+def _is_message(part: Part) -> bool:
+    return part.content_type.startswith("message/")
+
+
+def link_hits(reading: Reading, district: District) -> Iterator[Hit]:
+    """Signs in the links; each kind once, with the first host that shows it."""
+    found: dict[str, str] = {}
+    hosts: set[str] = set()
+    for link in reading.links[:_LINKS]:
+        scheme, host, rest = _split(link.target)
+        if link.construct == "form":
+            found.setdefault("FORM_INSIDE", host)
+        if scheme in ("javascript", "data", "vbscript", "file"):
+            found.setdefault("LINK_ODD_SCHEME", scheme)
+        if scheme in ("http", "https") and host:
+            hosts.add(host)
+            for symbol in _signs(host, rest, link, district):
+                found.setdefault(symbol, host[:80])
+    if len(hosts) > 12:
+        found["LINK_MANY_HOSTS"] = f"{len(hosts)} sites"
+    for symbol, detail in found.items():
+        yield Hit(symbol, detail=detail)
+
+
+def _split(target: str) -> tuple[str, str, str]:
+    """Scheme, authority without the port's default, and the rest; both of the first lower case."""
+    scheme, colon, rest = target[:2000].strip().partition(":")
+    if not colon:
+        return "", "", target[:2000]
+    authority, slash, path = rest.replace("\\", "/").lstrip("/").partition("/")
+    for mark in "?#":
+        authority, found, after = authority.partition(mark)
+        if found:
+            path = after
+    return scheme.lower(), authority.lower(), f"{slash}{path}"
+
+
+def _signs(authority: str, rest: str, link: Link, district: District) -> Iterator[str]:
+    host = authority
+    if "@" in host:
+        yield "LINK_USERINFO"
+        host = host.rpartition("@")[2]
+    if host.startswith("["):
+        yield "LINK_NUMERIC_HOST"
+        return
+    host, _, port = host.partition(":")
+    host = host.rstrip(".")
+    if port and port not in ("80", "443"):
+        yield "LINK_PORT"
+    if _NUMERIC.match(host):
+        yield "LINK_NUMERIC_HOST"
+    if "xn--" in host or not host.isascii():
+        yield "LINK_PUNYCODE"
+    if host in _SHORTENERS:
+        yield "LINK_SHORTENED"
+    if host.endswith(_CHEAP):
+        yield "LINK_CHEAP_DOMAIN"
+    ours = district.owns_domain(host)
+    if not ours:
+        path = rest[:300].lower()
+        if any(word in path or word in host for word in _SIGN_IN):
+            yield "LINK_SIGN_IN"
+        if looks_like_district(host, district):
+            yield "LINK_LOOKALIKE"
+    said = _SHOWN.search(link.text[:300]) if link.text and "." in link.text else None
+    if said is not None and _site(said.group(1).lower()) != _site(host):
+        yield "LINK_MISMATCH"
+
+
+def looks_like_district(host: str, district: District) -> bool:
+    """Whether a reader would take this host, which is not the district's, for one of its own."""
+    skeleton = names.domain_skeleton(host)
+    for domain in district.domains:
+        likeness = names.domain_skeleton(domain)
+        # "examp1e.org" itself, below it, or the district's name put before another domain.
+        if skeleton == likeness or skeleton.endswith("." + likeness):
+            return True
+        if skeleton.startswith(likeness + ".") or f".{likeness}." in skeleton:
+            return True
+    return False
+
+
+def _site(host: str) -> str:
+    """The last two labels: near enough to "the same site" for a sign."""
+    return ".".join(host.rstrip(".").split(".")[-2:])

@@ -1,0 +1,63 @@
+"""The trace fields we prepend, and the forged ones we take off (RFC 5321 4.4, RFC 8601 5).
+
+Must not know why a message passes.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from mailguard.core.district import District
+from mailguard.core.edit import RemoveField
+from mailguard.core.message import Message
+from mailguard.core.transaction import Transaction
+
+OURS = "x-mailguard-"
+
+
+def forged_fields(message: Message, district: District) -> tuple[RemoveField, ...]:
+    """Fields that only we may write: X-Mailguard-*, and Authentication-Results that bear our
+    authserv-id. A later reader must be able to trust them."""
+    ours = district.authserv_id.lower().encode()
+    return tuple(
+        RemoveField(item.start, item.end)
+        for item in message.root.fields
+        if item.name.lower().startswith(OURS)
+        or (
+            item.name.lower() == "authentication-results"
+            and _authserv_id(message.raw_value(item)) == ours
+        )
+    )
+
+
+def _authserv_id(value: bytes) -> bytes:
+    """The first token, comments and quotes taken off; a hostile value is at worst not ours to us
+    and unreadable to others."""
+    text = value[:1000].lstrip()
+    while text.startswith(b"("):
+        text = text.partition(b")")[2].lstrip()
+    for end in (b";", b" ", b"\t", b"\r", b"\n", b"("):
+        text = text.partition(end)[0]
+    return text.strip(b'"').lower()
+
+
+def received(transaction: Transaction, hostname: str) -> bytes:
+    """Our Received field, CRLF included. Names no recipient, so that Bcc stays blind."""
+    envelope = transaction.envelope
+    helo = _word(envelope.helo) or "unknown"
+    name = _word(envelope.client_name)
+    address = envelope.client_address
+    literal = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+    client = f"{name} {literal}" if name else literal
+    secured = f" (using {envelope.tls})" if envelope.tls else ""
+    return (
+        f"Received: from {helo} ({client}){secured}\r\n"
+        f"\tby {hostname} (mailguard) with {envelope.protocol} id {transaction.id};\r\n"
+        f"\t{formatdate(transaction.received_at, localtime=False)}\r\n"
+    ).encode("ascii", "replace")
+
+
+def _word(text: str) -> str:
+    """Only what a domain or an address literal is made of: what a client says cannot end a comment
+    or a line."""
+    return "".join(c for c in text if c.isascii() and (c.isalnum() or c in ".-_:[]"))[:255]

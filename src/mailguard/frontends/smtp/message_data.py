@@ -1,0 +1,102 @@
+"""The octets of one message between DATA's 354 and CRLF.CRLF (RFC 5321 4.1.1.4, 4.5.2).
+
+Owns the end of data, dot-stuffing and the rules a message's octets must obey. There is one rule
+for line ends: **a message with a bare CR, a bare LF or a NUL is refused whole** (554 5.6.0), after
+it was read to its CRLF.CRLF, so that no reader behind us can see another end than we did.
+Must not know sockets or sessions. Every step is linear; there is no loop over lines.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailguard.pipeline.ports import Reply
+
+_END = b"\r\n.\r\n"
+_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class MessageData:
+    """Collects octets until the end of data. Holds at most `size_limit` octets and one chunk."""
+
+    __slots__ = ("_counted", "_limit", "_octets", "_stuffed", "complete", "too_big")
+
+    def __init__(self, size_limit: int) -> None:
+        self._limit = size_limit
+        # DATA's own CRLF counts as the one before a lone dot: an empty message ends at once.
+        self._octets = bytearray(b"\r\n")
+        self._counted = 0  # octets searched for stuffed dots
+        self._stuffed = 0  # stuffed dots in them: no part of the size (RFC 1870 section 3)
+        self.too_big = False
+        self.complete = False
+
+    @property
+    def held(self) -> int:
+        """Octets held in memory now."""
+        return len(self._octets)
+
+    def feed(self, chunk: bytes | bytearray) -> bytes | None:
+        """Take what came; what follows the end of data, or None while that was not seen."""
+        octets = self._octets
+        start = max(0, len(octets) - len(_END) + 1)
+        octets += chunk
+        end = octets.find(_END, start)
+        if end >= 0:
+            rest = bytes(octets[end + len(_END) :])
+            del octets[end + 2 :]
+            self.complete = True
+            self._check_size()
+            return rest
+        self._check_size()
+        if self.too_big:
+            del octets[: -len(_END) + 1]
+        return None
+
+    def discard(self) -> None:
+        """Let go of what is held and keep nothing of what comes."""
+        self.too_big = True
+
+    def _check_size(self) -> None:
+        length = len(self._octets) - 2
+        if self.too_big or length - self._stuffed <= self._limit:
+            return
+        self._stuffed += self._octets.count(b"\r\n.", max(0, self._counted - 2))
+        self._counted = len(self._octets)
+        self.too_big = length - self._stuffed > self._limit
+
+    def message(self) -> bytes:
+        """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
+        # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
+        if self._octets.find(b"\r\n.") >= 0:
+            return self._octets.replace(b"\r\n.", b"\r\n")[2:].__bytes__()
+        with memoryview(self._octets) as view:
+            return bytes(view[2:])
+
+
+def objection(raw: bytes, line_length: int, received_fields: int) -> Reply | None:
+    """Why a message may not be taken, judged by its octets alone; None when it may."""
+    lines = raw.count(b"\r\n")
+    if raw.count(b"\n") != lines or raw.count(b"\r") != lines or raw.find(0) >= 0:
+        return Reply(554, "5.6.0 Message has a bare CR, a bare LF or a NUL")
+    if _has_long_line(raw, line_length):
+        return Reply(554, f"5.6.0 Message has a line over {line_length} octets")
+    if _has_more_received_than(raw, received_fields):
+        return Reply(554, "5.4.6 Too many Received fields: this is a loop")
+    return None
+
+
+def _has_long_line(raw: bytes, limit: int) -> bool:
+    """Whether some line, its CRLF included, is over the limit: look for one end in each stretch."""
+    start = 0
+    while len(raw) - start > limit:
+        end = raw.rfind(b"\n", start, start + limit)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
+
+
+def _has_more_received_than(raw: bytes, limit: int) -> bool:
+    end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n")
+    fields = _RECEIVED.finditer(raw, 0, len(raw) if end < 0 else end)
+    return any(number > limit for number, _ in enumerate(fields, start=1))

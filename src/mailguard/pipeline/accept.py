@@ -1,0 +1,150 @@
+"""The story of a message, from the final dot to the reply. Read it top to bottom.
+
+Owns the order of effects and the promise: 250 means that every recipient's copy is with the next
+hop or durably kept by us; our own trouble is 451. Must not know sessions, files or databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import structlog
+
+from mailguard import metrics
+from mailguard.core.facts import Facts
+from mailguard.core.plan import State, conclude
+from mailguard.core.reply import Reply
+from mailguard.core.transaction import Transaction
+from mailguard.pipeline import counting
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.judge import judge
+from mailguard.pipeline.ports import StoreError, World, envelope_json
+from mailguard.pipeline.snapshot import Snapshot
+
+log = structlog.get_logger("mailguard.accept")
+
+
+async def accept(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+    """Take one message through the house and answer it. Raises nothing but CancelledError."""
+    try:
+        reply = await tell(transaction, snapshot, world)
+    except StoreError as error:
+        log.error("not_durable", id=transaction.id, reason=str(error), full=error.full)
+        metrics.INTERNAL_ERRORS.labels("store").inc()
+        reply = Reply(452, "4.3.1 Insufficient storage") if error.full else _TROUBLE
+    except Exception:
+        log.exception("internal_error", id=transaction.id)
+        metrics.INTERNAL_ERRORS.labels("accept").inc()
+        reply = await _after_a_crash(transaction, snapshot, world)
+    counting.answered(transaction, reply)
+    log.info("answered", **counting.summary(transaction, reply))
+    return reply
+
+
+async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+    """The story itself. Raises StoreError, and whatever a defect of ours raises."""
+    raw = transaction.message.raw
+    with counting.stage("archive"):  # durable before anything leaves (R51)
+        digest = await world.archive.store(raw, _beside_the_blob(transaction))
+
+    dossier = await judge(transaction, snapshot, world, digest)  # facts, decision, plan
+    plan = dossier.plan
+    counting.decided(transaction, dossier.decision)
+
+    if plan.deferral is not None:  # one recipient's copy cannot be judged now: the client keeps all
+        await _record(dossier, dossier.reply(), dossier.states_so_far())
+        return dossier.reply()
+
+    if plan.holds or plan.tellings:
+        with counting.stage("keep"):  # holds and notices are durable now
+            await world.ledger.keep(dossier.entry_so_far(), plan.holds, dossier.outgoing())
+            world.outbox_wakes()
+
+    with counting.stage("relay"):  # the next hop's own replies, per recipient
+        copies = dossier.copies()
+        delivered = await _relay(dossier, copies, world)
+        conclusion = conclude(plan, delivered)
+
+    if conclusion.put_off or conclusion.returned:
+        with counting.stage("keep"):  # what others' success made ours to deliver or to return
+            holds, outgoing = dossier.left_over(conclusion, copies, delivered)
+            await world.ledger.keep(dossier.entry_so_far(), holds, outgoing)
+            world.outbox_wakes()
+
+    reply = conclusion.failure or dossier.reply()
+    with counting.stage("record"):
+        await _record(dossier, reply, conclusion.states)
+    return reply
+
+
+_TROUBLE = Reply(451, "4.3.0 Local trouble; please try again later")
+
+
+async def _relay(
+    dossier: Dossier, copies: Mapping[int, bytes], world: World
+) -> Mapping[str, Reply]:
+    """Every variant to the next hop at once."""
+    envelope = dossier.transaction.envelope
+    answers = await asyncio.gather(
+        *(
+            world.next_hop.relay(
+                envelope.reverse_path,
+                dossier.plan.variants[n].recipients,
+                copy,
+                body=dossier.body(copy),
+                smtputf8=envelope.smtputf8,
+                origin=envelope,
+            )
+            for n, copy in copies.items()
+        )
+    )
+    return {recipient: reply for answer in answers for recipient, reply in answer.items()}
+
+
+async def _record(dossier: Dossier, reply: Reply, states: Mapping[str, State]) -> None:
+    """Write the outcome. After the next hop's 250 nothing may turn the reply into an error, so a
+    ledger that fails here is logged and mended from the archive at the next start."""
+    try:
+        await dossier.world.ledger.record(dossier.entry(reply, states))
+    except Exception:  # whatever it is, the mail has gone
+        log.exception("not_recorded", id=dossier.transaction.id)
+        metrics.INTERNAL_ERRORS.labels("record").inc()
+
+
+def _beside_the_blob(transaction: Transaction) -> dict[str, object]:
+    return {
+        "id": transaction.id,
+        "received_at": transaction.received_at,
+        "listener": transaction.listener.name,
+        "role": transaction.listener.role.value,
+        **envelope_json(transaction.envelope),
+    }
+
+
+_CRASHES_ALLOWED = 3
+_REMEMBERED = 1_000
+_crashes: OrderedDict[bytes, int] = OrderedDict()
+
+
+async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+    """451, so that the client keeps the message; but one that crashes us again and again is
+    quarantined unread, or it would come back until its sender gives up."""
+    key = hashlib.sha256(transaction.message.raw).digest()
+    _crashes[key] = _crashes.pop(key, 0) + 1
+    if len(_crashes) > _REMEMBERED:
+        _crashes.popitem(last=False)
+    if _crashes[key] < _CRASHES_ALLOWED:
+        return _TROUBLE
+    try:
+        digest = await world.archive.store(transaction.message.raw, _beside_the_blob(transaction))
+        facts = Facts(now=world.clock(), district=snapshot.district)
+        dossier = Dossier.unread(transaction, snapshot, world, facts, digest)
+        await world.ledger.keep(dossier.entry_so_far(), dossier.plan.holds, dossier.outgoing())
+        world.outbox_wakes()
+    except Exception:  # still our own trouble
+        log.exception("not_set_aside", id=transaction.id)
+        return _TROUBLE
+    return Reply(250, f"2.0.0 Ok: {transaction.id}")

@@ -1,0 +1,62 @@
+"""What operators see of the story: metrics and the one log line a message.
+
+Must not decide anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mailguard import metrics
+from mailguard.core.decide import Decision
+from mailguard.core.reply import Reply
+from mailguard.core.transaction import Transaction
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Time one stage of the story."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        metrics.STAGE_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+
+def decided(transaction: Transaction, decision: Decision) -> None:
+    """Count findings and each recipient's disposition with the check that led to it."""
+    for judgement in decision.judgements:
+        if judgement.observed:
+            effect = "observed"
+        elif not judgement.recipients:
+            effect = "waived"
+        else:
+            effect = judgement.disposition.word
+        metrics.FINDINGS.labels(judgement.finding.code, effect).inc()
+    listener = transaction.listener.name
+    for outcome in decision.outcomes.values():
+        check = outcome.reasons[0].check if outcome.reasons else ""
+        metrics.RECIPIENTS.labels(listener, outcome.disposition.word, check).inc()
+
+
+def answered(transaction: Transaction, reply: Reply) -> None:
+    """Count the reply by its class."""
+    metrics.MESSAGES.labels(transaction.listener.name, f"{reply.code // 100}xx").inc()
+
+
+def summary(transaction: Transaction, reply: Reply) -> dict[str, Any]:
+    """The log line's fields; hostile text is escaped by the log's renderer."""
+    envelope = transaction.envelope
+    return {
+        "id": transaction.id,
+        "listener": transaction.listener.name,
+        "client": envelope.client_address,
+        "account": envelope.account,
+        "reverse_path": envelope.reverse_path,
+        "recipients": len(envelope.recipients),
+        "size": len(transaction.message.raw),
+        "reply": str(reply).partition("\n")[0][:200],
+    }

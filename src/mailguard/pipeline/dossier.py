@@ -1,0 +1,243 @@
+"""One message's papers: everything that is written about it, made from its decision and plan.
+
+Owns how a plan becomes ledger entries, notices, the spammail copy and rendered variants. Has no
+effects of its own. Must not know when they are committed or relayed (`accept`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailguard.core import notice, render, trace
+from mailguard.core.answering import may_answer
+from mailguard.core.decide import Decision, Judgement, decide
+from mailguard.core.edit import Edit
+from mailguard.core.facts import Facts
+from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling
+from mailguard.core.policy import FindingType, Policy
+from mailguard.core.reply import Reply, refusal
+from mailguard.core.stored import decision_json, facts_json
+from mailguard.core.transaction import Transaction
+from mailguard.core.verdict import Disposition, Finding
+from mailguard.pipeline.ports import LedgerEntry, Outgoing, World, envelope_json
+from mailguard.pipeline.snapshot import Snapshot
+
+RETURNED = FindingType(
+    "next-hop.refused",
+    "the mail server did not take it",
+    (),
+    Disposition.BOUNCE,
+    "Please check the address.",
+    notice="undeliverable",
+)
+CRASHED = FindingType(
+    "mailguard.crashed",
+    "it could not be examined",
+    (),
+    Disposition.QUARANTINE,
+    "An administrator has to look at it.",
+    notice="quarantined",
+)
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """What `accept` knows of one message once it is decided."""
+
+    transaction: Transaction
+    snapshot: Snapshot
+    world: World
+    facts: Facts
+    decision: Decision
+    plan: Plan
+    digest: str
+
+    @classmethod
+    def unread(
+        cls, transaction: Transaction, snapshot: Snapshot, world: World, facts: Facts, digest: str
+    ) -> Dossier:
+        """For a message that crashed every attempt to judge it: all copies quarantined."""
+        recipients = transaction.envelope.recipients
+        evidence = "every attempt to examine it failed inside mailguard"
+        holds = tuple(Hold(r, Disposition.QUARANTINE, CRASHED.code, evidence) for r in recipients)
+        nothing = decide(transaction, facts, Policy((), snapshot.policy.digest))
+        return cls(transaction, snapshot, world, facts, nothing, Plan(holds=holds), digest)
+
+    # What is relayed
+
+    def copies(self) -> dict[int, bytes]:
+        """Every variant as octets, by its number in the plan."""
+        return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
+
+    def copy(self, edits: Sequence[Edit]) -> bytes:
+        """The message with these edits, forged trace fields taken off, our own on top."""
+        message = self.transaction.message
+        forged = trace.forged_fields(message, self.snapshot.district)
+        return trace.received(self.transaction, self.world.hostname) + render.render(
+            message, (*forged, *edits)
+        )
+
+    @staticmethod
+    def body(copy: bytes) -> str:
+        """BODY= for the next hop (RFC 6152): by what is really in the copy."""
+        return "" if copy.isascii() else "8BITMIME"
+
+    # What is kept
+
+    def entry_so_far(self) -> LedgerEntry:
+        """Before the relay: what is kept is kept, what is to be relayed is still the client's."""
+        return self.entry(Reply(0, ""), self.states_so_far())
+
+    def states_so_far(self) -> dict[str, State]:
+        """Each recipient's state if the client never heard more."""
+        states = dict.fromkeys(self.transaction.envelope.recipients, State.DEFERRED)
+        states |= dict.fromkeys(self.plan.refused, State.REFUSED)
+        for hold in self.plan.holds:
+            held = hold.disposition is Disposition.HOLD
+            states[hold.recipient] = State.HELD if held else State.QUARANTINED
+        return states
+
+    def entry(self, reply: Reply, states: Mapping[str, State]) -> LedgerEntry:
+        """The ledger's entry with each recipient's end state."""
+        transaction, message = self.transaction, self.transaction.message
+        reasons = {h.recipient: (h.disposition, h.reason) for h in self.plan.holds}
+        recipients = {}
+        for recipient, outcome in self.decision.outcomes.items():
+            first = outcome.reasons[0].finding.code if outcome.reasons else ""
+            disposition, reason = reasons.get(recipient, (outcome.disposition, first))
+            recipients[recipient] = (disposition, states[recipient], reason)
+        return LedgerEntry(
+            id=transaction.id,
+            received_at=transaction.received_at,
+            listener=transaction.listener.name,
+            digest=self.digest,
+            size=len(message.raw),
+            envelope={
+                **envelope_json(transaction.envelope),
+                "role": transaction.listener.role.value,
+            },
+            subject=message.value("Subject")[:500],
+            message_id=message.value("Message-ID")[:500],
+            facts=facts_json(self.facts),
+            decision=decision_json(self.decision),
+            policy_digest=self.decision.policy_digest,
+            reply=str(reply) if reply.code else "",
+            recipients=recipients,
+        )
+
+    # What people are told
+
+    def reply(self) -> Reply:
+        """Our answer to the client when every copy that goes on was taken."""
+        if self.plan.deferral is not None:
+            return Reply(451, "4.7.1 A check could not be completed; please try again later")
+        if self.plan.refusal is None:
+            return Reply(250, f"2.0.0 Ok: {self.transaction.id}")
+        concerned = self.transaction.envelope.recipients
+        told = refusal(self.words_for(self.plan.refusal, concerned))
+        return Reply(told.code, f"{told.text}\n5.7.1 Reference: {self.transaction.id}")
+
+    def words_for(self, judgement: Judgement, recipients: Sequence[str]) -> str:
+        """The notice's own words for one reason."""
+        kind = self._kind(judgement.finding.code)
+        template = self.snapshot.notices[notice.template_for(judgement, kind)]
+        district = self.snapshot.district
+        slots = notice.slots_for(district, self.transaction, judgement, kind, recipients)
+        return notice.fill(template, slots).strip()
+
+    def outgoing(self) -> tuple[Outgoing, ...]:
+        """Notices to the sender and the spammail copy; keyed, so that a retry makes no second."""
+        return (*(self._notice(telling) for telling in self.plan.tellings), *self._spammail_copy())
+
+    def left_over(
+        self, conclusion: Conclusion, copies: Mapping[int, bytes], delivered: Mapping[str, Reply]
+    ) -> tuple[tuple[Hold, ...], tuple[Outgoing, ...]]:
+        """After a relay that went well for some: copies put off go to the outbox; those refused
+        for good are told to a proven sender, and quarantined where nobody can be told."""
+        outgoing = list(self._put_off(conclusion, copies))
+        holds: tuple[Hold, ...] = ()
+        if conclusion.returned:
+            evidence = str(delivered[conclusion.returned[0]]).replace("\n", " ")[:300]
+            why = Judgement(
+                "next_hop",
+                Finding(RETURNED.code, evidence),
+                Disposition.BOUNCE,
+                conclusion.returned,
+            )
+            if may_answer(self.transaction, self.facts):
+                outgoing.append(self._notice(Telling(conclusion.returned, why, Disposition.BOUNCE)))
+            else:
+                holds = tuple(
+                    Hold(r, Disposition.QUARANTINE, RETURNED.code, evidence)
+                    for r in conclusion.returned
+                )
+        return holds, tuple(outgoing)
+
+    def _put_off(self, conclusion: Conclusion, copies: Mapping[int, bytes]) -> Iterator[Outgoing]:
+        waiting = set(conclusion.put_off)
+        envelope = self.transaction.envelope
+        for n, variant in enumerate(self.plan.variants):
+            recipients = tuple(r for r in variant.recipients if r in waiting)
+            if recipients:
+                yield Outgoing(
+                    key=f"relay|{self.transaction.id}|{n}",
+                    kind="relay",
+                    reverse_path=envelope.reverse_path,
+                    recipients=recipients,
+                    raw=copies[n],
+                    body=self.body(copies[n]),
+                    smtputf8=envelope.smtputf8,
+                    transaction_id=self.transaction.id,
+                )
+
+    def _notice(self, telling: Telling) -> Outgoing:
+        sender = self.transaction.envelope.reverse_path
+        code = telling.judgement.finding.code
+        key = f"notice|{self.digest}|{sender}|{code}"
+        raw = notice.build(
+            district=self.snapshot.district,
+            to=sender,
+            text=self.words_for(telling.judgement, telling.recipients),
+            transaction=self.transaction,
+            recipients=telling.recipients,
+            token=f"{self.transaction.id}.{code.replace('.', '-')}",
+            at=self.facts.now,
+        )
+        return Outgoing(key, "notice", "", (sender,), raw, transaction_id=self.transaction.id)
+
+    def _spammail_copy(self) -> Iterator[Outgoing]:
+        held = [h for h in self.plan.holds if h.disposition is Disposition.QUARANTINE]
+        if not held or not self.world.quarantine_copy:
+            return
+        district, first = self.snapshot.district, held[0]
+        why = Judgement("", Finding(first.reason, first.evidence), Disposition.QUARANTINE, ())
+        recipients = [h.recipient for h in held]
+        kind = self._kind(first.reason)
+        slots = notice.slots_for(district, self.transaction, why, kind, recipients)
+        raw = notice.wrap(
+            district=district,
+            message=self.transaction.message,
+            summary=_each_line(self.snapshot.notices["copy"], slots),
+            token=f"{self.transaction.id}.copy",
+            at=self.facts.now,
+            subject_prefix="blocked",
+        )
+        key = f"copy|{self.digest}|{self.transaction.envelope.reverse_path}|{','.join(recipients)}"
+        yield Outgoing(
+            key,
+            "copy",
+            "",
+            (district.spammail,),
+            raw,
+            self.body(raw),
+            transaction_id=self.transaction.id,
+        )
+
+    def _kind(self, code: str) -> FindingType | None:
+        known = {RETURNED.code: RETURNED, CRASHED.code: CRASHED}
+        return known.get(code) or self.snapshot.policy.finding_type(code)
+
+
+def _each_line(template: str, slots: Mapping[str, str]) -> str:
+    return "\n".join(notice.fill(line, slots) for line in template.splitlines())

@@ -1,0 +1,150 @@
+"""Every lookup for one message, concurrently, under one deadline: Facts for `decide`.
+
+Owns which lookup fills which fact. What does not answer is an `Unavailable` fact.
+Must not know what the facts mean to a check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from mailguard.core import address, spam_words
+from mailguard.core.directory import Account, Directory, Group, Person, Site
+from mailguard.core.facts import Bayes, Facts, Unavailable, Unblocked
+from mailguard.core.reading import Reading
+from mailguard.core.transaction import Origin, Transaction
+from mailguard.pipeline.ports import Authentication, World
+from mailguard.pipeline.snapshot import Snapshot
+
+AUTHOR_FIELDS = ("From", "Sender", "Reply-To", "Resent-From", "Resent-Sender")
+_MOST_ADDRESSES = 1_000  # of author fields; more are an ambiguity that needs no look-up
+
+T = TypeVar("T")
+
+
+async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now: float) -> Facts:
+    """All facts that the snapshot's policy needs. Never raises for a lookup that fails."""
+    needs = snapshot.policy.needs
+    reading, authentication = await asyncio.gather(
+        _within(world.deadline, world.reader.read(transaction.message)),
+        _within(world.deadline, world.authenticator.authenticate(transaction)),
+    )
+    if isinstance(authentication, Unavailable):
+        gone = authentication
+        authentication = Authentication(spf=gone, dkim=gone, arc=gone, dmarc=gone)
+    directory = snapshot.directory
+    account, owner = _who(transaction, directory)
+    people = _people(transaction, directory)
+    groups = _groups(transaction, directory)
+    return Facts(
+        now=now,
+        district=snapshot.district,
+        account=account,
+        owner=owner,
+        people=people,
+        sites=_sites(owner, groups, directory),
+        groups=groups,
+        supported=directory.named(owner.supports) if owner else (),
+        administrators=_administrators(owner, directory),
+        namesakes=_namesakes(transaction, directory),
+        unblocked=_unblocked(transaction, world, now) if "unblocked" in needs else None,
+        bayes=_bayes(transaction, reading, world) if "bayes" in needs else None,
+        spf=authentication.spf,
+        dkim=authentication.dkim,
+        arc=authentication.arc,
+        dmarc=authentication.dmarc,
+        link_keys=snapshot.link_keys,
+        reading=reading,
+    )
+
+
+async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
+    try:
+        async with asyncio.timeout(seconds):
+            return await lookup
+    except TimeoutError:
+        return Unavailable(f"no answer within {seconds:g} seconds")
+    except Exception as error:  # noqa: BLE001 - a lookup that fails is a fact, not a crash
+        return Unavailable(f"{type(error).__name__}: {error}")
+
+
+def _who(transaction: Transaction, directory: Directory) -> tuple[Account | None, Person | None]:
+    """The account behind the login, and the person behind the message.
+
+    Outside mail has no owner, whatever its From says; a trusted relay's is whom its single From
+    address belongs to.
+    """
+    login = transaction.envelope.account
+    if login is not None:
+        account = directory.account_for(login)
+        owner = directory.people.get(account.owner) if account and account.owner else None
+        return account, owner
+    author = transaction.message.author
+    if transaction.origin is Origin.OUTSIDE or author.ambiguous or len(author.boxes) != 1:
+        return None, None
+    return None, directory.person_at(author.boxes[0].address)
+
+
+def _people(transaction: Transaction, directory: Directory) -> dict[str, Person]:
+    """Directory people by every address in play: envelope and author fields."""
+    envelope = transaction.envelope
+    wanted = [envelope.reverse_path, *envelope.recipients]
+    for name in AUTHOR_FIELDS:
+        wanted += transaction.message.mailboxes(name).addresses[:_MOST_ADDRESSES]
+    found = {}
+    for mailbox in wanted:
+        person = directory.person_at(mailbox)
+        if person is not None:
+            found[mailbox.lower()] = person
+    return found
+
+
+def _groups(transaction: Transaction, directory: Directory) -> dict[str, Group]:
+    found = {}
+    for recipient in transaction.envelope.recipients:
+        group = directory.group_at(recipient)
+        if group is not None:
+            found[recipient] = group
+    return found
+
+
+def _sites(owner: Person | None, groups: dict[str, Group], directory: Directory) -> dict[str, Site]:
+    ids = {*(owner.sites if owner else ()), *(s for group in groups.values() for s in group.sites)}
+    return {i: directory.sites[i] for i in sorted(ids) if i in directory.sites}
+
+
+def _administrators(owner: Person | None, directory: Directory) -> tuple[Person, ...]:
+    """Whom the owner may ask: the administrators of the owner's sites (R18)."""
+    if owner is None:
+        return ()
+    ids = (
+        i for s in owner.sites if s in directory.sites for i in directory.sites[s].administrators
+    )
+    return directory.named(dict.fromkeys(ids))
+
+
+def _namesakes(transaction: Transaction, directory: Directory) -> tuple[Person, ...]:
+    found: dict[str, Person] = {}
+    for box in transaction.message.author.boxes[:10]:
+        for person in directory.namesakes(box.display_name)[:10]:
+            found[person.id] = person
+    return tuple(found.values())
+
+
+def _unblocked(
+    transaction: Transaction, world: World, now: float
+) -> Unblocked | Unavailable | None:
+    author = transaction.message.author
+    if author.ambiguous or len(author.boxes) != 1:
+        return None
+    return world.unblocking.look_up(address.normalise(author.boxes[0].address), now)
+
+
+def _bayes(
+    transaction: Transaction, reading: Reading | Unavailable, world: World
+) -> Bayes | Unavailable | None:
+    if isinstance(reading, Unavailable):
+        return reading
+    return world.learned.opinion(spam_words.words(transaction.message, reading))

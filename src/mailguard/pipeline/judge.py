@@ -1,0 +1,38 @@
+"""From a transaction to its dossier: the way that `serve`, `check` and replay share.
+
+Owns gather → decide → plan. Has no effect but lookups. Must not know what is done with the plan.
+"""
+
+from __future__ import annotations
+
+from mailguard.core.answering import may_answer
+from mailguard.core.decide import decide
+from mailguard.core.facts import Facts
+from mailguard.core.plan import make_plan
+from mailguard.core.transaction import Transaction
+from mailguard.pipeline import counting
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.gather import gather
+from mailguard.pipeline.ports import World
+from mailguard.pipeline.snapshot import Snapshot
+
+
+async def judge(transaction: Transaction, snapshot: Snapshot, world: World, digest: str) -> Dossier:
+    """Gather the facts and decide. Raises only for defects of ours."""
+    with counting.stage("gather"):  # every lookup concurrently, one deadline
+        facts = await gather(transaction, snapshot, world, world.clock())
+    with counting.stage("decide"):
+        return decided(transaction, snapshot, world, facts, digest)
+
+
+def decided(
+    transaction: Transaction, snapshot: Snapshot, world: World, facts: Facts, digest: str
+) -> Dossier:
+    """The pure part: the same facts give the same dossier, so a stored decision can be replayed."""
+    decision = decide(transaction, facts, snapshot.policy)
+    plan = make_plan(
+        decision,
+        answerable=may_answer(transaction, facts),
+        tell_quarantine=world.tell_quarantine,
+    )
+    return Dossier(transaction, snapshot, world, facts, decision, plan, digest)
