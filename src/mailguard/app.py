@@ -1,4 +1,4 @@
-"""The composition root: ports meet adapters here, and signals, listeners and tasks start and end.
+"""The composition root: ports meet adapters here; signals, listeners and tasks start and end.
 
 Owns the order in which things start and stop. Must not know policy or mail.
 """
@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-import sys
+import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
-from mailguard import metrics
-from mailguard.adapters import authentication, blobs, ids, ledger, outbox_store, passwords, relay
-from mailguard.adapters.database import Database
-from mailguard.adapters.learned import LearnedWords
+from mailguard import __version__, metrics
+from mailguard.adapters.authentication import NoAuthentication
+from mailguard.adapters.ids import new_id
+from mailguard.adapters.passwords import PasswordFile
 from mailguard.adapters.reader import PooledReader
-from mailguard.adapters.unblocked import UnblockedList
+from mailguard.adapters.relay import Relay
+from mailguard.adapters.state import StateDirectory
 from mailguard.config.load import Loaded
-from mailguard.config.watch import Live
+from mailguard.config.policy import policy_json
+from mailguard.config.schema import Settings
+from mailguard.config.watch import Live, watch
 from mailguard.core import mime
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Envelope, Listener, Transaction
@@ -31,9 +34,273 @@ from mailguard.frontends.http import HttpServer, application
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
 from mailguard.pipeline.accept import accept
-from mailguard.pipeline.outbox import Outbox
-from mailguard.pipeline.ports import World
+from mailguard.pipeline.outbox import Outbox, Waiting
+from mailguard.pipeline.ports import NextHop, Outgoing, StoreError, World
+from mailguard.pipeline.replay import replay
 
 log = structlog.get_logger("mailguard.app")
 
 _PARSE_ASIDE = 1_048_576  # octets from which a message is parsed in a thread
+_REFRESH = 1.0  # seconds between looks at what other processes changed
+_LAG = 0.1  # seconds between two ticks of the event loop's watch
+
+
+def make_world(
+    settings: Settings, state: StateDirectory, next_hop: NextHop, reader: PooledReader
+) -> World:
+    """The ports as `serve` and the commands use them."""
+    return World(
+        archive=state.blobs,
+        ledger=state.ledger,
+        next_hop=next_hop,
+        reader=reader,
+        authenticator=NoAuthentication(),
+        unblocking=state.unblocked,
+        learned=state.learned,
+        clock=time.time,
+        hostname=settings.hostname,
+        deadline=settings.deadline,
+        quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
+        tell_quarantine=settings.quarantine_reply == "reject",
+    )
+
+
+def make_reader(settings: Settings) -> PooledReader:
+    """The reader with its budgets; not started."""
+    pool = settings.pool
+    return PooledReader(pool.workers, pool.above, pool.seconds, pool.memory)
+
+
+class House:
+    """One running mailguard. `start`, then `stop`; between them it accepts mail."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.live = Live(loaded)
+        self.settings = loaded.settings
+        storage = self.settings.storage
+        self.state = StateDirectory.open(
+            storage.state,
+            storage.database,
+            storage.compression,
+            lambda: self.live.snapshot.unblocked,
+        )
+        self.relay = Relay(
+            self.settings.next_hop, self.settings.hostname, self.settings.district.postmaster
+        )
+        self.reader = make_reader(self.settings)
+        world = make_world(self.settings, self.state, self.relay, self.reader)
+        self.outbox = self._outbox(world)
+        self.world = replace(world, outbox_wakes=self.outbox.wake)
+        passwords = self.settings.auth.password_file
+        self._passwords = PasswordFile(passwords) if passwords is not None else None
+        self.servers = Servers(self.settings, self)
+        address = self.settings.http.address
+        pages = application(lambda: self.live.snapshot, self.ready, self._gauges)
+        self.http = HttpServer(pages, address.host, address.port)
+        self.http_port = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # The way in: what the SMTP frontend asks (frontends.smtp.gateway.Gateway)
+
+    async def verify(self, envelope: Envelope, listener: Listener, recipient: str) -> Reply:
+        """At RCPT: the next hop's own opinion of the recipient."""
+        if not self.settings.next_hop.verify_recipients:
+            return Reply(250, "2.1.5 Ok")
+        return await self.relay.verify(recipient)
+
+    async def accept(self, listener: Listener, envelope: Envelope, raw: bytes) -> Reply:
+        """After the final dot."""
+        snapshot = self.live.snapshot  # read once: no message is judged by half a configuration
+        large = len(raw) > _PARSE_ASIDE
+        message = await asyncio.to_thread(mime.parse, raw) if large else mime.parse(raw)
+        now = self.world.clock()
+        transaction = Transaction(new_id(now), now, listener, envelope, message)
+        return await accept(transaction, snapshot, self.world)
+
+    async def log_in(self, login: str, password: bytes, client_address: str) -> str | None:
+        """The account that a login proves, by the password file or by the next hop."""
+        try:
+            if self._passwords is not None:
+                account = await self._passwords.verify(login, password)
+                if account is not None or not self.settings.auth.pass_to_next_hop:
+                    return account
+            if self.settings.auth.pass_to_next_hop:
+                return login if await self.relay.log_in(login, password.decode()) else None
+        except UnicodeDecodeError:
+            return None
+        except (OSError, ValueError) as error:
+            log.error("login_trouble", reason=str(error))
+            raise LoginTrouble(str(error)) from error
+        return None
+
+    # Starting and stopping
+
+    async def start(self) -> None:
+        """Bring everything up; listeners last, so that the greeting means ready. Raises OSError
+        or StoreError, and then nothing listens."""
+        await self.reader.start()
+        interrupted = await self.state.ledger.reconcile(time.time())
+        if interrupted:
+            log.warning("interrupted_transactions", count=interrupted)
+        await self._remember_policy()
+        self.http_port = await self.http.start()
+        await self.servers.start()
+        self._tasks = [
+            asyncio.create_task(task, name=name)
+            for name, task in (
+                ("outbox", self.outbox.run()),
+                ("refresh", self._refresh()),
+                ("lag", _watch_the_loop()),
+                (
+                    "watch",
+                    watch(self.live.loaded.directory, self.settings.storage.state, self.reload),
+                ),
+            )
+        ]
+        log.info(
+            "ready",
+            version=__version__,
+            pid=os.getpid(),
+            http=self.http_port,
+            **{name: f"{host}:{port}" for name, (host, port) in self.servers.addresses().items()},
+        )
+
+    async def stop(self) -> None:
+        """Drain, then close. Every message that was acknowledged is safe before and after."""
+        log.info("draining")
+        await self.servers.drain(self.settings.limits.drain)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.http.stop()
+        await self.relay.close()
+        await self.reader.close()
+        self.state.close()
+        log.info("stopped")
+
+    async def reload(self) -> None:
+        """Read the configuration and the certificates again; what is wrong is refused and logged."""
+        if not await self.live.reload():
+            await self._remember_policy()
+        try:
+            self.servers.reload_tls()
+        except (OSError, ValueError) as error:
+            log.error("certificates_refused", reason=str(error))
+
+    # Behind the scenes
+
+    def _outbox(self, world: World) -> Outbox:
+        times = self.settings.outbox
+        return Outbox(
+            self.state.outbox,
+            self.state.blobs,
+            self.relay,
+            self._undeliverable,
+            world.clock,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            first_retry=times.first_retry,
+            longest_retry=times.longest_retry,
+            give_up=times.give_up,
+            poll=times.poll,
+        )
+
+    async def _undeliverable(
+        self, entry: Waiting, recipients: Sequence[str], reply: Reply
+    ) -> Sequence[Outgoing]:
+        """Who is told that a copy will never arrive. Notices and spammail copies are our own: they
+        fail visibly, in the log and the metrics, and make no further mail."""
+        if entry.kind not in ("relay", "release"):
+            log.error(
+                "notice_undeliverable", entry=entry.id, kind=entry.kind, reply=str(reply)[:200]
+            )
+            return ()
+        recorded = self.state.ledger.find(entry.transaction_id)
+        if recorded is None:
+            return ()
+        raw = await self.state.blobs.fetch(recorded.digest)
+        dossier = await replay(recorded, raw, self.live.snapshot, self.world)
+        return (dossier.undeliverable(recipients, reply),)
+
+    async def _remember_policy(self) -> None:
+        policy = self.live.snapshot.policy
+        try:
+            await self.state.ledger.store_policy(policy.digest, policy_json(policy.steps))
+        except StoreError as error:
+            log.error("policy_not_stored", reason=str(error))
+
+    async def _refresh(self) -> None:
+        """Notice within a second what a command or another node changed in the database."""
+        while True:
+            try:
+                await self.state.unblocked.refresh()
+                await self.state.learned.refresh()
+            except StoreError as error:
+                log.error("refresh_failed", reason=str(error))
+            await asyncio.sleep(_REFRESH)
+
+    async def ready(self) -> Mapping[str, str]:
+        """What `/readyz` shows: each component "ok", or what is wrong."""
+        answers: dict[str, str] = {}
+        for name, probe in (
+            ("database", self.state.database.ready),
+            ("archive", self.state.blobs.ready),
+        ):
+            try:
+                await probe()
+                answers[name] = "ok"
+            except StoreError as error:
+                answers[name] = str(error)
+        reply = await self.relay.probe()
+        answers["next_hop"] = "ok" if reply.positive else str(reply)
+        return answers
+
+    async def _gauges(self) -> None:
+        """Refresh what is counted only when somebody looks."""
+        await asyncio.to_thread(self._count)
+
+    def _count(self) -> None:
+        now = time.time()
+        metrics.OUTBOX.clear()
+        for (kind, state), number in self.state.outbox.counts().items():
+            metrics.OUTBOX.labels(kind, state).set(number)
+        oldest = self.state.outbox.oldest()
+        metrics.OUTBOX_AGE.set(now - oldest if oldest else 0)
+        waiting = self.state.ledger.waiting()
+        metrics.QUARANTINE.clear()
+        for disposition, (number, _) in waiting.items():
+            metrics.QUARANTINE.labels(disposition.word).set(number)
+        since = min((first for _, first in waiting.values()), default=now)
+        metrics.QUARANTINE_AGE.set(now - since)
+
+
+async def _watch_the_loop() -> None:
+    """Observe how late a timer fires: something held the event loop that long."""
+    while True:
+        due = time.perf_counter() + _LAG
+        await asyncio.sleep(_LAG)
+        metrics.LOOP_HELD.observe(max(0.0, time.perf_counter() - due))
+
+
+async def serve(loaded: Loaded) -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean drain. Raises OSError when a socket is taken,
+    StoreError when the state cannot be opened."""
+    house = House(loaded)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        task = loop.create_task(house.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    try:
+        await house.start()
+        await ended.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await house.stop()
+    return 0

@@ -180,7 +180,7 @@ class Relay:
         except Trouble as failure:
             _count(failure)
             replies |= {r: failure.reply for r in recipients if r not in replies}
-        except Exception:
+        except Exception:  # noqa: BLE001 - our own trouble is 451, never an exception
             _log.exception("next_hop.internal_error")
             INTERNAL_ERRORS.labels("relay").inc()
         for recipient in recipients:
@@ -253,7 +253,7 @@ class Relay:
         except Trouble as failure:
             _count(failure)
             return failure.reply
-        except Exception:
+        except Exception:  # noqa: BLE001 - our own trouble is 451, never an exception
             _log.exception("next_hop.internal_error")
             INTERNAL_ERRORS.labels("verify").inc()
             return _INTERNAL

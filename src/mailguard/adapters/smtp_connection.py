@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 from mailguard.adapters.smtp_client import (
     Answers,
@@ -139,8 +140,7 @@ class Connection(asyncio.Protocol):
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._attach(transport)
+        self._attach(cast(asyncio.Transport, transport))  # uvloop's only act like one
 
     def _attach(self, transport: asyncio.Transport) -> None:
         self._transport = transport

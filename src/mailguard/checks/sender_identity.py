@@ -169,11 +169,12 @@ def _form(message: Message) -> Iterator[Finding]:
     elif len(fields) > 1:
         yield Finding(AMBIGUOUS_AUTHOR.code, f"the message has {len(fields)} From fields")
     elif author.ambiguous or not author.addresses:
-        reasons = ", ".join(str(defect).replace("-", " ") for defect in author.defects[:_LISTED])
-        because = f" ({reasons})" if reasons else ""
+        reasons = " ".join(
+            address.DEFECTS[code].meaning for code in author.defects if address.DEFECTS[code].ambiguous
+        )
         yield Finding(
             AMBIGUOUS_AUTHOR.code,
-            f"mail readers would disagree on who the From field names{because}",
+            f"mail readers would disagree on whom the From field names: {reasons[:500]}",
         )
 
 

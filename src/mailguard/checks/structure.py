@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.message import Defect
 from mailguard.core.policy import CheckSettings, FindingType
@@ -44,11 +45,21 @@ class StructureSettings(CheckSettings):
     """Which defects are borne."""
 
     tolerated: tuple[str, ...] = Field(
-        (),
+        ("base64-garbage",),
         description="Codes of ambiguous defects that are only recorded, for a district whose "
         "correspondents send them in good faith. `mailguard check` lists a message's defects as "
-        "anomalies.",
+        "anomalies. The default is what mailing lists do that put a footer below an encoded "
+        "body: no reader sees more of it than was read here.",
     )
+
+    @field_validator("tolerated")
+    @classmethod
+    def _known(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        for code in codes:
+            if code not in MESSAGE_DEFECTS and code not in ADDRESS_DEFECTS:
+                allowed = ", ".join(sorted({*MESSAGE_DEFECTS, *ADDRESS_DEFECTS}))
+                raise ValueError(f"{code} is no defect; known are {allowed}")
+        return codes
 
 
 class Structure:

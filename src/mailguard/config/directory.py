@@ -114,6 +114,7 @@ class _Draft:
     where: dict[tuple[str, str], _Where] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)  # address -> "person ada"
     errors: list[ConfigError] = field(default_factory=list)
+    complete: bool = True  # whether every entry was read, right or wrong
 
 
 def load_directory(directory: Path, district: District) -> Directory:
@@ -129,7 +130,8 @@ def load_directory(directory: Path, district: District) -> Directory:
             read(draft, folder)
         except ConfigErrors as wrong:
             draft.errors += wrong.errors
-    if not draft.errors:  # a row that was refused would only make its references dangle
+            draft.complete = False
+    if draft.complete:  # what was not read would only make every reference to it dangle
         _references(draft)
         _cycles(draft)
     if draft.errors:
@@ -178,6 +180,7 @@ def _people(draft: _Draft, folder: Path) -> None:
         return
     rows = read_table(table, PEOPLE_COLUMNS)
     draft.errors += rows.errors
+    draft.complete = draft.complete and not rows.errors
     many = ("addresses", "sites", "classifications", "roles", "supports", "other_names")
     for line, cells in rows.records:
         id = cells.get("id", "")
@@ -289,6 +292,7 @@ def _accounts(draft: _Draft, folder: Path) -> None:
         return
     rows = read_table(folder / "accounts.csv", ACCOUNT_COLUMNS)
     draft.errors += rows.errors
+    draft.complete = draft.complete and not rows.errors
     for line, cells in rows.records:
         login = cells.get("login", "").lower()
         where = _cell(rows, line, login)

@@ -114,21 +114,40 @@ def _step(check: Check, step: StepFile, document: Document, at: Key) -> Step:
 
 
 def digest_of(steps: Sequence[Step]) -> str:
-    """SHA-256 of everything the policy says, defaults written out, as canonical JSON."""
-    return hashlib.sha256(
-        canonical(
-            [
-                {
-                    "check": step.check.name,
-                    "mode": step.mode.value,
-                    "on_error": step.on_error.word,
-                    "on_finding": {c: d.word for c, d in step.on_finding.items()},
-                    "settings": step.settings.model_dump(),
-                }
-                for step in steps
-            ]
-        )
-    ).hexdigest()
+    """SHA-256 of everything the policy says."""
+    return hashlib.sha256(policy_json(steps)).hexdigest()
+
+
+def policy_json(steps: Sequence[Step]) -> bytes:
+    """Everything the policy says, defaults written out, as canonical JSON; see `restore`."""
+    return canonical(
+        [
+            {
+                "check": step.check.name,
+                "mode": step.mode.value,
+                "on_error": step.on_error.word,
+                "on_finding": {c: d.word for c, d in step.on_finding.items()},
+                "settings": step.settings.model_dump(),
+            }
+            for step in steps
+        ]
+    )
+
+
+def restore(stored: bytes, checks: Sequence[Check]) -> Policy:
+    """A policy of the past from its `policy_json`, for `explain`.
+
+    Raises KeyError or ValueError when this version has no such check or setting any more.
+    """
+    by_name = {check.name: check for check in checks}
+    steps = []
+    for written in json.loads(stored):
+        check = by_name[written["check"]]
+        chosen = {c: Disposition[w.upper()] for c, w in written["on_finding"].items()}
+        settings = check.Settings.model_validate(written["settings"])
+        on_error = Disposition[written["on_error"].upper()]
+        steps.append(Step(check, settings, chosen, on_error, Mode(written["mode"])))
+    return Policy(tuple(steps), hashlib.sha256(stored).hexdigest())
 
 
 def canonical(value: Any) -> bytes:

@@ -137,6 +137,11 @@ class Limits(Section):
     received_fields: int = Field(
         50, ge=10, description="More Received fields than that are a loop: 554 5.4.6."
     )
+    buffered: int = Field(
+        1_073_741_824,
+        ge=1_048_576,
+        description="Octets of messages held at once while they come in; a message over it is 452.",
+    )
     connections: int = Field(
         2_000, ge=1, description="Clients at once on all listeners; more hear 421."
     )
@@ -289,7 +294,8 @@ class Settings(Section):
     """`mailguard.yaml`."""
 
     hostname: HostName = Field(
-        description="Our name in greetings, Received and Authentication-Results."
+        description="Our name in greetings, Received and Authentication-Results. Needs a restart.",
+        json_schema_extra={"needs_restart": True},
     )
     district: DistrictSettings
     listeners: tuple[ListenerSettings, ...] = Field(min_length=1)

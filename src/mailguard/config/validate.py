@@ -36,7 +36,7 @@ def validate(
     if value is None:
         value = {}
     if not isinstance(value, dict):
-        raise ConfigErrors([document.error(at, f"{quote(value)} is no mapping", _kind(model))])
+        raise ConfigErrors([document.error(at, f"{quote(value)} is no mapping", kind_of(model))])
     try:
         return model.model_validate_json(
             json.dumps(value), strict=True, context=dict(context or {})
@@ -61,7 +61,7 @@ def _explain(
     holder = _type_at(model, location[:-1])
     if kind == "missing":
         field = _type_at(model, location)
-        return document.error(path, "is missing", _kind(field))
+        return document.error(path, "is missing", kind_of(field))
     if kind == "extra_forbidden":
         known = list(holder.model_fields) if _is_model(holder) else []
         problem = f"is not known{suggest(str(location[-1]), known)}"
@@ -96,8 +96,8 @@ def _explain(
         shown = "" if isinstance(given, (list, tuple, dict)) else f"{quote(given)} "
         return document.error(path, f"{shown}{problem}", allowed.format(**context))
     if given is None:
-        return document.error(path, "has no value", _kind(_type_at(model, location)))
-    wanted = _kind(_type_at(model, location))
+        return document.error(path, "has no value", kind_of(_type_at(model, location)))
+    wanted = kind_of(_type_at(model, location))
     shown = "a list" if isinstance(given, list) else "a mapping"
     shown = shown if isinstance(given, (list, dict)) else quote(given)
     return document.error(path, f"{shown} does not fit here", wanted or detail["msg"])
@@ -119,7 +119,7 @@ def _type_at(model: Any, path: Key) -> Any:
     """The annotation of what stands at a path of a model; None where it is not known."""
     here: Any = model
     for step in path:
-        here = _bare(here)
+        here = bare(here)
         if _is_model(here):
             field = here.model_fields.get(str(step))
             here = field.annotation if field else None
@@ -129,11 +129,18 @@ def _type_at(model: Any, path: Key) -> Any:
             here = typing.get_args(here)[-1]
         else:
             return None
-    return _bare(here)
+    return bare(here)
 
 
-def _bare(annotation: Any) -> Any:
-    """Without Annotated and Optional."""
+def element(annotation: Any) -> Any:
+    """What a list's annotation says of its elements; None for anything but a list."""
+    if typing.get_origin(annotation) in (tuple, list, frozenset):
+        return bare(typing.get_args(annotation)[0])
+    return None
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without Annotated and Optional."""
     while True:
         if typing.get_origin(annotation) is typing.Annotated:
             annotation = typing.get_args(annotation)[0]
@@ -150,11 +157,11 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _kind(annotation: Any) -> str:
+def kind_of(annotation: Any) -> str:
     """What fits an annotation, in words."""
-    annotation = _bare(annotation)
+    annotation = bare(annotation)
     if typing.get_origin(annotation) in (tuple, list, frozenset):
-        return f"a list of {_kind(typing.get_args(annotation)[0])}"
+        return f"a list of {kind_of(typing.get_args(annotation)[0])}"
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(str(option) for option in typing.get_args(annotation))
     if not isinstance(annotation, type):

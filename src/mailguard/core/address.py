@@ -185,11 +185,12 @@ class _Reader:
         position, end, in_group = 0, len(value), False
         at_start = True  # of an element
         while position < end:
-            if len(self.boxes) >= MAX_ADDRESSES or self.tokens >= MAX_TOKENS:
-                self.note("addresses-too-many")
-                break
             if at_start and (position := self._read_plain(value, position)) >= end:
                 break
+            if len(self.boxes) >= MAX_ADDRESSES or self.tokens >= MAX_TOKENS:
+                self.note("addresses-too-many")
+                self._begin()
+                return
             match = _TOKEN.match(value, position)
             if match is None:  # cannot be: `special` takes any octet
                 break
@@ -306,7 +307,7 @@ class _Reader:
 
     def _phrase(self, tokens: list[_Token]) -> str:
         """A display name's words as a reader sees them."""
-        pieces = []
+        pieces: list[bytes] = []
         for kind, octets in tokens:
             if kind == "quoted":
                 octets = _QUOTED_PAIR.sub(rb"\1", octets[1:].removesuffix(b'"'))

@@ -48,11 +48,7 @@ class Template:
 # system, why and by which rule, what would make it pass, whom to write to, thanks.
 TEMPLATES: Mapping[str, Template] = {
     "blocked": Template(
-        texts.V1_BLOCK_NOTICE.replace("EGUSD", "{short_name}").replace(
-            "spammail@egusd.net", "{spammail}"
-        )
-        if "{" not in texts.V1_BLOCK_NOTICE
-        else texts.V1_BLOCK_NOTICE,
+        texts.V1_BLOCK_NOTICE,
         DISTRICT_SLOTS,
         "V1: the answer to mail blocked as possible spam (R27)",
     ),

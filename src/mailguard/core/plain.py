@@ -19,6 +19,7 @@ _TRAILING = ".,;:!?'*_~\u2019\u201d\u3002\uff0c\uff1b"
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _WRAP = re.compile(r"[ \t]?\r?\n[ \t]?")
 _LONGEST_WRAP = 5  # lines that one address may go over
+_MOST_ATTRIBUTIONS = 500  # looked at in one text
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
@@ -107,65 +108,46 @@ def author(text: str) -> tuple[int, str, int]:
     them is the author's. Where the author wrote above the quote, the disclaimer goes there too.
     """
     rows = quote.lines(text)
+    own = [bool(row.text) for row in rows]
+    _strike_quotes(rows, own)
     rest = quote.rest_start(rows)
-    until = len(rows) if rest is None else rest
-    own: list[str] = []
-    first_quote: int | None = None  # index of the first quoted line, its attribution included
-    kept_before = 0  # how many of `own` stand above it
-    last_own = -1
-    for at in range(until):
-        line = rows[at].text
-        if line.startswith(">"):
-            if at and rows[at - 1].text.startswith(">"):
-                continue
-            introduced = _introduced(rows, at)
-            if introduced is not None:
-                removed = at - introduced
-                del own[max(0, len(own) - removed) :]
-                last_own = _last_with_text(rows, introduced, last_own)
-            if first_quote is None:
-                first_quote, kept_before = (at if introduced is None else introduced), len(own)
-            continue
-        own.append(line)
-        if line:
-            last_own = at
-    if until == len(rows) and first_quote is None:
-        cut = _bare_attribution(rows)
-        if cut is not None:
-            until, own = cut, own[:cut]
-            last_own = _last_with_text(rows, cut, last_own)
-    visible = "\n".join(own).strip()
-    if first_quote is not None and any(own[:kept_before]):
-        # Written above the quote; what follows below it is still the author's to be read.
-        last_above = _last_with_text(rows, first_quote, first_quote)
-        return rows[first_quote].start, visible, rows[last_above].end
-    if first_quote is not None and not visible:
-        return rows[first_quote].start, "", rows[first_quote].start
-    limit = rows[until].start if until < len(rows) else len(text)
-    insert = rows[last_own].end if last_own >= 0 else (limit if until < len(rows) else len(text))
-    return limit, visible, min(insert, limit)
+    if rest is not None:
+        own[rest:] = [False] * (len(rows) - rest)
+    visible = "\n".join(row.text for row, mine in zip(rows, own, strict=True) if mine)
+    foreign = next((n for n, row in enumerate(rows) if row.text and not own[n]), len(rows))
+    above = [n for n in range(foreign) if own[n]]
+    if above:
+        end = rows[above[-1]].end
+        return (rows[foreign].start if foreign < len(rows) else len(text)), visible, end
+    below = [n for n in range(foreign, len(rows)) if own[n]]
+    if below:
+        return rows[below[-1]].end, visible, rows[below[-1]].end
+    start = rows[foreign].start if foreign < len(rows) else len(text)
+    return start, "", start
 
 
-def _introduced(rows: list[quote.Line], at: int) -> int | None:
-    """Where the attribution above a quoted line begins."""
-    above = at - 1
-    while above >= 0 and above >= at - 3 and not rows[above].text:
-        above -= 1
-    return quote.attribution_start(rows, above) if above >= 0 else None
-
-
-def _bare_attribution(rows: list[quote.Line]) -> int | None:
-    """An attribution followed by a quote without ">": some phones write it so."""
+def _strike_quotes(rows: list[quote.Line], own: list[bool]) -> None:
+    """Mark quoted lines, and the attributions above them, as not the author's."""
+    tries = _MOST_ATTRIBUTIONS
+    quoted = False
     for at, row in enumerate(rows):
-        if row.text.endswith((":", "\uff1a")):
+        if not row.text.startswith(">"):
+            quoted = False
+            continue
+        own[at] = False
+        if not quoted and tries:
+            tries -= 1
+            above = next((n for n in range(at - 1, max(-1, at - 4), -1) if rows[n].text), None)
+            start = None if above is None else quote.attribution_start(rows, above)
+            if start is not None:
+                own[start:at] = [False] * (at - start)
+        quoted = True
+    if tries < _MOST_ATTRIBUTIONS:
+        return
+    for at, row in enumerate(rows):  # some phones quote without ">"
+        if tries and row.text.endswith((":", "\uff1a")):
+            tries -= 1
             start = quote.attribution_start(rows, at)
-            if start is not None and any(later.text for later in rows[at + 1 :]):
-                return start
-    return None
-
-
-def _last_with_text(rows: list[quote.Line], before: int, otherwise: int) -> int:
-    for at in range(before - 1, -1, -1):
-        if rows[at].text:
-            return at
-    return otherwise
+            if start is not None and any(own[at + 1 :]):
+                own[start:] = [False] * (len(rows) - start)
+                return

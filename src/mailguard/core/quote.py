@@ -7,6 +7,7 @@ row in `ATTRIBUTIONS` and `LABELS`. Must not know HTML, MIME or policy.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _LONGEST_ATTRIBUTION = 400  # characters, over at most this many lines:
@@ -84,7 +85,7 @@ _OTHERS = (
     _words(*(row.recipient for row in LABELS)),
     _words(*(row.subject for row in LABELS)),
 )
-_CLOSINGS = tuple((row, row.closings) for row in ATTRIBUTIONS)
+_ANY_CLOSING = re.compile("|".join(c for row in ATTRIBUTIONS for c in row.closings))
 
 # Inside a line of dashes: "-----Original Message-----", "---------- Forwarded message ----------".
 SEPARATORS = _words(
@@ -131,9 +132,11 @@ def attribution_start(rows: list[Line], at: int) -> int | None:
     text = rows[at].text
     if not text.endswith((":", "\uff1a")) or len(text) > _LONGEST_ATTRIBUTION:
         return None
-    for row, closings in _CLOSINGS:
-        tail = text[-120:].casefold()
-        if not any(closing in tail for closing in closings):
+    tail = text[-120:].casefold()
+    if not _ANY_CLOSING.search(tail):
+        return None
+    for row in ATTRIBUTIONS:
+        if not any(closing in tail for closing in row.closings):
             continue
         joined = 0
         for first in range(at, max(-1, at - _ATTRIBUTION_LINES), -1):

@@ -174,6 +174,16 @@ class Dossier:
                 )
         return holds, tuple(outgoing)
 
+    def undeliverable(self, recipients: Sequence[str], reply: Reply) -> Outgoing:
+        """The notice that some copies, accepted by us, will never be taken by the next hop: to the
+        proven sender, else to the postmaster."""
+        evidence = str(reply).replace("\n", " ")[:300]
+        finding = Finding(RETURNED.code, evidence)
+        why = Judgement("next_hop", finding, Disposition.BOUNCE, tuple(recipients))
+        proven = may_answer(self.transaction, self.facts)
+        to = self.transaction.envelope.reverse_path if proven else self.snapshot.district.postmaster
+        return self._notice(Telling(tuple(recipients), why, Disposition.BOUNCE), to)
+
     def _put_off(self, conclusion: Conclusion, copies: Mapping[int, bytes]) -> Iterator[Outgoing]:
         waiting = set(conclusion.put_off)
         envelope = self.transaction.envelope
@@ -191,8 +201,8 @@ class Dossier:
                     transaction_id=self.transaction.id,
                 )
 
-    def _notice(self, telling: Telling) -> Outgoing:
-        sender = self.transaction.envelope.reverse_path
+    def _notice(self, telling: Telling, to: str | None = None) -> Outgoing:
+        sender = self.transaction.envelope.reverse_path if to is None else to
         code = telling.judgement.finding.code
         key = f"notice|{self.digest}|{sender}|{code}"
         raw = notice.build(

@@ -84,8 +84,10 @@ class Ledger(Protocol):
 
     async def keep(
         self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
-    ) -> None:
-        """Commit holds and outgoing mail, and the entry so far. Known keys are left as they are."""
+    ) -> Mapping[str, int]:
+        """Commit holds and outgoing mail, and the entry so far. Known keys are left as they are.
+
+        The references of the holds that are new, by recipient."""
         ...
 
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:

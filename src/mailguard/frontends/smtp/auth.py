@@ -28,7 +28,7 @@ class Credentials:
 
 
 class AuthError(Exception):
-    """The exchange failed before any login was tried; `reply` says why, None at the end of input."""
+    """The exchange failed before a login was tried; `reply` says why, None at the end of input."""
 
     def __init__(self, reply: Reply | None) -> None:
         super().__init__(str(reply))

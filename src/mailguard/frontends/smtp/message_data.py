@@ -19,7 +19,7 @@ _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 class MessageData:
     """Collects octets until the end of data. Holds at most `size_limit` octets and one chunk."""
 
-    __slots__ = ("_counted", "_limit", "_octets", "_stuffed", "complete", "too_big")
+    __slots__ = ("_counted", "_limit", "_octets", "_stuffed", "complete", "discarded", "too_big")
 
     def __init__(self, size_limit: int) -> None:
         self._limit = size_limit
@@ -28,6 +28,7 @@ class MessageData:
         self._counted = 0  # octets searched for stuffed dots
         self._stuffed = 0  # stuffed dots in them: no part of the size (RFC 1870 section 3)
         self.too_big = False
+        self.discarded = False
         self.complete = False
 
     @property
@@ -54,7 +55,7 @@ class MessageData:
 
     def discard(self) -> None:
         """Let go of what is held and keep nothing of what comes."""
-        self.too_big = True
+        self.discarded = self.too_big = True
 
     def _check_size(self) -> None:
         length = len(self._octets) - 2
@@ -68,7 +69,7 @@ class MessageData:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
         # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
         if self._octets.find(b"\r\n.") >= 0:
-            return self._octets.replace(b"\r\n.", b"\r\n")[2:].__bytes__()
+            return bytes(self._octets.replace(b"\r\n.", b"\r\n"))[2:]
         with memoryview(self._octets) as view:
             return bytes(view[2:])
 

@@ -9,6 +9,7 @@ Must not know commands, replies or time.
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from mailguard.frontends.smtp.message_data import MessageData
 from mailguard.frontends.smtp.trust import ProxyHeader, read_proxy_header
@@ -37,10 +38,9 @@ class Reader(asyncio.StreamReader):
 
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
         """Also called again when TLS replaces the transport."""
-        if isinstance(transport, asyncio.Transport):
-            self._channel = transport
+        self._channel = cast(asyncio.Transport, transport)
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # bytes are all we get
         """Called by the protocol with what arrived."""
         if self._sink is not None:
             self._feed_sink(data)

@@ -117,14 +117,14 @@ def _read_v2(octets: bytes) -> tuple[ProxyHeader, int] | None:
     raise ProxyError("PROXY header without a TCP address")
 
 
-class AttributeError501(Exception):
+class AttributesError(Exception):
     """A malformed XCLIENT or XFORWARD argument; the reason is fit for a reply."""
 
 
 def read_attributes(argument: bytes, allowed: tuple[str, ...]) -> Mapping[str, str | None]:
     """XCLIENT's and XFORWARD's `NAME=xtext …`; None stands for [UNAVAILABLE], [TEMPUNAVAIL].
 
-    Values are printable UTF-8, checked per attribute. Raises AttributeError501."""
+    Values are printable UTF-8, checked per attribute. Raises AttributesError."""
     attributes: dict[str, str | None] = {}
     for word in argument.split(b" "):
         if not word:
@@ -132,12 +132,12 @@ def read_attributes(argument: bytes, allowed: tuple[str, ...]) -> Mapping[str, s
         raw_name, equals, raw_value = word.partition(b"=")
         name = raw_name.decode("ascii", "replace").upper()
         if name not in allowed or not equals:
-            raise AttributeError501("unknown attribute")
+            raise AttributesError("unknown attribute")
         if name in attributes:
-            raise AttributeError501(f"{name} twice")
+            raise AttributesError(f"{name} twice")
         attributes[name] = _value(name, raw_value)
     if not attributes:
-        raise AttributeError501("no attributes")
+        raise AttributesError("no attributes")
     return attributes
 
 
@@ -147,21 +147,21 @@ def _value(name: str, raw: bytes) -> str | None:
     try:
         text = xtext_decode(raw).decode("utf-8")
     except ValueError:
-        raise AttributeError501(f"bad {name} value") from None
+        raise AttributesError(f"bad {name} value") from None
     if not text.isprintable() or len(text) > 255:
-        raise AttributeError501(f"bad {name} value")
+        raise AttributesError(f"bad {name} value")
     if name == "ADDR":
         text = plain_address(text[5:] if text[:5].upper() == "IPV6:" else text)
         if not text:
-            raise AttributeError501("bad ADDR value")
+            raise AttributesError("bad ADDR value")
     if name == "PORT" and not _DIGITS.match(text.encode()):
-        raise AttributeError501("bad PORT value")
+        raise AttributesError("bad PORT value")
     if name == "PROTO" and text.upper() not in ("SMTP", "ESMTP"):
-        raise AttributeError501("bad PROTO value")
+        raise AttributesError("bad PROTO value")
     if name == "SOURCE" and text.upper() not in ("LOCAL", "REMOTE"):
-        raise AttributeError501("bad SOURCE value")
+        raise AttributesError("bad SOURCE value")
     if name in ("NAME", "HELO") and not is_host_like(text.encode()):
-        raise AttributeError501(f"bad {name} value")
+        return None  # the peer's client chose it: unknown to us, and no reason to refuse the mail
     return text
 
 

@@ -1,0 +1,469 @@
+"""The ledger: what became of every message, what is kept, and the policies it was judged by.
+
+Owns the rows of `transactions`, `recipients`, `holds` and `policies`. Must not know policy or
+SMTP. Writing is asynchronous and goes through the database's one writer; reading is synchronous,
+for the command line or a thread (`Database.query` runs it in one).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailguard.adapters import outbox_store
+from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.database import Database
+from mailguard.adapters.tables import holds, policies, recipients, transactions
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.ports import Clock, Hold, LedgerEntry, Outgoing, State, StoreError
+
+RELEASED, DISCARDED = "released", "discarded"
+INTERRUPTED = "interrupted"  # the reason of a transaction that a crash cut off
+_PAGE = 500
+_SHORT = [column for column in transactions.c if column.name not in ("facts", "decision")]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEntry:
+    """A copy that is kept, and what a person made of it."""
+
+    id: int  # the reference people use
+    transaction_id: str
+    digest: str
+    reverse_path: str
+    recipient: str
+    disposition: Disposition
+    reason: str
+    evidence: str
+    state: str  # "waiting", "released", "discarded"
+    created_at: float
+    decided_at: float | None
+    decided_by: str | None
+
+
+class AlreadyDecided(Exception):
+    """Holds that are not there, or that somebody decided before; nothing was changed."""
+
+    def __init__(self, references: Sequence[int]) -> None:
+        super().__init__(", ".join(map(str, references)))
+        self.references = tuple(references)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    entry: LedgerEntry
+    holds: tuple[Hold, ...]
+    outgoing: tuple[dict[str, Any], ...]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    references: tuple[int, ...]
+    state: str
+    by: str
+    outgoing: tuple[dict[str, Any], ...]
+    now: float
+
+
+class DatabaseLedger:
+    """The Ledger port. Writing methods are durable when they return, in one commit."""
+
+    def __init__(self, database: Database, archive: Blobs, clock: Clock = time.time) -> None:
+        self._database = database
+        self._archive = archive
+        self._outbox = outbox_store.OutboxStore(database, archive)
+        self._clock = clock
+
+    async def keep(
+        self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
+    ) -> Mapping[str, int]:
+        """Commit holds, outgoing mail and the entry so far; the references of the holds that are
+        new, by recipient. Known keys are left, but a hold that waits moves to this transaction:
+        it is the one whose client is answered. Raises StoreError."""
+        now = self._clock()
+        rows = await self._outbox.prepare(outgoing, now)
+        return await self._database.commit(_keep, _Keeping(entry, tuple(holds), rows, now))
+
+    async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
+        """Commit the outcome, and copies put off, in place of what `keep` wrote; what outbox or
+        review settled meanwhile stays. Raises StoreError."""
+        now = self._clock()
+        rows = await self._outbox.prepare(outgoing, now)
+        await self._database.commit(_record, _Keeping(entry, (), rows, now))
+
+    async def decide_hold(
+        self, references: Sequence[int], state: str, by: str, outgoing: Sequence[Outgoing] = ()
+    ) -> None:
+        """Release or discard holds, all or none: their state, their recipients' states and the
+        outgoing mail in one commit. Raises AlreadyDecided or StoreError."""
+        if state not in (RELEASED, DISCARDED):
+            raise ValueError(state)
+        now = self._clock()
+        rows = await self._outbox.prepare(outgoing, now)
+        deciding = _Deciding(tuple(dict.fromkeys(references)), state, by, rows, now)
+        await self._database.commit(_decide, deciding)
+
+    async def store_policy(self, digest: str, policy: bytes) -> None:
+        """Remember a policy's JSON, so that a decision can be explained by the policy of then."""
+        row = {"digest": digest, "policy": policy, "stored_at": self._clock()}
+        await self._database.commit(_store_policies, row)
+
+    async def reconcile(self, now: float, days: float = 7.0) -> int:
+        """Enter what a crash cut off: envelopes beside blobs whose transaction is not in the
+        ledger, as deferred (their client heard no reply). How many there were.
+
+        Looks back to an hour before the last time, `days` at most. A transaction that another
+        process has under way may be entered too; its own `record` then replaces that.
+        """
+        since = max(self._archive.reconciled_at - 3_600.0, now - days * 86_400.0)
+        found = 0
+        page: dict[str, tuple[str, dict[str, Any]]] = {}
+        for digest, envelope in self._archive.iter_envelopes(since):
+            page[str(envelope.get("id", ""))] = (digest, envelope)
+            if len(page) == _PAGE:
+                found += await self._enter(page)
+                page = {}
+        found += await self._enter(page)
+        self._archive.mark_reconciled(now)
+        return found
+
+    async def _enter(self, page: dict[str, tuple[str, dict[str, Any]]]) -> int:
+        page.pop("", None)
+        known = select(transactions.c.id).where(transactions.c.id.in_(list(page)))
+        with self._database.read() as connection:
+            for present in connection.execute(known).scalars():
+                page.pop(present)
+        entries = [self._interrupted(digest, envelope) for digest, envelope in page.values()]
+        for entry in entries:
+            await self._database.commit(_enter, _Keeping(entry, (), (), self._clock()))
+        return len(entries)
+
+    def _interrupted(self, digest: str, envelope: dict[str, Any]) -> LedgerEntry:
+        try:
+            size = self._archive.size(digest)
+        except (KeyError, StoreError):
+            size = 0  # damaged: the entry must stand all the same
+        ends = (Disposition.DEFER, State.DEFERRED, INTERRUPTED)
+        beside = {"id", "received_at", "listener", "role"}
+        return LedgerEntry(
+            id=envelope["id"],
+            received_at=float(envelope.get("received_at") or 0.0),
+            listener=str(envelope.get("listener", "")),
+            digest=digest,
+            size=size,
+            envelope={name: value for name, value in envelope.items() if name not in beside},
+            subject="",
+            message_id="",
+            facts=b"",
+            decision=b"",
+            policy_digest="",
+            reply="",
+            recipients={str(one): ends for one in envelope.get("recipients") or ()},
+        )
+
+    def find(self, transaction_id: str) -> LedgerEntry | None:
+        """One entry, whole."""
+        with self._database.read() as connection:
+            wanted = select(transactions).where(transactions.c.id == transaction_id)
+            row = connection.execute(wanted).mappings().first()
+            if row is None:
+                return None
+            return _entry(row, _ends(connection, [transaction_id])[transaction_id])
+
+    def entries(
+        self,
+        limit: int | None = None,
+        since: float | None = None,
+        state: State | None = None,
+        acknowledged: bool = False,
+        newest_first: bool = True,
+    ) -> Iterator[LedgerEntry]:
+        """Entries in order of time, without facts and decision (`find` has them). `state`: some
+        recipient is in it. `acknowledged`: the client heard 250. Reads page by page, so a long
+        listing holds no database transaction open."""
+        wanted = select(*_SHORT)
+        if since is not None:
+            wanted = wanted.where(transactions.c.received_at >= since)
+        if state is not None:
+            wanted = wanted.where(
+                transactions.c.id.in_(
+                    select(recipients.c.transaction_id).where(recipients.c.state == state.value)
+                )
+            )
+        if acknowledged:
+            wanted = wanted.where(transactions.c.reply.like("250%"))
+        key = transactions.c.id
+        wanted = wanted.order_by(key.desc() if newest_first else key.asc())
+        last, left = None, limit
+        while left is None or left > 0:
+            page = wanted.limit(_PAGE if left is None else min(left, _PAGE))
+            if last is not None:
+                page = page.where(key < last if newest_first else key > last)
+            found = self._page(page)
+            if not found:
+                return
+            yield from found
+            last = found[-1].id
+            left = None if left is None else left - len(found)
+
+    def _page(self, page: Select[Any]) -> list[LedgerEntry]:
+        with self._database.read() as connection:
+            rows = connection.execute(page).mappings().all()
+            ends = _ends(connection, [row["id"] for row in rows])
+        return [_entry(row, ends[row["id"]]) for row in rows]
+
+    def end_states(self, transaction_id: str) -> Mapping[str, tuple[Disposition, State, str]]:
+        """Each recipient's disposition, state and reason; empty for an unknown transaction."""
+        with self._database.read() as connection:
+            return _ends(connection, [transaction_id])[transaction_id]
+
+    def holds(
+        self,
+        state: str | None = "waiting",
+        recipient: str | None = None,
+        reverse_path: str | None = None,
+        transaction_id: str | None = None,
+        limit: int | None = None,
+    ) -> Sequence[HoldEntry]:
+        """Kept copies, oldest first; None does not filter."""
+        wanted = select(holds).order_by(holds.c.id)
+        given = (
+            (holds.c.state, state),
+            (holds.c.recipient, recipient),
+            (holds.c.reverse_path, reverse_path),
+            (holds.c.transaction_id, transaction_id),
+        )
+        for column, value in given:
+            if value is not None:
+                wanted = wanted.where(column == value)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.limit(limit)).mappings()
+            return [_hold(row) for row in rows]
+
+    def hold(self, reference: int) -> HoldEntry | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(holds).where(holds.c.id == reference)).mappings()
+            found = row.first()
+        return None if found is None else _hold(found)
+
+    def waiting(self) -> Mapping[Disposition, tuple[int, float]]:
+        """How many copies wait for a person and since when the oldest does, by disposition."""
+        wanted = (
+            select(holds.c.disposition, func.count(), func.min(holds.c.created_at))
+            .where(holds.c.state == "waiting")
+            .group_by(holds.c.disposition)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+        return {Disposition(kind): (number, oldest) for kind, number, oldest in rows}
+
+    def policy(self, digest: str) -> bytes | None:
+        """The JSON of a policy that was in force once."""
+        with self._database.read() as connection:
+            wanted = select(policies.c.policy).where(policies.c.digest == digest)
+            found: bytes | None = connection.execute(wanted).scalar()
+        return found
+
+
+def hold_key(digest: str, reverse_path: str, recipient: str) -> str:
+    """What makes a hold the same one when a client comes back after a 451."""
+    text = f"{digest}\0{reverse_path}\0{recipient}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _record(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
+    _write_entries(connection, items, replace=True)
+    outbox_store.add(connection, [row for item in items for row in item.outgoing])
+    return [None] * len(items)
+
+
+def _enter(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
+    _write_entries(connection, items, replace=False)
+    return [None] * len(items)
+
+
+def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[str, int]]:
+    _record(connection, items)
+    return [_keep_holds(connection, item) for item in items]
+
+
+def _keep_holds(connection: Connection, item: _Keeping) -> dict[str, int]:
+    fresh = {}
+    reverse_path = str(item.entry.envelope["reverse_path"])
+    for hold in item.holds:
+        key = hold_key(item.entry.digest, reverse_path, hold.recipient)
+        row = {
+            "hold_key": key,
+            "transaction_id": item.entry.id,
+            "digest": item.entry.digest,
+            "reverse_path": reverse_path,
+            "recipient": hold.recipient,
+            "disposition": int(hold.disposition),
+            "reason": hold.reason,
+            "evidence": hold.evidence,
+            "state": "waiting",
+            "created_at": item.now,
+        }
+        reference = connection.execute(_statements(connection.dialect.name).hold, row).scalar()
+        if reference is not None:
+            fresh[hold.recipient] = int(reference)
+        else:
+            connection.execute(
+                update(holds)
+                .where(holds.c.hold_key == key, holds.c.state == "waiting")
+                .values(transaction_id=item.entry.id)
+            )
+    return fresh
+
+
+def _decide(connection: Connection, items: Sequence[_Deciding]) -> Sequence[None]:
+    for item in items:
+        wanted = select(holds).where(holds.c.id.in_(item.references), holds.c.state == "waiting")
+        rows = connection.execute(wanted.with_for_update()).mappings().all()
+        missing = set(item.references) - {row["id"] for row in rows}
+        if missing:
+            raise AlreadyDecided(sorted(missing))
+        connection.execute(
+            update(holds)
+            .where(holds.c.id.in_(item.references))
+            .values(state=item.state, decided_at=item.now, decided_by=item.by)
+        )
+        becomes = State.QUEUED if item.state == RELEASED else State.DISCARDED
+        for row in rows:
+            outbox_store.settle_recipients(
+                connection, row["transaction_id"], {row["recipient"]: becomes}, item.now
+            )
+        outbox_store.add(connection, item.outgoing)
+    return [None] * len(items)
+
+
+def _store_policies(connection: Connection, items: Sequence[dict[str, Any]]) -> Sequence[None]:
+    connection.execute(_statements(connection.dialect.name).policy, items)
+    return [None] * len(items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """Made once for a dialect, so that their compiled form is found in the cache at once."""
+
+    transaction: Any
+    recipient: Any
+    new_transaction: Any
+    new_recipient: Any
+    hold: Any
+    policy: Any
+
+
+@cache
+def _statements(dialect: str) -> _Statements:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    transaction, recipient = insert(transactions), insert(recipients)
+    of_transaction, of_recipient = ["id"], ["transaction_id", "position"]
+    return _Statements(
+        transaction=transaction.on_conflict_do_update(
+            index_elements=of_transaction,
+            set_={c.name: transaction.excluded[c.name] for c in transactions.c if c.name != "id"},
+        ),
+        recipient=recipient.on_conflict_do_update(
+            index_elements=of_recipient,
+            set_={
+                name: recipient.excluded[name]
+                for name in ("recipient", "disposition", "state", "reason", "updated_at")
+            },
+            where=~recipients.c.settled_later,
+        ),
+        new_transaction=transaction.on_conflict_do_nothing(index_elements=of_transaction),
+        new_recipient=recipient.on_conflict_do_nothing(index_elements=of_recipient),
+        hold=insert(holds)
+        .on_conflict_do_nothing(index_elements=["hold_key"])
+        .returning(holds.c.id),
+        policy=insert(policies).on_conflict_do_nothing(index_elements=["digest"]),
+    )
+
+
+def _write_entries(connection: Connection, items: Sequence[_Keeping], replace: bool) -> None:
+    statements = _statements(connection.dialect.name)
+    rows = [_transaction_row(item.entry, item.now) for item in items]
+    ends = [row for item in items for row in _recipient_rows(item.entry, item.now)]
+    connection.execute(statements.transaction if replace else statements.new_transaction, rows)
+    if ends:
+        connection.execute(statements.recipient if replace else statements.new_recipient, ends)
+
+
+def _transaction_row(entry: LedgerEntry, now: float) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "received_at": entry.received_at,
+        "listener": entry.listener,
+        "digest": entry.digest,
+        "size": entry.size,
+        "reverse_path": str(entry.envelope.get("reverse_path", "")),
+        "envelope": dict(entry.envelope),
+        "subject": entry.subject,
+        "message_id": entry.message_id,
+        "facts": entry.facts,
+        "decision": entry.decision,
+        "policy_digest": entry.policy_digest,
+        "reply": entry.reply,
+        "recorded_at": now,
+    }
+
+
+def _recipient_rows(entry: LedgerEntry, now: float) -> Iterator[dict[str, Any]]:
+    # By the envelope, not by the mapping's order: `keep` and `record` must mean the same row.
+    places = {one: place for place, one in enumerate(entry.envelope.get("recipients") or ())}
+    others = len(places)
+    for recipient, (disposition, state, reason) in entry.recipients.items():
+        place = places.get(recipient)
+        if place is None:
+            place, others = others, others + 1
+        yield {
+            "transaction_id": entry.id,
+            "position": place,
+            "recipient": recipient,
+            "disposition": int(disposition),
+            "state": state.value,
+            "reason": reason,
+            "updated_at": now,
+            "settled_later": False,
+        }
+
+
+def _ends(
+    connection: Connection, ids: Sequence[str]
+) -> dict[str, dict[str, tuple[Disposition, State, str]]]:
+    found: dict[str, dict[str, tuple[Disposition, State, str]]] = {one: {} for one in ids}
+    wanted = (
+        select(recipients)
+        .where(recipients.c.transaction_id.in_(ids))
+        .order_by(recipients.c.transaction_id, recipients.c.position)
+    )
+    for row in connection.execute(wanted).mappings() if ids else ():
+        end = (Disposition(row["disposition"]), State(row["state"]), row["reason"])
+        found[row["transaction_id"]][row["recipient"]] = end
+    return found
+
+
+def _entry(row: Any, ends: Mapping[str, tuple[Disposition, State, str]]) -> LedgerEntry:
+    return LedgerEntry(
+        **{column.name: row[column.name] for column in _SHORT if column.name not in _OWN},
+        facts=row.get("facts", b""),
+        decision=row.get("decision", b""),
+        recipients=ends,
+    )
+
+
+_OWN = ("reverse_path", "recorded_at")  # columns that an entry has not: in its envelope, or none
+
+
+def _hold(row: Any) -> HoldEntry:
+    fields = {name: row[name] for name in HoldEntry.__slots__}
+    return HoldEntry(**fields | {"disposition": Disposition(row["disposition"])})

@@ -1,0 +1,61 @@
+"""Everything below the state directory, opened together: archive, ledger, outbox, lists.
+
+Owns the order of opening and closing. Must not know who uses it: `serve` and the commands alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.database import Database, location
+from mailguard.adapters.learned import LearnedWords
+from mailguard.adapters.ledger import DatabaseLedger
+from mailguard.adapters.outbox_store import OutboxStore
+from mailguard.adapters.unblocked import UnblockedList
+from mailguard.core.facts import Unblocked
+
+
+@dataclass(frozen=True)
+class StateDirectory:
+    """The open state of one mailguard."""
+
+    blobs: Blobs
+    database: Database
+    ledger: DatabaseLedger
+    outbox: OutboxStore
+    unblocked: UnblockedList
+    learned: LearnedWords
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        database: str = "",
+        compression: int = 3,
+        files: Callable[[], Mapping[str, Unblocked]] = dict,
+    ) -> StateDirectory:
+        """Open, make what is missing, and bring the tables up to date. `database` is a SQLAlchemy
+        URL, or "" for SQLite. Raises OSError or StoreError."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        blobs = Blobs(path / "blobs", compression)
+        store = Database(location(database, path))
+        store.upgrade()
+        state = cls(
+            blobs,
+            store,
+            DatabaseLedger(store, blobs),
+            OutboxStore(store, blobs),
+            UnblockedList(store, files),
+            LearnedWords(store),
+        )
+        state.unblocked.refresh_now()
+        state.learned.refresh_now()
+        return state
+
+    def close(self) -> None:
+        """Write what waits, then close."""
+        self.database.close()
+        self.blobs.close()

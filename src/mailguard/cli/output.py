@@ -1,0 +1,69 @@
+"""How commands speak: tables and colours for people, JSON for programs, errors on standard error.
+
+Must not know any command.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="MAILGUARD_CONFIG", help="The configuration directory."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+
+USAGE, INTERNAL = 1, 2
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output; ASCII, so that hostile text cannot act on a terminal."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+
+
+def shown(text: str) -> str:
+    """Hostile text for a terminal: control characters, line separators and overrides escaped."""
+    return "".join(
+        c if c.isprintable() and c not in _OVERRIDES else c.encode("unicode_escape").decode()
+        for c in text
+    )
+
+
+_OVERRIDES = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people; every cell is escaped."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(str(cell)), style=_style(str(cell))) for cell in row))
+    Console().print(table)
+
+
+_STYLES = {
+    "forward": "green", "forwarded": "green", "quarantine": "yellow", "quarantined": "yellow",
+    "hold": "cyan", "held": "cyan", "bounce": "red", "refused": "red", "defer": "magenta",
+    "deferred": "magenta", "queued": "blue", "released": "green", "discarded": "dim",
+}
+
+
+def _style(text: str) -> str:
+    return _STYLES.get(text, "")
+
+
+def fail(message: str, code: int = USAGE) -> NoReturn:
+    """Say what is wrong and what to do, on standard error, and end."""
+    typer.secho(message, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    raise typer.Exit(code)

@@ -1,0 +1,41 @@
+"""`mailguard serve`: run the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailguard.cli.output import ConfigOption
+
+
+def serve(
+    config: ConfigOption = Path("config"),
+    pretty: Annotated[bool, typer.Option(help="Coloured log lines instead of JSON.")] = False,
+) -> None:
+    """Run the proxy until SIGTERM. The greeting means that everything is ready.
+
+    Exit 0 after a clean drain, 2 when the configuration is wrong (each error with file:line:column)
+    or a socket or the state directory cannot be opened. SIGHUP, or saving a file, reloads.
+    """
+    from mailguard import app
+    from mailguard.adapters import logs
+    from mailguard.cli.loading import load_or_exit
+    from mailguard.pipeline.ports import StoreError
+
+    loaded = load_or_exit(config, create_keys=True)
+    logs.configure(loaded.settings.log.level, pretty)
+    runner = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        runner = uvloop.run
+    try:
+        raise typer.Exit(runner(app.serve(loaded)))
+    except (OSError, StoreError) as error:
+        typer.echo(f"mailguard: cannot start: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,195 @@
+"""Every place in an HTML body that a mail client makes clickable (R39).
+
+Owns which constructs count and how a written address becomes the one a browser opens (WHATWG URL
+4.4: white space dropped, entities resolved, backslashes as slashes, `base` applied). The constructs
+come from the parsed tree, which is what a client builds, so that nothing hides from them in markup
+that a tokenizer reads differently. Must not know policy, or how a link is changed.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from urllib.parse import urljoin
+
+from turbohtml import Document, Element, parse
+
+from mailguard.core import plain
+from mailguard.core.html import Walk, collapse
+from mailguard.core.reading import Link
+
+_SELECT = "[href],[action],[formaction],[xlink\\:href],meta[http-equiv]"
+_TRIM = "".join(map(chr, range(0x21)))
+_DROPPED = re.compile(r"[\t\n\r]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_SLASHES = re.compile(r"(https?):[/\\]*", re.IGNORECASE)
+_REFRESH = re.compile(r"[\s\d.;,]*url\s*=\s*[\"']?([^\"']*)", re.IGNORECASE)
+# Followed by no click, or by one that opens no web page.
+_HARMLESS = frozenset(("mailto", "tel", "sms", "callto", "cid", "mid", "data", "about", "geo"))
+_CONDITIONAL = re.compile(r"\[if\b", re.IGNORECASE)
+_HOLDS_LINK = re.compile(r"href|action|http-equiv", re.IGNORECASE)
+_LONGEST_TEXT = 500
+
+
+def target_of(written: str, base: str = "") -> str:
+    """The address that a client opens for an attribute's value, entities already resolved.
+
+    "" where a click opens nothing from the web: an anchor, mailto, a relative address without base.
+    """
+    address = _DROPPED.sub("", written.strip(_TRIM))
+    if not address:
+        return ""
+    scheme = _SCHEME.match(address)
+    if scheme is not None and not address[:4].lower() == "www.":
+        name = scheme[1].lower()
+        if name in _HARMLESS:
+            return ""
+        if name in ("http", "https"):
+            return _SLASHES.sub(r"\1://", address, count=1)
+        return address
+    if address[0] in "/\\" and address[1:2] in ("/", "\\"):
+        return "https://" + address.lstrip("/\\")
+    if base:
+        try:
+            return urljoin(base, address.replace("\\", "/"))
+        except ValueError:
+            return base
+    if address[:4].lower() == "www.":
+        return "http://" + address
+    return ""
+
+
+def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
+    """The links of an HTML body in the order of the source, and whether there were over `most`."""
+    document = parse(made.normal, source_locations=True)
+    base_at = document.find("base")
+    base = target_of(base_at.attr("href") or "") if base_at is not None else ""  # type: ignore[arg-type]  # attr() is typed for multi-valued attributes too
+    found: list[Link] = []
+    _constructs(part, document, made, 0, base, False, found, most)
+    for number in made.comments:
+        body = made.tokens[number].data or ""
+        if len(found) > most:
+            break
+        if _CONDITIONAL.match(body.lstrip()) and _HOLDS_LINK.search(body):
+            opening = body.find(">") + 1  # of "[if mso]>"
+            offset = _normal_start(made, number) + 4 + opening
+            inner = parse(body[opening:], source_locations=True)
+            _constructs(part, inner, made, offset, base, True, found, most)
+    _in_text(part, made, found, most)
+    found.sort(key=lambda link: link.start)
+    return tuple(found[:most]), len(found) > most
+
+
+def _normal_start(made: Walk, number: int) -> int:
+    token = made.tokens[number]
+    return made.rows_normal[token.line - 1] + token.col
+
+
+def _constructs(
+    part: str,
+    document: Document,
+    made: Walk,
+    offset: int,
+    base: str,
+    commented: bool,
+    found: list[Link],
+    most: int,
+) -> None:
+    for element in document.select(_SELECT):
+        location = element.source_location
+        if location is None or location.start_tag is None:
+            continue  # the parser's copy of an element that it met before
+        for name, construct, target in _targets(element, base):
+            span = location.attrs.get(name)
+            if span is None:
+                continue
+            if len(found) > most:
+                return
+            start, end = span.start_offset + offset, span.end_offset + offset
+            start, end = _value(made.normal, start, end)
+            close = location.end_tag
+            outer = location.start_tag
+            found.append(
+                Link(
+                    part,
+                    f"comment {construct}" if commented else construct,
+                    made.source(start),
+                    made.source(end),
+                    target,
+                    _shown(element),
+                    made.source(outer.start_offset + offset),
+                    made.source(outer.end_offset + offset),
+                    0 if close is None else made.source(close.start_offset + offset),
+                    0 if close is None else made.source(close.end_offset + offset),
+                )
+            )
+
+
+def _targets(element: Element, base: str) -> list[tuple[str, str, str]]:
+    """Attribute, construct and target of what an element opens."""
+    tag = element.tag
+    attributes = element.attrs
+    found = []
+
+    def add(attribute: str, construct: str, resolve: str) -> None:
+        value = attributes.get(attribute)
+        if isinstance(value, str):
+            target = target_of(value, resolve)
+            if target:
+                found.append((attribute, construct, target))
+
+    if tag in ("a", "area"):
+        add("href", tag, base)
+        add("xlink:href", "svg a", base)
+    elif tag == "form":
+        add("action", "form", base)
+    elif tag in ("button", "input"):
+        add("formaction", tag, base)
+    elif tag == "base":
+        add("href", "base", "")
+    elif tag.startswith("v:"):
+        add("href", tag, base)
+    elif tag == "meta" and str(attributes.get("http-equiv", "")).strip().lower() == "refresh":
+        refresh = _REFRESH.match(str(attributes.get("content", "")))
+        target = target_of(refresh[1], base) if refresh else ""
+        if target:
+            found.append(("content", "meta", target))
+    return found
+
+
+def _value(normal: str, start: int, end: int) -> tuple[int, int]:
+    """The span of an attribute's value, quotes excluded, from that of name and value."""
+    equals = normal.find("=", start + 1, end)
+    if equals < 0:
+        return end, end
+    start = equals + 1
+    while start < end and normal[start] in " \t\n\f":
+        start += 1
+    if start < end and normal[start] in "\"'":
+        return start + 1, end - 1 if normal[end - 1] == normal[start] and end - 1 > start else end
+    return start, end
+
+
+def _shown(element: Element) -> str:
+    return collapse(element.text[:_LONGEST_TEXT]) if element.tag != "base" else ""
+
+
+def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
+    """Bare addresses outside links, which many clients make clickable; within one text node."""
+    lowered = made.flow.lower()
+    if "http" not in lowered and "www." not in lowered:
+        return
+    for start, end in plain.addresses(made.flow):
+        run = bisect_right(made.runs, start) - 1
+        if run < 0 or made.anchored[run]:
+            continue
+        if run + 1 < len(made.runs):
+            end = min(end, made.runs[run + 1])
+        written = made.flow[start:end].rstrip("\n")
+        end = start + len(written)
+        if len(written) < 8:
+            continue
+        if len(found) > most:
+            return
+        first, last = made.source_of(start), made.source_of(end - 1, after=True)
+        found.append(Link(part, "text", first, last, plain.target_of(written), written))

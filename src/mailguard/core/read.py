@@ -1,0 +1,150 @@
+"""From a message to its Reading: which texts a client shows, in whose words, with which links.
+
+Owns the choice of body parts and the budgets. Pure: the same bytes give the same Reading.
+Must not know policy, nor how edits are written back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailguard.core import charset, html, hyperlinks, mime, plain, quoted_html
+from mailguard.core.message import Message, Part
+from mailguard.core.reading import Reading, TextPart
+
+IDENTITY = ("7bit", "8bit", "binary", "")
+ENCODINGS = (*IDENTITY, "quoted-printable", "base64")
+_SEALED = {  # content types that an edit would break (R8, R12), and in which word
+    "multipart/signed": "signed",
+    "multipart/encrypted": "encrypted",
+    "multipart/report": "report",
+    "application/pkcs7-mime": "signed or encrypted",
+    "application/x-pkcs7-mime": "signed or encrypted",
+    "application/pgp-encrypted": "encrypted",
+    "text/calendar": "calendar",
+    "message/rfc822": "attached message",
+}
+_NOT_A_BODY = frozenset(("encrypted", "signed or encrypted", "calendar", "attached message"))
+_PGP = {  # RFC 9580 6.2, in the text itself
+    "-----BEGIN PGP SIGNED MESSAGE-----": "signed",
+    "-----BEGIN PGP MESSAGE-----": "encrypted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Budgets of one reading."""
+
+    texts: int = 50
+    octets: int = 8_388_608  # of decoded text altogether
+    links: int = 5_000  # in one text
+
+
+DEFAULT = Limits()
+
+
+def read(message: Message, limits: Limits = DEFAULT) -> Reading:
+    """Find and read the body texts of a message. Never raises on what a message contains."""
+    texts: list[TextPart] = []
+    untouchable = _SEALED.get(message.root.content_type, "")
+    truncated = False
+    left = limits.octets
+    for part, obstacle in body_parts(message):
+        if len(texts) == limits.texts or part.end - part.body_start > 2 * left:
+            truncated = True
+            break
+        text, size, more = _read_text(message, part, obstacle, limits)
+        left -= size
+        if left < 0:
+            truncated = True
+            break
+        truncated = truncated or more
+        texts.append(text)
+        if not untouchable:
+            untouchable = next((word for mark, word in _PGP.items() if mark in text.text), "")
+    return Reading(tuple(texts), untouchable, truncated)
+
+
+def body_parts(message: Message) -> list[tuple[Part, str]]:
+    """The parts a client shows as the body, in order, each with why it may not be edited."""
+    found: list[tuple[Part, str]] = []
+    stack = [(message.root, "")]
+    while stack:
+        part, obstacle = stack.pop()
+        kind = part.content_type
+        obstacle = obstacle or _SEALED.get(kind, "")
+        if obstacle in _NOT_A_BODY:
+            continue
+        if part.is_multipart:
+            children = part.children
+            if kind == "multipart/related":
+                children = _root_of_related(part)
+            elif obstacle in ("signed", "report"):
+                children = children[:1]
+            stack.extend((child, obstacle) for child in reversed(children))
+        elif kind in ("text/plain", "text/html"):
+            if part.disposition not in ("", "inline") or any(part.filenames):
+                continue
+            found.append((part, obstacle))
+    return found
+
+
+def _root_of_related(part: Part) -> tuple[Part, ...]:
+    """RFC 2387 3.2: the first one. A `start` that names another is read as well: clients differ."""
+    texts = tuple(
+        child
+        for child in part.children[1:]
+        if part.parameters.get("start") and (child.is_multipart or child.content_type == "text/html")
+    )
+    return part.children[:1] + texts
+
+
+def text_of(message: Message, part: Part) -> tuple[charset.Decoded, bytes]:
+    """The decoded text of a part and the octets it was decoded from. Shared with `render`."""
+    data, _ = mime.decoded_body(message, part)
+    name = part.charset
+    if "charset" not in part.parameters and not data.isascii():
+        name = "utf-8"
+    decoded = charset.decode(data, name)
+    if part.transfer_encoding not in ENCODINGS:
+        decoded = charset.Decoded(decoded.text, decoded.codec, "its transfer encoding is unknown")
+    return decoded, data
+
+
+def _read_text(
+    message: Message, part: Part, obstacle: str, limits: Limits
+) -> tuple[TextPart, int, bool]:
+    decoded, data = text_of(message, part)
+    text = decoded.text
+    flowed = part.parameters.get("format", "").lower() == "flowed"
+    if part.content_type == "text/html":
+        subtype = "html"
+        made = html.walk(text)
+        visible = made.visible()
+        author_end, author_visible, insert_at = quoted_html.author(made)
+        links, more = hyperlinks.links(part.path, made, limits.links)
+    else:
+        subtype = "plain"
+        visible = text
+        author_end, author_visible, insert_at = plain.author(text)
+        joined = flowed and part.parameters.get("delsp", "").lower() == "yes"
+        links, more = plain.links(part.path, text, joined, limits.links)
+    why = obstacle or decoded.obstacle
+    return (
+        TextPart(
+            path=part.path,
+            subtype=subtype,
+            charset=decoded.codec,
+            text=text,
+            visible=visible,
+            author_end=author_end,
+            author_visible=author_visible,
+            insert_at=insert_at,
+            editable=not why,
+            obstacle=why,
+            flowed=flowed,
+            links=links,
+        ),
+        len(data),
+        more,
+    )

@@ -1,0 +1,159 @@
+"""Replacing decoded octets of a body while every octet around them stays (RFC 2045 6.7, 6.8).
+
+Owns the way from decoded offsets back to encoded ones, one function an encoding. Each gives None
+where the body is not written as its encoding says; the caller then writes it anew.
+Must not know charsets, parts or what is replaced. `pieces` are sorted and do not overlap.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Sequence
+
+Piece = tuple[int, int, bytes]  # decoded start and end, and what stands there instead
+
+LINE = 76  # RFC 2045 6.7 (5) and 6.8: characters of an encoded line
+LONGEST = 998  # RFC 5322 2.1.1: octets of any line
+_ESCAPE = re.compile(rb"=[0-9A-Fa-f]{2}")
+_UNSAFE = re.compile(rb"[^\t\x20-\x3c\x3e-\x7e]")
+_END_SPACE = re.compile(rb"[ \t]\Z")
+
+
+def apply(data: bytes, pieces: Sequence[Piece]) -> bytes:
+    """The data with the pieces in place."""
+    kept: list[bytes] = []
+    at = 0
+    for start, end, replacement in pieces:
+        kept += (data[at:start], replacement)
+        at = end
+    kept.append(data[at:])
+    return b"".join(kept)
+
+
+def longest_line(data: bytes) -> int:
+    """Octets of the longest line, line ends excluded."""
+    return max(map(len, data.replace(b"\r\n", b"\n").split(b"\n")))
+
+
+def in_base64(body: bytes, data: bytes, pieces: Sequence[Piece]) -> bytes | None:
+    """The body encoded again in lines of the same length; those before the first piece come out
+    the same."""
+    content = body.rstrip(b" \t\r\n")
+    first, _, more = content.partition(b"\n")
+    ending = b"\r\n" if first.endswith(b"\r") or not more else b"\n"
+    width = len(first.rstrip(b"\r"))
+    if not width or width % 4 or to_base64(data, width, ending) != content:
+        return None
+    width = width if more and width <= LONGEST else LINE
+    return to_base64(apply(data, pieces), width, ending) + body[len(content) :]
+
+
+def to_base64(data: bytes, width: int = LINE, ending: bytes = b"\r\n") -> bytes:
+    """Lines of base64 without a line end after the last."""
+    text = binascii.b2a_base64(data, newline=False)
+    return ending.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+def in_quoted_printable(body: bytes, data: bytes, pieces: Sequence[Piece]) -> bytes | None:
+    """Only the pieces are encoded; a soft line break goes before and after them as needed."""
+    spans = _encoded_spans(body, data, [offset for piece in pieces for offset in piece[:2]])
+    if spans is None:
+        return None
+    kept: list[bytes] = []
+    at = 0
+    for number, (_, _, replacement) in enumerate(pieces):
+        start, end = spans[2 * number], spans[2 * number + 1]
+        kept.append(body[at:start])
+        line_end = body.find(b"\n", end)
+        rest = body[end : line_end if line_end >= 0 else len(body)].rstrip(b"\r")
+        kept.append(to_quoted_printable(replacement, _column(kept), not rest))
+        if len(rest.rstrip(b"=")) and _column(kept) + len(rest) > LINE:
+            kept.append(b"=\r\n")
+        at = end
+    kept.append(body[at:])
+    return b"".join(kept)
+
+
+def _column(kept: list[bytes]) -> int:
+    length = 0
+    for chunk in reversed(kept):
+        at = chunk.rfind(b"\n")
+        if at >= 0:
+            return length + len(chunk) - at - 1
+        length += len(chunk)
+    return length
+
+
+def _encoded_spans(body: bytes, data: bytes, offsets: list[int]) -> list[int] | None:
+    """Where decoded offsets stand in a quoted-printable body; one pass, line by line.
+
+    None where decoding line by line does not give `data`: then an offset would be a guess.
+    """
+    found: list[int] = []
+    wanted = iter(offsets)
+    offset = next(wanted, None)
+    decoded_at = raw_at = 0
+    if body.count(b"\r") != body.count(b"\r\n"):
+        return None
+    for line in body.splitlines(keepends=True):
+        decoded = binascii.a2b_qp(line)
+        line_end = decoded_at + len(decoded)
+        if data[decoded_at:line_end] != decoded:
+            return None
+        if offset is not None and offset < line_end:
+            escapes = [m.start() for m in _ESCAPE.finditer(line)]
+            passed = 0  # escapes in front of the offset, each two octets longer than what it means
+            while offset is not None and offset < line_end:
+                inner = offset - decoded_at
+                while passed < len(escapes) and escapes[passed] - 2 * passed < inner:
+                    passed += 1
+                found.append(raw_at + inner + 2 * passed)
+                offset = next(wanted, None)
+        decoded_at = line_end
+        raw_at += len(line)
+    if decoded_at != len(data):
+        return None
+    while offset is not None:
+        found.append(len(body))
+        offset = next(wanted, None)
+    return found
+
+
+def to_quoted_printable(data: bytes, column: int = 0, ends_line: bool = True) -> bytes:
+    """Encode text for a line that already has `column` characters. CRLF stays a line end.
+
+    `ends_line`: a line end or nothing follows, so white space at the end is encoded too.
+    """
+    out: list[bytes] = []
+    rows = data.split(b"\r\n")
+    for number, row in enumerate(rows):
+        safe = _UNSAFE.sub(lambda m: b"=%02X" % m[0][0], row)
+        if (number < len(rows) - 1 or ends_line) and safe:
+            safe = _END_SPACE.sub(lambda m: b"=%02X" % m[0][0], safe)
+        if number:
+            out.append(b"\r\n")
+            column = 0
+        out.append(_soft(safe, column))
+    return b"".join(out)
+
+
+def _soft(line: bytes, column: int) -> bytes:
+    """One encoded line cut by soft breaks, never within an escape."""
+    out: list[bytes] = []
+    at = 0
+    room = LINE - 1 - column
+    while len(line) - at > room:
+        if room <= 2 and column:
+            out.append(b"=\r\n")
+        else:
+            cut = at + room
+            if line[cut - 1 : cut] == b"=":
+                cut -= 1
+            elif line[cut - 2 : cut - 1] == b"=":
+                cut -= 2
+            out += (line[at:cut], b"=\r\n")
+            at = cut
+        column, room = 0, LINE - 1
+    out.append(line[at:])
+    return b"".join(out)

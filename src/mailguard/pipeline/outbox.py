@@ -1,0 +1,174 @@
+"""What we owe the next hop: notices, spammail copies, releases and copies put off.
+
+Owns when an entry is tried, tried again and given up. Nothing is dropped: what is given up stays,
+is counted, and is told to its proven sender or else to the postmaster.
+Must not know how entries are stored or relayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from mailguard import metrics
+from mailguard.core.reply import Reply
+from mailguard.pipeline.ports import Archive, Clock, NextHop, Outgoing, StoreError
+
+log = structlog.get_logger("mailguard.outbox")
+
+_AT_ONCE = 10  # entries leased together
+_LEASE = 600.0  # seconds: longer than any relay may take
+
+
+class Waiting(Protocol):
+    """An entry as the store gives it out."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def transaction_id(self) -> str: ...
+    @property
+    def reverse_path(self) -> str: ...
+    @property
+    def recipients(self) -> tuple[str, ...]: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def smtputf8(self) -> bool: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def created_at(self) -> float: ...
+
+
+class Store(Protocol):
+    """The outbox as this module needs it; every method is durable when it returns."""
+
+    async def lease(
+        self, holder: str, now: float, seconds: float, limit: int
+    ) -> Sequence[Waiting]: ...
+    async def sent(
+        self, entry: int, reply: str, now: float, refused: Sequence[str] = ()
+    ) -> None: ...
+    async def retry(
+        self,
+        entry: int,
+        at: float,
+        reply: str,
+        remaining: Sequence[str],
+        now: float,
+        refused: Sequence[str] = (),
+    ) -> None: ...
+    async def failed(
+        self, entry: int, reply: str, now: float, outgoing: Sequence[Outgoing] = ()
+    ) -> None: ...
+    async def put(self, outgoing: Sequence[Outgoing], now: float) -> None: ...
+
+
+Undeliverable = Callable[[Waiting, Sequence[str], Reply], Awaitable[Sequence[Outgoing]]]
+
+
+class Outbox:
+    """The loop that empties the outbox. One runs in each process; leases keep them apart.
+
+    `undeliverable` makes the notices for recipients that will never be served.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        archive: Archive,
+        next_hop: NextHop,
+        undeliverable: Undeliverable,
+        clock: Clock,
+        *,
+        holder: str,
+        first_retry: float,
+        longest_retry: float,
+        give_up: float,
+        poll: float,
+    ) -> None:
+        self._store = store
+        self._archive = archive
+        self._next_hop = next_hop
+        self._undeliverable = undeliverable
+        self._clock = clock
+        self._holder = holder
+        self._first_retry = first_retry
+        self._longest_retry = longest_retry
+        self._give_up = give_up
+        self._poll = poll
+        self._something = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was put in: look at once."""
+        self._something.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Trouble of our own is logged, and tried again a little later."""
+        while True:
+            try:
+                busy = await self.turn()
+            except StoreError as error:
+                log.error("outbox_store", reason=str(error))
+                busy = False
+            except Exception:
+                log.exception("outbox_error")
+                metrics.INTERNAL_ERRORS.labels("outbox").inc()
+                busy = False
+            if not busy:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._something.wait(), self._poll)
+                self._something.clear()
+
+    async def turn(self) -> bool:
+        """Try everything that is due, some at a time; whether there was anything."""
+        entries = await self._store.lease(self._holder, self._clock(), _LEASE, _AT_ONCE)
+        results = await asyncio.gather(*map(self._try, entries), return_exceptions=True)
+        for entry, result in zip(entries, results, strict=True):
+            if isinstance(result, BaseException):
+                log.error("outbox_entry", entry=entry.id, reason=repr(result))
+        return bool(entries)
+
+    async def _try(self, entry: Waiting) -> None:
+        raw = await self._archive.fetch(entry.digest)
+        replies = await self._next_hop.relay(
+            entry.reverse_path, entry.recipients, raw, body=entry.body, smtputf8=entry.smtputf8
+        )
+        now = self._clock()
+        late = [r for r, reply in replies.items() if reply.temporary]
+        refused = [r for r, reply in replies.items() if not reply.positive and not reply.temporary]
+        last = next((replies[r] for r in (*late, *refused)), None) or replies[entry.recipients[0]]
+        log.info(
+            "outbox_tried",
+            entry=entry.id,
+            kind=entry.kind,
+            attempt=entry.attempts,
+            late=len(late),
+            refused=len(refused),
+            reply=str(last)[:200],
+        )
+        if refused:
+            told = await self._undeliverable(entry, refused, replies[refused[0]])
+            if not late and len(refused) == len(entry.recipients):
+                await self._store.failed(entry.id, str(last), now, told)
+                return
+            await self._store.put(told, now)
+        if not late:
+            await self._store.sent(entry.id, str(last), now, refused)
+        elif now - entry.created_at >= self._give_up:
+            told = await self._undeliverable(entry, late, replies[late[0]])
+            await self._store.failed(entry.id, str(last), now, told)
+        else:
+            again = now + min(
+                self._longest_retry, self._first_retry * 2 ** min(entry.attempts - 1, 20)
+            )
+            await self._store.retry(entry.id, again, str(last), late, now, refused)

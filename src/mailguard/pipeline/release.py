@@ -1,0 +1,37 @@
+"""Letting kept mail go: the original bytes, with the edits that its recipient's copy gets.
+
+Owns what a release puts into the outbox. Must not know who decided it or how it is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.ports import Outgoing
+
+
+def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoing, ...]:
+    """One message a hold, given as (id, recipient): keyed by the hold, so that it goes once.
+
+    The edits that apply to the recipient (disclaimer, links) are made; identity and rights were
+    what somebody has now decided about.
+    """
+    outgoing = []
+    for number, recipient in holds:
+        edits = [e for e in dossier.decision.edits if not e.recipients or recipient in e.recipients]
+        copy = dossier.copy(edits)
+        envelope = dossier.transaction.envelope
+        outgoing.append(
+            Outgoing(
+                key=f"release|{number}",
+                kind="release",
+                reverse_path=envelope.reverse_path,
+                recipients=(recipient,),
+                raw=copy,
+                body=dossier.body(copy),
+                smtputf8=envelope.smtputf8,
+                transaction_id=dossier.transaction.id,
+            )
+        )
+    return tuple(outgoing)

@@ -1,0 +1,48 @@
+"""A recorded transaction taken up again: for `explain`, releases and late notices.
+
+Owns how a ledger entry and its blob become a Dossier once more. No effects but reading.
+Must not know why it is taken up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mailguard.core import mime
+from mailguard.core.stored import facts_from_json
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.judge import decided
+from mailguard.pipeline.ports import LedgerEntry, World
+from mailguard.pipeline.snapshot import Snapshot
+
+
+async def replay(entry: LedgerEntry, raw: bytes, snapshot: Snapshot, world: World) -> Dossier:
+    """Decide again from the stored facts: under the policy of then, the same decision.
+
+    Raises pydantic.ValidationError when the facts were written by a version that differs.
+    """
+    transaction = transaction_of(entry, raw)
+    reading = await world.reader.read(transaction.message)
+    facts = facts_from_json(entry.facts, reading, snapshot.link_keys)
+    return decided(transaction, snapshot, world, facts, entry.digest)
+
+
+def transaction_of(entry: LedgerEntry, raw: bytes) -> Transaction:
+    """The Transaction as it was when it arrived."""
+    said = entry.envelope
+    return Transaction(
+        id=entry.id,
+        received_at=entry.received_at,
+        listener=Listener(entry.listener, Role(said["role"])),
+        envelope=envelope_of(said),
+        message=mime.parse(raw),
+    )
+
+
+def envelope_of(said: Mapping[str, Any]) -> Envelope:
+    """The inverse of `ports.envelope_json`."""
+    names = Envelope.__dataclass_fields__
+    values = {name: said[name] for name in names if name in said}
+    return Envelope(**{**values, "recipients": tuple(said["recipients"])})

@@ -1,0 +1,248 @@
+"""R26-R28 and R37: scores of realistic mail, thresholds, the exemption and the unblocked list."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mailguard.checks.spam import GTUBE, Spam
+from mailguard.core.edit import AddField
+from mailguard.core.facts import Bayes, Unavailable, Unblocked
+from mailguard.core.spam_features import FEATURES, Hit, total, weigh
+from mailguard.core.spam_phrases import PHRASES
+from mailguard.core.spam_words import words
+from mailguard.core.transaction import Role
+from mailguard.core.verdict import Disposition
+
+CHECK = Spam()
+SAMPLES = Path(__file__).parent / "samples"
+BLOCKED = {"spam.blocked"}
+
+
+def samples(kind: str) -> Iterator[tuple[str, str, str | None]]:
+    """Name, message and reverse-path of each sample; the usual fields are filled in."""
+    for piece in (SAMPLES / f"{kind}.txt").read_text(encoding="utf-8").split("%%%% ")[1:]:
+        name, _, rest = piece.partition("\n")
+        before, mark, html = rest.partition("==html")
+        head, _, body = rest.partition("\n\n") if not mark else (before, "", "")
+        fields, omitted, reverse_path = [], "", None
+        for line in head.strip().split("\n"):
+            if line.startswith("Omit:"):
+                omitted = line
+            elif line.startswith("Reverse-Path:"):
+                reverse_path = line.partition(":")[2].strip()
+            else:
+                fields.append(line)
+        for usual in (
+            "Date: Wed, 25 Nov 2026 10:00:00 +0000",
+            "Message-ID: <sample@home.test>",
+            "To: tim.moss@example.org",
+        ):
+            if usual.partition(":")[0] not in omitted:
+                fields.append(usual)
+        fields.append("MIME-Version: 1.0")
+        if not mark:
+            fields.append("Content-Type: text/plain; charset=utf-8")
+            yield name, "\n".join(fields) + "\n\n" + body, reverse_path
+            continue
+        kind_of_html, _, html = html.partition("\n")
+        if kind_of_html == "-only==":
+            fields.append("Content-Type: text/html; charset=utf-8")
+            yield name, "\n".join(fields) + "\n\n" + html, reverse_path
+        else:
+            fields.append('Content-Type: multipart/alternative; boundary="b1"')
+            parts = (
+                "--b1\nContent-Type: text/plain; charset=utf-8\n\nPlease read this message as HTML"
+                f".\n--b1\nContent-Type: text/html; charset=utf-8\n\n{html}\n--b1--\n"
+            )
+            yield name, "\n".join(fields) + "\n\n" + parts, reverse_path
+
+
+HAM, SPAM = list(samples("ham")), list(samples("spam"))
+
+
+def score_of(verdict) -> float:
+    for finding in verdict.findings:
+        return float(finding.evidence.split(" ")[0])
+    return 0.0
+
+
+def measured(build, message: str, reverse_path: str | None) -> tuple[float, str]:
+    case = build(message, reverse_path=reverse_path)
+    settings = CHECK.Settings(tag=0.01, block=100)
+    verdict = CHECK.examine(case.transaction, case.facts, settings)
+    assert verdict.error is None
+    return score_of(verdict), "; ".join(f.evidence for f in verdict.findings)
+
+
+def test_there_are_enough_samples() -> None:
+    assert len(HAM) >= 25 and len(SPAM) >= 25
+
+
+@pytest.mark.parametrize(("name", "message", "reverse_path"), HAM, ids=[s[0] for s in HAM])
+def test_ordinary_mail_scores_below_two(build, name, message, reverse_path) -> None:
+    score, evidence = measured(build, message, reverse_path)
+    assert score < 2, evidence
+
+
+@pytest.mark.parametrize(("name", "message", "reverse_path"), SPAM, ids=[s[0] for s in SPAM])
+def test_spam_is_blocked(build, name, message, reverse_path) -> None:
+    score, evidence = measured(build, message, reverse_path)
+    assert score >= 6, evidence
+
+
+NEUTRAL = (
+    "From: pat@home.test\nTo: tim.moss@example.org\nSubject: Keys\n"
+    "Date: Wed, 25 Nov 2026 10:00:00 +0000\nMessage-ID: <1@home.test>\n\n"
+)
+BAD = NEUTRAL + "You have won the lottery, claim your prize. Kindly act immediately, dear friend, for the next of kin.\n"
+
+
+def codes_of(verdict) -> set[str]:
+    return {finding.code for finding in verdict.findings}
+
+
+def test_blocked_names_the_symbols_and_the_points(build) -> None:
+    case = build(BAD)
+    (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
+    assert finding.code == "spam.blocked"
+    assert "it announces a prize (LOTTERY +4.8: you have won, lottery, claim your prize)" in finding.evidence
+
+
+def test_between_the_thresholds_the_header_is_marked(build) -> None:
+    case = build(BAD)
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings(block=50))
+    assert codes_of(verdict) == {"spam.suspected"}
+    (edit,) = verdict.edits
+    assert isinstance(edit, AddField) and edit.name == "X-Mailguard-Spam"
+    assert edit.value.startswith("suspected; score=") and edit.value.isascii()
+    assert "\r" not in edit.value and "\n" not in edit.value
+
+
+def test_spammail_is_exempt(build) -> None:
+    mixed = build(BAD, recipients=("Spammail@example.org", "tim.moss@example.org"))
+    (finding,) = CHECK.examine(mixed.transaction, mixed.facts, CHECK.Settings()).findings
+    assert finding.recipients == ("tim.moss@example.org",)
+    alone = build(BAD + GTUBE.decode(), recipients=("spammail@example.org",))
+    assert not CHECK.examine(alone.transaction, alone.facts, CHECK.Settings()).findings
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_the_test_pattern(build, encoded) -> None:
+    if encoded:
+        body = base64.b64encode(b"x " + GTUBE + b"\n").decode()
+        message = NEUTRAL.replace("\n\n", "\nContent-Transfer-Encoding: base64\n\n") + body + "\n"
+    else:
+        message = NEUTRAL + GTUBE.decode() + "\n"
+    entry = Unblocked("pat@home.test", "allowlist.d/parents.txt:1")
+    case = build(message, unblocked=entry)
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+    assert "spam.gtube" in codes_of(verdict)
+    assert all("spam.gtube" not in waiver.codes for waiver in verdict.waivers)
+
+
+def test_both_directions(build) -> None:
+    message = BAD.replace("pat@home.test", "jdoe@example.org")
+    case = build(message, role=Role.SUBMISSION, account="jdoe", recipients=("pat@home.test",))
+    assert codes_of(CHECK.examine(case.transaction, case.facts, CHECK.Settings())) == BLOCKED
+
+
+ENTRY = Unblocked("pat@home.test", "allowlist.d/parents.txt:12", "stafford")
+
+
+@pytest.mark.parametrize(
+    ("said", "author", "reverse_path", "entry", "waived"),
+    [
+        ("same address", "pat@home.test", "pat@home.test", ENTRY, True),
+        ("case differs", "Pat <PAT@Home.Test>", "pat@home.test", ENTRY, True),
+        ("other reverse-path", "pat@home.test", "x@home.test", ENTRY, False),
+        ("null reverse-path", "pat@home.test", "", ENTRY, False),
+        ("two authors", "pat@home.test, x@home.test", "pat@home.test", ENTRY, False),
+        ("ambiguous", "pat@home.test <pat@home.test> x", "pat@home.test", ENTRY, False),
+        ("another entry", "pat@home.test", "pat@home.test", Unblocked("x@home.test", "f:1"), False),
+        ("expired", "pat@home.test", "pat@home.test", replace(ENTRY, expires_at=1.0), False),
+        ("the district's own", "x@example.org", "x@example.org", Unblocked("x@example.org", "f:1"), False),
+        ("no entry", "pat@home.test", "pat@home.test", None, False),
+    ],
+)
+def test_the_unblocked_list(build, said, author, reverse_path, entry, waived) -> None:
+    case = build(BAD.replace("pat@home.test", author), reverse_path=reverse_path, unblocked=entry)
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+    assert codes_of(verdict) == BLOCKED  # the check still says what it saw
+    assert bool(verdict.waivers) is waived
+    if waived:
+        assert set(verdict.waivers[0].codes) == {"spam.blocked", "spam.suspected"}
+        assert "allowlist.d/parents.txt:12" in verdict.waivers[0].reason
+
+
+def test_two_from_fields_are_never_waived(build) -> None:
+    message = BAD.replace("From: pat@home.test", "From: pat@home.test\nFrom: pat@home.test")
+    case = build(message, reverse_path="pat@home.test", unblocked=ENTRY)
+    assert not CHECK.examine(case.transaction, case.facts, CHECK.Settings()).waivers
+
+
+def test_the_learned_opinion_counts(build) -> None:
+    def score(bayes) -> float:
+        case = build(BAD, bayes=bayes)
+        return score_of(CHECK.examine(case.transaction, case.facts, CHECK.Settings(tag=0.1)))
+
+    none = score(None)
+    assert score(Bayes(0.999, 50, 50)) == pytest.approx(none + 3)
+    assert score(Bayes(0.001, 50, 50)) == pytest.approx(none - 1.5)
+    assert score(Bayes(0.5, 50, 50)) == none
+
+
+def test_what_is_unavailable_is_an_error_where_it_could_matter(build) -> None:
+    gone = Unavailable("database locked")
+
+    def error(message: str, **facts):
+        case = build(message, **facts)
+        return CHECK.examine(case.transaction, case.facts, CHECK.Settings()).error
+
+    assert error(BAD, reading=gone) == "reading: database locked"
+    assert error(BAD, unblocked=gone) == "unblocked list: database locked"
+    assert error(NEUTRAL + "Hello.\n", unblocked=gone) is None
+    near = NEUTRAL + "You have won the lottery. Claim your prize.\n"
+    assert error(near, bayes=gone) == "learned opinion: database locked"
+    assert error(NEUTRAL + "Hello.\n", bayes=gone) is None
+
+
+def test_points_are_settings(build) -> None:
+    case = build(BAD)
+    quiet = CHECK.Settings(points={"LOTTERY": 0, "PRESSURE": 0, "ADVANCE_FEE": 0})
+    assert not CHECK.examine(case.transaction, case.facts, quiet).findings
+    for wrong in ({"LOTERY": 1}, {"LOTTERY": 100}):
+        with pytest.raises(ValidationError):
+            CHECK.Settings(points=wrong)
+    with pytest.raises(ValidationError, match="tag"):
+        CHECK.Settings(tag=9, block=6)
+
+
+def test_the_tables_agree() -> None:
+    assert set(PHRASES) <= set(FEATURES)
+    for phrase in (p for phrases in PHRASES.values() for p in phrases):
+        assert phrase == " ".join(phrase.lower().split())
+    assert all(f.words == f.words.rstrip(".") and f.points for f in FEATURES.values())
+    capped = weigh([Hit("LOTTERY", 50), Hit("HTML_ONLY", 7)])
+    assert total(capped) == FEATURES["LOTTERY"].at_most + FEATURES["HTML_ONLY"].points
+
+
+def test_defaults() -> None:
+    by_code = {kind.code: kind for kind in CHECK.findings}
+    assert by_code["spam.blocked"].default is Disposition.QUARANTINE
+    assert by_code["spam.blocked"].notice == "blocked"
+    assert [c for c, kind in by_code.items() if kind.waivable] == ["spam.blocked", "spam.suspected"]
+
+
+def test_words_are_bounded_unique_and_stable(build) -> None:
+    body = " ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676)}" for i in range(5000))
+    case = build(NEUTRAL + "Hello HELLO hello\n" + body + "\n")
+    found = words(case.transaction.message, case.facts.reading)
+    assert len(found) == len(set(found)) == 400
+    assert found[:3] == ("subject:keys", "author:pat@home.test", "author:home.test")
+    assert "hello" in found and found == words(case.transaction.message, case.facts.reading)
