@@ -1,9 +1,10 @@
 """SMTP dialogues as text files, each played with whole lines and one octet at a time.
 
-A file begins with `# key: value` lines (`role:`, `tls:`, `limits:`, `auth:`, `listener:` in YAML)
-and comments. `C: ` is sent with CRLF, `C~ ` without; `S: ` is the beginning of the next line of a
-reply, `S= ` a whole line; `S.` the end of the connection. `TLS` shakes hands. `A: ` is the
-beginning of the repr of what the gateway accepted last: reverse-path, recipients, message.
+`## ` begins a comment, `# ` the server's options in YAML (role, tls, limits, auth, listener).
+`C: ` is sent with CRLF, `C~ ` without; `S: ` is the beginning of the next line of a reply, `S= `
+a whole line; `S.` the end of the connection. `TLS` shakes hands. `A: ` is what the gateway
+accepted last: reverse-path, recipients and the repr of the message. In `C` lines Python's escapes
+stand for octets.
 """
 
 from __future__ import annotations
@@ -41,11 +42,9 @@ async def test_dialogue(path: Path, slowly: bool, serve: Serve) -> None:
     options: dict[str, Any] = {}
     script = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if line.startswith("#"):
-            if ":" in line:
-                loaded = yaml.safe_load(line[1:].strip())
-                options.update(loaded if isinstance(loaded, dict) else {})
-        elif line:
+        if line.startswith("# "):
+            options |= yaml.safe_load(line[2:])
+        elif line and not line.startswith("##"):
             script.append((number, line))
     options |= options.pop("listener", {})
     running = await serve(**options)

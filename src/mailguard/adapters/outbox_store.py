@@ -249,7 +249,8 @@ _settle_recipient = (
     .where(
         recipients.c.transaction_id == bindparam("of"),
         recipients.c.recipient == bindparam("whose"),
-        recipients.c.state.in_(_RELEVANT),
+        # Not in_(): SQLAlchemy expands that for one execution only, and this runs for many rows.
+        or_(*(recipients.c.state == state for state in _RELEVANT)),
     )
     .values(state=bindparam("now_in"), updated_at=bindparam("at"), settled_later=True)
 )

@@ -170,7 +170,9 @@ def _form(message: Message) -> Iterator[Finding]:
         yield Finding(AMBIGUOUS_AUTHOR.code, f"the message has {len(fields)} From fields")
     elif author.ambiguous or not author.addresses:
         reasons = " ".join(
-            address.DEFECTS[code].meaning for code in author.defects if address.DEFECTS[code].ambiguous
+            address.DEFECTS[code].meaning
+            for code in author.defects
+            if address.DEFECTS[code].ambiguous
         )
         yield Finding(
             AMBIGUOUS_AUTHOR.code,

@@ -53,9 +53,19 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 _STYLES = {
-    "forward": "green", "forwarded": "green", "quarantine": "yellow", "quarantined": "yellow",
-    "hold": "cyan", "held": "cyan", "bounce": "red", "refused": "red", "defer": "magenta",
-    "deferred": "magenta", "queued": "blue", "released": "green", "discarded": "dim",
+    "forward": "green",
+    "forwarded": "green",
+    "quarantine": "yellow",
+    "quarantined": "yellow",
+    "hold": "cyan",
+    "held": "cyan",
+    "bounce": "red",
+    "refused": "red",
+    "defer": "magenta",
+    "deferred": "magenta",
+    "queued": "blue",
+    "released": "green",
+    "discarded": "dim",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,13 +28,8 @@ def serve(
 
     loaded = load_or_exit(config, create_keys=True)
     logs.configure(loaded.settings.log.level, pretty)
-    runner = asyncio.run
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        runner = uvloop.run
     try:
-        raise typer.Exit(runner(app.serve(loaded)))
+        raise typer.Exit(asyncio.run(app.serve(loaded)))
     except (OSError, StoreError) as error:
         typer.echo(f"mailguard: cannot start: {error}", err=True)
         sys.exit(2)

@@ -92,6 +92,7 @@ class AccountRow(Section):
     )
 
 
+_SEVERAL = ("addresses", "sites", "classifications", "roles", "supports", "other_names")
 PEOPLE_COLUMNS = {"id": True} | {n: f.is_required() for n, f in PersonRow.model_fields.items()}
 ACCOUNT_COLUMNS = {n: f.is_required() for n, f in AccountRow.model_fields.items()}
 
@@ -181,7 +182,7 @@ def _people(draft: _Draft, folder: Path) -> None:
     rows = read_table(table, PEOPLE_COLUMNS)
     draft.errors += rows.errors
     draft.complete = draft.complete and not rows.errors
-    many = ("addresses", "sites", "classifications", "roles", "supports", "other_names")
+    many = [c for c in _SEVERAL if c in rows.columns]
     for line, cells in rows.records:
         id = cells.get("id", "")
         where = _cell(rows, line, id)
@@ -225,7 +226,7 @@ def _person(draft: _Draft, id: str, where: _Where, **row: Any) -> None:
         problem = f"the main address {quote(mailboxes[0])} is at none of the district's domains"
         allowed = f"an address at {', '.join(draft.district.domains)} first"
         draft.errors.append(where("addresses", problem, allowed))
-    for role in row["roles"]:
+    for role in row.get("roles", ()):
         if role not in ROLES:
             problem = f"{quote(role)} is no role{suggest(role, ROLES)}"
             draft.errors.append(where("roles", problem, ", ".join(ROLES)))

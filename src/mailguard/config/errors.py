@@ -46,9 +46,7 @@ class ConfigErrors(Exception):
 
 def quote(value: Any) -> str:
     """A value from a file as an error shows it: short, on one line, nothing a terminal obeys."""
-    text = value if isinstance(value, str) else {True: "true", False: "false"}.get(value)
-    if text is None:
-        text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"'{_plain(text[:60])}{'…' if len(text) > 60 else ''}'"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
@@ -20,7 +21,7 @@ MAX_OCTETS = 67_108_864  # 64 MiB: some hundred thousand people
 
 @dataclass(slots=True)
 class Table:
-    """A file's records. A record maps a column to its text, without surrounding spaces."""
+    """A file's records. A record maps the columns that are filled to their texts, stripped."""
 
     file: str
     columns: tuple[str, ...]  # as in the header row
@@ -90,7 +91,7 @@ def read_table(path: Path, allowed: Mapping[str, bool]) -> Table:
             problem = f"{len(cells)} cells under {width} columns"
             table.errors.append(table.error(line, "", problem, "text with commas in quotes"))
         else:
-            record = dict(zip(table.columns, map(str.strip, cells), strict=False))
+            record = {c: v.strip() for c, v in zip(table.columns, cells, strict=False) if v}
             table.records.append((line, record))
     return table
 
@@ -114,8 +115,9 @@ def _rows(table: Table) -> Iterator[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
+@lru_cache(maxsize=4096)
 def several(cell: str) -> tuple[str, ...]:
-    """The values of a cell that may hold several."""
+    """The values of a cell that may hold several. Equal cells share one tuple: most repeat."""
     if ";" not in cell:
         return (cell,) if cell else ()
     return tuple(value.strip() for value in cell.split(";") if value.strip())

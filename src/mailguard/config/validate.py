@@ -36,19 +36,32 @@ def validate(
     if value is None:
         value = {}
     if not isinstance(value, dict):
-        raise ConfigErrors([document.error(at, f"{quote(value)} is no mapping", kind_of(model))])
+        problem = f"{_shown(value)} does not fit here"
+        raise ConfigErrors([document.error(at, problem, kind_of(model))])
     try:
         return model.model_validate_json(
             json.dumps(value), strict=True, context=dict(context or {})
         )
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise ConfigErrors(_explain(model, detail, document, at) for detail in details) from None
+        raise ConfigErrors(
+            _explain(model, detail, document, at) for detail in details if not _echo(detail)
+        ) from None
+
+
+def _echo(detail: ErrorDetails) -> bool:
+    """A list that is "too short" only since an element of it was refused."""
+    given = detail["input"]
+    return (
+        detail["type"] == "too_short"
+        and isinstance(given, (list, dict))
+        and len(given) >= detail.get("ctx", {}).get("min_length", 0)
+    )
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, as a sentence's end; may be empty."""
-    close = difflib.get_close_matches(word.lower(), list(known), 1, 0.7)
+    close = difflib.get_close_matches(word.lower(), list(known), 1, 0.65)
     return f", did you mean {quote(close[0])}?" if close else ""
 
 
@@ -98,9 +111,13 @@ def _explain(
     if given is None:
         return document.error(path, "has no value", kind_of(_type_at(model, location)))
     wanted = kind_of(_type_at(model, location))
-    shown = "a list" if isinstance(given, list) else "a mapping"
-    shown = shown if isinstance(given, (list, dict)) else quote(given)
-    return document.error(path, f"{shown} does not fit here", wanted or detail["msg"])
+    return document.error(path, f"{_shown(given)} does not fit here", wanted or detail["msg"])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return quote(value)
 
 
 def _known(location: Iterable[str | int], model: type[BaseModel]) -> Key:
@@ -164,6 +181,8 @@ def kind_of(annotation: Any) -> str:
         return f"a list of {kind_of(typing.get_args(annotation)[0])}"
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(str(option) for option in typing.get_args(annotation))
+    if typing.get_origin(annotation) is dict:
+        return "a mapping"
     if not isinstance(annotation, type):
         return ""
     if issubclass(annotation, Enum):

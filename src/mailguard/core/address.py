@@ -149,6 +149,7 @@ _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _PARTS_NAMES: Final = re.compile(r"\A[^<>,;\"]*\Z")
 _BETWEEN_WORDS: Final = re.compile(r"[\s<>()\[\]\"',;:|]+")
 _DOMAIN: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?")
+_LITERAL: Final = re.compile(r"\[[^\s\[\]\\@]++\]")
 _AT_SIGNS: Final = str.maketrans({"\uff20": "@", "\ufe6b": "@"})  # what the eye takes for one
 
 
@@ -373,8 +374,10 @@ class _Reader:
         if not domain:
             self.note("domain-missing")
             return ""
-        if not domain.startswith("[") and not _DOMAIN.fullmatch(domain):
+        if not _DOMAIN.fullmatch(domain) and not _LITERAL.fullmatch(domain):
             self.note("domain-invalid")
+            if "@" in domain:
+                return ""
         return f"{local}@{domain}"
 
     def _local_part(self, octets: bytes) -> str:

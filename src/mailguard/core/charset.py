@@ -73,7 +73,7 @@ def decode(data: bytes, charset: str) -> Decoded:
     if found is not None:
         return found
     if codec.startswith(("utf-16", "utf-32", *_STATEFUL)):
-        return Decoded(data.decode("latin-1"), "iso8859-1", f"it is not valid {charset}")
+        return Decoded(data.decode("latin-1"), "iso8859-1", f"it is not valid {codec}")
     for fallback in ("utf-8", "cp1252"):
         found = _strict(data, fallback)
         if found is not None:

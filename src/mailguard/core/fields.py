@@ -91,18 +91,15 @@ def _extent(raw: bytes, start: int, limit: int) -> tuple[int, int]:
 
 def _odd_name(line: bytes, first: bool, defects: dict[str, str]) -> tuple[str, int]:
     """(name, where the value starts) of what is not quite a field; ("", 0) where it is none."""
-    if first and line.startswith((b"From ", b">From ")):
-        defects["mbox-from-line"] = ""
-        return "", 0
     match = _LENIENT.match(line)
-    if match is None or not match[2]:
-        defects["field-without-colon"] = ""
-        return "", 0
-    name = match[1].rstrip(b" \t")
-    if _NAME.fullmatch(name):
+    name = match[1].rstrip(b" \t") if match is not None and match[2] else b""
+    if match is not None and _NAME.fullmatch(name):
         defects["space-before-colon"] = name.decode("ascii")
         return name.decode("ascii"), match.end()
-    defects["field-name-invalid"] = ""
+    if first and line.startswith((b"From ", b">From ")):
+        defects["mbox-from-line"] = ""
+    else:
+        defects["field-name-invalid" if name else "field-without-colon"] = ""
     return "", 0
 
 

@@ -30,20 +30,18 @@ _HIDING = tuple(
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _REFERENCE, _COMMENT = TokenType.CHARACTER_REFERENCE, TokenType.COMMENT
 _BLOCKS = frozenset(
-    "address article aside blockquote body br caption center dd details dialog dir div dl dt fieldset"
-    " figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu nav ol option"
-    " p pre section select summary table tbody tfoot thead tr ul v:textbox".split()
+    ["address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section", "select", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul", "v:textbox"]
 )
 _CELLS = frozenset(("td", "th"))
 # Their text is shown nowhere in the body.
-_UNSHOWN = frozenset("script style title template noembed noframes iframe".split())
+_UNSHOWN = frozenset(["script", "style", "title", "template", "noembed", "noframes", "iframe"])
 _RAW = (_UNSHOWN - {"template"}) | {"textarea", "xmp", "plaintext"}
-_VOID = frozenset("br hr img input meta link area base col embed source track wbr".split())
-_IMPLIED = frozenset("p li td th tr dt dd option".split())  # a second one ends the first
+_VOID = frozenset(["br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"])
+_IMPLIED = frozenset(["p", "li", "td", "th", "tr", "dt", "dd", "option"])  # a second one ends the first
+_TELLING = _BLOCKS | _CELLS | _UNSHOWN | {"a"}  # what the pass has to look at
 # Before these, text would be moved elsewhere by the table or list they are in.
 _NO_TEXT_BEFORE = frozenset(
-    "html head body tr td th tbody thead tfoot caption colgroup col li dt dd option optgroup frame"
-    " frameset".split()
+    ["html", "head", "body", "tr", "td", "th", "tbody", "thead", "tfoot", "caption", "colgroup", "col", "li", "dt", "dd", "option", "optgroup", "frame", "frameset"]
 )
 
 
@@ -53,13 +51,16 @@ class Walk:
 
     text: str
     normal: str  # with "\n" for every line end
+    lowered: str  # `normal` in lower case
     tokens: list[Token]
     rows: list[int]  # where each line starts in `text`
     rows_normal: list[int]  # and in `normal`
     flow: str = ""  # every character that is not markup, shown or hidden
     pieces: list[int] = field(default_factory=list)  # where in `flow` a token's text begins
     piece_tokens: list[int] = field(default_factory=list)  # and which token that is
-    runs: list[int] = field(default_factory=list)  # where in `flow` a run of text without tags begins
+    runs: list[int] = field(
+        default_factory=list
+    )  # where in `flow` a run of text without tags begins
     anchored: list[bool] = field(default_factory=list)  # whether that run stands in a link
     hidden: list[tuple[int, int]] = field(default_factory=list)  # spans of `flow`
     comments: list[int] = field(default_factory=list)  # tokens
@@ -152,9 +153,10 @@ def walk(text: str) -> Walk:
         normal = text.replace("\r\n", "\n").replace("\r", "\n")
     # Mail programs run no scripts, so what stands in <noscript> is shown; as another, unknown element
     # of the same length the tokenizer reads its content as markup.
-    shown = _NOSCRIPT.sub(r"\1x", normal) if "oscript" in normal.lower() else normal
+    lowered = lower(normal)
+    shown = _NOSCRIPT.sub(r"\1x", normal) if "noscript" in lowered else normal
     tokens = list(tokenize(shown, capture_source=True, resolve_references=False))
-    made = Walk(text, normal, tokens, rows, rows_normal)
+    made = Walk(text, normal, lowered, tokens, rows, rows_normal)
     _Reader(made).read()
     return made
 
@@ -191,7 +193,7 @@ class _Reader:
 
     def __init__(self, made: Walk) -> None:
         self.made = made
-        lowered = lower(made.normal)
+        lowered = made.lowered
         self.hiding = {
             made.token_at(made.source(found.start()))
             for pattern in _HIDING
@@ -214,8 +216,14 @@ class _Reader:
         hidden_tag, hidden_depth, hidden_from = "", 0, 0
         hiding = self.hiding
         for number, token in enumerate(made.tokens):
-            kind = token.type
-            if kind is _TEXT or kind is _REFERENCE:
+            tag = token.tag
+            if tag is None:
+                kind = token.type
+                if kind is not _TEXT and kind is not _REFERENCE:
+                    new_run = True
+                    if kind is _COMMENT:
+                        made.comments.append(number)
+                    continue
                 if unshown:
                     continue
                 data = token.data or ""
@@ -231,12 +239,9 @@ class _Reader:
                 position += len(data)
                 continue
             new_run = True
-            if kind is _COMMENT:
-                made.comments.append(number)
+            if tag not in _TELLING and not (unshown or hidden_tag or number in hiding):
                 continue
-            tag = token.tag
-            if tag is None:
-                continue
+            kind = token.type
             if unshown:
                 if kind is _END and tag == unshown:
                     unshown = ""
@@ -262,9 +267,7 @@ class _Reader:
                     in_anchor = False
                 elif tag == "pre":
                     preformatted = max(0, preformatted - 1)
-                elif tag == "body":
-                    made.body_end = number
-                elif tag == "html" and made.body_end is None:
+                elif tag == "body" or (tag == "html" and made.body_end is None):
                     made.body_end = number
                 if tag == hidden_tag:
                     hidden_depth -= 1

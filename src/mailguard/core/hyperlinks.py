@@ -175,13 +175,16 @@ def _shown(element: Element) -> str:
 
 
 def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
-    """Bare addresses outside links, which many clients make clickable; within one text node."""
+    """Bare addresses, which many clients make clickable; each within one text node.
+
+    Within a link they are "a text": not clickable by themselves unless the link is taken away.
+    """
     lowered = made.flow.lower()
     if "http" not in lowered and "www." not in lowered:
         return
     for start, end in plain.addresses(made.flow):
         run = bisect_right(made.runs, start) - 1
-        if run < 0 or made.anchored[run]:
+        if run < 0:
             continue
         if run + 1 < len(made.runs):
             end = min(end, made.runs[run + 1])
@@ -192,4 +195,5 @@ def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
         if len(found) > most:
             return
         first, last = made.source_of(start), made.source_of(end - 1, after=True)
-        found.append(Link(part, "text", first, last, plain.target_of(written), written))
+        construct = "a text" if made.anchored[run] else "text"
+        found.append(Link(part, construct, first, last, plain.target_of(written), written))

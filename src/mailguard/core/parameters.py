@@ -28,7 +28,7 @@ _PARAMETER: Final = re.compile(
     (?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^\s;"()]*+))(?=\s*+(?:;|\Z)))?+""",
     re.DOTALL | re.VERBOSE,
 )
-_ODD: Final = re.compile(rb"([^=;]*+)(=?+)((?:[^\";]|\"[^\"]*+\")*+)\"?+")
+_ODD: Final = re.compile(rb"([^=;]*+)(=?+)((?:[^\";]|\"[^\"]*+(?:\"|\Z))*+)")
 _QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 _SECTION: Final = re.compile(r"([^*]+)(?:\*([0-9]{1,4}))?(\*?)")
 

@@ -78,9 +78,7 @@ def _trimmed(run: str) -> int:
     return end
 
 
-def _continued(
-    text: str, start: int, end: int, written: str, bracketed: bool
-) -> tuple[int, str]:
+def _continued(text: str, start: int, end: int, written: str, bracketed: bool) -> tuple[int, str]:
     """An address that goes on in the next lines: its end, and the whole of it."""
     at, whole = end, written
     for _ in range(_LONGEST_WRAP):
@@ -108,13 +106,13 @@ def author(text: str) -> tuple[int, str, int]:
     them is the author's. Where the author wrote above the quote, the disclaimer goes there too.
     """
     rows = quote.lines(text)
-    own = [bool(row.text) for row in rows]
+    own = [True] * len(rows)
     _strike_quotes(rows, own)
     rest = quote.rest_start(rows)
     if rest is not None:
         own[rest:] = [False] * (len(rows) - rest)
     visible = "\n".join(row.text for row, mine in zip(rows, own, strict=True) if mine)
-    foreign = next((n for n, row in enumerate(rows) if row.text and not own[n]), len(rows))
+    foreign = next((n for n, mine in enumerate(own) if not mine), len(rows))
     above = [n for n in range(foreign) if own[n]]
     if above:
         end = rows[above[-1]].end
@@ -137,8 +135,7 @@ def _strike_quotes(rows: list[quote.Line], own: list[bool]) -> None:
         own[at] = False
         if not quoted and tries:
             tries -= 1
-            above = next((n for n in range(at - 1, max(-1, at - 4), -1) if rows[n].text), None)
-            start = None if above is None else quote.attribution_start(rows, above)
+            start = quote.attribution_start(rows, at - 1) if at else None
             if start is not None:
                 own[start:at] = [False] * (at - start)
         quoted = True

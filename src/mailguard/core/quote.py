@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _LONGEST_ATTRIBUTION = 400  # characters, over at most this many lines:
 _ATTRIBUTION_LINES = 4
@@ -63,7 +64,13 @@ class Labels:
 LABELS = (
     Labels("English", "from", "sent|date", "to|cc", "subject"),
     Labels("Spanish", "de", "enviado|enviado el|fecha", "para|cc", "asunto"),
-    Labels("Chinese", "发件人|寄件者|寄件人", "发送时间|日期|寄件日期|傳送時間", "收件人|收件者", "主题|主旨"),
+    Labels(
+        "Chinese",
+        "发件人|寄件者|寄件人",
+        "发送时间|日期|寄件日期|傳送時間",
+        "收件人|收件者",
+        "主题|主旨",
+    ),
     Labels("Vietnamese", "từ", "đã gửi|ngày|gửi", "tới|đến", "chủ đề|tiêu đề"),
     Labels("Tagalog", "mula kay|mula sa|mula", "ipinadala|petsa", "para kay|para sa", "paksa"),
     Labels("Arabic", "من", "تاريخ الإرسال|التاريخ|تم الإرسال", "إلى", "الموضوع"),
@@ -99,11 +106,12 @@ SEPARATORS = _words(
     "исходное сообщение|пересылаемое сообщение|оригинальное сообщение|원본 메시지|元のメッセージ",
 )
 # Without dashes; Apple Mail writes them on a line of their own.
-_FORWARD_LINES = _words("begin forwarded message|inicio del mensaje reenviado|début du message transféré")
+_FORWARD_LINES = _words(
+    "begin forwarded message|inicio del mensaje reenviado|début du message transféré"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a text; `text` is without its line end and surrounding white space."""
 
     start: int
@@ -111,16 +119,17 @@ class Line:
     text: str
 
 
-def lines(text: str, start: int = 0) -> list[Line]:
-    """The lines of a text from an offset on."""
+def lines(text: str) -> list[Line]:
+    """The lines of a text that are not blank."""
     found = []
-    for row in text[start:].split("\n"):
+    start = 0
+    size = len(text)
+    for row in text.split("\n"):
         end = start + len(row) + 1
-        found.append(Line(start, end, row.strip()))
+        words = row.strip()
+        if words:
+            found.append(Line(start, min(end, size), words))
         start = end
-    if found:
-        last = found[-1]
-        found[-1] = Line(last.start, last.end - 1, last.text)
     return found
 
 
@@ -142,7 +151,7 @@ def attribution_start(rows: list[Line], at: int) -> int | None:
         for first in range(at, max(-1, at - _ATTRIBUTION_LINES), -1):
             line = rows[first].text
             joined += len(line)
-            if not line or joined > _LONGEST_ATTRIBUTION:
+            if joined > _LONGEST_ATTRIBUTION:
                 break
             if line.casefold().startswith(row.openings):
                 return first
@@ -155,33 +164,31 @@ def rest_start(rows: list[Line], first: int = 0) -> int | None:
     """
     for at in range(first, len(rows)):
         text = rows[at].text
-        if not text:
-            continue
         if text[0] in "-_*=>|" and _is_separator(text):
             return at
-        if text.casefold().rstrip(":") in _FORWARD_LINES:
+        if text[-1] == ":" and text.casefold().rstrip(":") in _FORWARD_LINES:
             return at
-        if _label(text) in _AUTHOR and _is_block(rows, at):
+        head = text[:30]
+        if (":" in head or "\uff1a" in head) and _label(head) in _AUTHOR and _is_block(rows, at):
             return _rule_above(rows, at, first)
     return None
 
 
-def is_attribution(text: str) -> bool:
-    """Whether a short text is nothing but an attribution line."""
-    rows = [row for row in lines(text) if row.text]
-    return 0 < len(rows) <= _ATTRIBUTION_LINES and attribution_start(rows, len(rows) - 1) is not None
-
-
 def begins_block(text: str) -> bool:
     """Whether a text begins with a header block, in any language with colons."""
-    rows = [row for row in lines(text[:2_000]) if row.text][:4]
+    rows = lines(text[:2_000])
     return len(rows) >= 3 and all(":" in row.text[:30] or "\uff1a" in row.text for row in rows[:3])
 
 
 def _is_separator(text: str) -> bool:
     inner = text.strip("-_=* >|\t").casefold().rstrip(":")
-    return len(text) - len(inner) >= 6 and len(inner) < 60 and (
-        inner in SEPARATORS or any(inner.startswith(s) for s in ("forwarded by", "original message"))
+    return (
+        len(text) - len(inner) >= 6
+        and len(inner) < 60
+        and (
+            inner in SEPARATORS
+            or any(inner.startswith(s) for s in ("forwarded by", "original message"))
+        )
     )
 
 
@@ -201,8 +208,6 @@ def _is_block(rows: list[Line], at: int) -> bool:
 
 
 def _rule_above(rows: list[Line], at: int, first: int) -> int:
-    for above in range(at - 1, max(first - 1, at - 4), -1):
-        text = rows[above].text
-        if text:
-            return above if len(text) >= 5 and not text.strip("_-") else at
-    return at
+    """Outlook draws a line of underscores above its block."""
+    above = rows[at - 1].text if at > first else ""
+    return at - 1 if len(above) >= 5 and not above.strip("_-") else at

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from turbohtml import TokenType
 
 from mailguard.core import quote
-from mailguard.core.html import Walk, collapse, lower, without
+from mailguard.core.html import Walk, collapse, without
 
 _MOST = 1_000  # containers looked at in one text
 _ATTRIBUTION = 400  # characters of flow in front of a container
@@ -37,7 +37,9 @@ CONTAINERS = (
     Container("Zoho", re.compile("zmail_extra")),
     Container("Outlook", re.compile("divrplyfwdmsg"), rest=True),
     Container("Outlook for phones", re.compile("appendonsend"), rest=True),
-    Container("Outlook for phones", re.compile("mail-editor-reference-message-container"), rest=True),
+    Container(
+        "Outlook for phones", re.compile("mail-editor-reference-message-container"), rest=True
+    ),
     Container("Outlook for phones", re.compile("ms-outlook-mobile-reference-message"), rest=True),
     Container(
         "Outlook for Windows",
@@ -56,20 +58,25 @@ class _Quotes:
     rest_token: int = 0
 
 
-def author(made: Walk) -> tuple[int, str, int]:
-    """`author_end`, the author's own words, and where a disclaimer goes: see `plain.author`."""
+def author(made: Walk, visible: str) -> tuple[int, str, int]:
+    """`author_end`, the author's own words of all that is `visible`, and where a disclaimer goes:
+    see `plain.author`."""
     quotes = _containers(made)
     _text_marks(made, quotes)
+    if quotes.rest is None and not quotes.closed:
+        at = made.insert_at_end()
+        return at, visible, at
     end = len(made.flow) if quotes.rest is None else quotes.rest
     foreign = [*quotes.closed, (end, len(made.flow))]
     visible = made.visible(foreign)
     first = min(foreign)[0]
-    if first >= len(made.flow) and quotes.rest is None and not quotes.closed:
-        at = made.insert_at_end()
-        return at, visible, at
     above = collapse(without(made.flow[:first], [h for h in made.hidden if h[0] < first]))
     if above or not visible:
-        token = quotes.starts[0] if quotes.closed and quotes.closed[0][0] == first else quotes.rest_token
+        token = (
+            quotes.starts[0]
+            if quotes.closed and quotes.closed[0][0] == first
+            else quotes.rest_token
+        )
         at = min(made.boundary_before(token), made.insert_at_end())
         return at, visible, at
     # Written below the quote only, as some people do.
@@ -81,7 +88,7 @@ def author(made: Walk) -> tuple[int, str, int]:
 
 
 def _containers(made: Walk) -> _Quotes:
-    lowered = lower(made.normal)
+    lowered = made.lowered
     hits: list[tuple[int, Container]] = []
     for container in CONTAINERS:
         for found in container.pattern.finditer(lowered):
@@ -145,8 +152,6 @@ def _text_marks(made: Walk, quotes: _Quotes) -> None:
         before = quotes.closed[n - 1][1] if n else 0
         window = max(before, start - _ATTRIBUTION)
         above = quote.lines(made.flow[window:start])
-        while above and not above[-1].text:
-            above.pop()
         if above:
             opened = quote.attribution_start(above, len(above) - 1)
             if opened is not None:

@@ -94,7 +94,8 @@ def _root_of_related(part: Part) -> tuple[Part, ...]:
     texts = tuple(
         child
         for child in part.children[1:]
-        if part.parameters.get("start") and (child.is_multipart or child.content_type == "text/html")
+        if part.parameters.get("start")
+        and (child.is_multipart or child.content_type == "text/html")
     )
     return part.children[:1] + texts
 
@@ -121,7 +122,7 @@ def _read_text(
         subtype = "html"
         made = html.walk(text)
         visible = made.visible()
-        author_end, author_visible, insert_at = quoted_html.author(made)
+        author_end, author_visible, insert_at = quoted_html.author(made, visible)
         links, more = hyperlinks.links(part.path, made, limits.links)
     else:
         subtype = "plain"

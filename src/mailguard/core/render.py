@@ -102,8 +102,7 @@ def verify(original: Message, rendered: bytes, edits: Sequence[Edit]) -> str | N
                 return f"part {before.path!r} does not read as planned"
             continue
         if not before.children and (
-            original.raw[before.body_start : before.end]
-            != rendered[after.body_start : after.end]
+            original.raw[before.body_start : before.end] != rendered[after.body_start : after.end]
         ):
             return f"part {before.path!r} was not to change"
         kept = [
@@ -130,9 +129,7 @@ def _part(message: Message, path: str) -> Part:
     raise RenderError(f"there is no part {path!r}")
 
 
-def _part_changes(
-    message: Message, part: Part, edits: Sequence[ReplaceText]
-) -> list[splice.Piece]:
+def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) -> list[splice.Piece]:
     decoded, data = read.text_of(message, part)
     edits = ordered(edits)
     if decoded.obstacle:
@@ -188,9 +185,7 @@ def _pieces(
     return pieces
 
 
-def _splice(
-    encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece]
-) -> bytes | None:
+def _splice(encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece]) -> bytes | None:
     if encoding == "base64":
         return splice.in_base64(body, data, pieces)
     if encoding == "quoted-printable":

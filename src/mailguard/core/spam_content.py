@@ -7,9 +7,11 @@ Must not know weights (`spam_features`) or policy.
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mailguard.core import names
 from mailguard.core.district import District
@@ -21,7 +23,11 @@ LONGEST = 20_000  # visible characters that are looked at
 _LINKS = 200
 _INVISIBLE = re.compile("[a-z][\u00ad\u200b-\u200d\u2060\ufeff][a-z]")
 _MIXED = re.compile("[a-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][a-z]")
-_ZERO_WIDTH = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+# UTF-8 lead octets of Greek and Cyrillic: whether there is any is known at the speed of memory.
+_LEAD_OCTETS = bytes(range(0xCD, 0xD4))
+_CAPITALS = string.ascii_uppercase.encode()
+_SMALL = string.ascii_lowercase.encode()
 # Ways of hiding that newsletters' preview lines use as well, hence a light weight.
 _HIDING = ("font-size:0", "font-size: 0", "font-size:1px", "font-size: 1px", "visibility:hidden")
 _PROGRAMS = (
@@ -72,7 +78,11 @@ def shown(message: Message, reading: Reading) -> Shown:
     whole = "\n".join(pieces)
     folded = whole
     if not whole.isascii():
-        folded = unicodedata.normalize("NFKC", whole).translate(_ZERO_WIDTH).replace("’", "'")
+        if not unicodedata.is_normalized("NFKC", folded):
+            folded = unicodedata.normalize("NFKC", folded)
+        for unseen in _UNSEEN:
+            folded = folded.replace(unseen, "")
+        folded = folded.replace("’", "'")
     return Shown(whole, " ".join(folded.lower().split()))
 
 
@@ -80,20 +90,24 @@ def content_hits(message: Message, reading: Reading, seen: Shown) -> Iterator[Hi
     """Signs in the parts and in the text."""
     yield from _texts(message, reading)
     yield from _attachments(message)
-    text = seen.text
-    if not text.isascii():
-        lower = text.lower()
-        if sum(1 for _ in _INVISIBLE.finditer(lower)) >= 3:
+    text, octets = seen.text, seen.text.encode("utf-8", "replace")
+    if len(octets) > len(text):
+        if sum(map(text.count, _UNSEEN)) >= 3 and _at_least(3, _INVISIBLE, text.lower()):
             yield Hit("SPLIT_LETTERS")
-        if sum(1 for _ in _MIXED.finditer(lower)) >= 3:
+        foreign = len(octets) - len(octets.translate(None, _LEAD_OCTETS))
+        if foreign >= 3 and _at_least(3, _MIXED, text.lower()):
             yield Hit("MIXED_ALPHABETS")
     marks = text.count("!")
     if marks >= 5 and marks * 120 > len(text):
         yield Hit("EXCLAMATIONS")
-    sample = text[:4000]
-    capitals, small = sum(map(str.isupper, sample)), sum(map(str.islower, sample))
+    capitals = len(octets) - len(octets.translate(None, _CAPITALS))
+    small = len(octets) - len(octets.translate(None, _SMALL))
     if capitals > 60 and capitals > small:
         yield Hit("SHOUTING")
+
+
+def _at_least(count: int, pattern: re.Pattern[str], text: str) -> bool:
+    return sum(1 for _ in islice(pattern.finditer(text), count)) == count
 
 
 def _texts(message: Message, reading: Reading) -> Iterator[Hit]:

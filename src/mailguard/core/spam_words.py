@@ -5,13 +5,14 @@ Owns the tokens. What was learned from them is a fact. Must not know probabiliti
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
 from mailguard.core import address
 from mailguard.core.message import Message
 from mailguard.core.reading import Reading
 
-_WORD = re.compile(r"[^\W\d_]{3,24}")
+_PUNCTUATION = " \t.,;:!?\"'()[]{}<>*_-–—…“”‘’«»¿¡/|#"
+_SHORTEST, _LONGEST_WORD = 3, 24
 _LONGEST = 20_000  # visible characters that are looked at
 _MOST = 400  # tokens
 _LINKS = 30
@@ -24,13 +25,12 @@ def words(message: Message, reading: Reading) -> tuple[str, ...]:
     then words of the visible text in lower case. Linear in 20,000 characters.
     """
     tokens: dict[str, None] = {}
-    for word in _WORD.findall(message.value("Subject")[:500].lower()):
+    for word in _split(message.value("Subject")[:500]):
         tokens[f"subject:{word}"] = None
     for mailbox in message.author.addresses[:3]:
         tokens[f"author:{address.normalise(mailbox)}"] = None
         tokens[f"author:{address.domain_of(mailbox)}"] = None
-    budget, body = _LONGEST, dict[str, None]()
-    links = 0
+    budget, links, body = _LONGEST, 0, list[str]()
     for text in reading.texts:
         for link in text.links:
             if links >= _LINKS:
@@ -41,6 +41,18 @@ def words(message: Message, reading: Reading) -> tuple[str, ...]:
                 tokens[f"host:{host.lower()}"] = None
         seen = text.visible[:budget]
         budget -= len(seen)
-        body.update(dict.fromkeys(_WORD.findall(seen.lower())))
-    tokens.update(body)
-    return tuple(tokens)[:_MOST]
+        body.append(seen)
+    for piece in body:
+        for word in _split(piece):
+            if len(tokens) >= _MOST:
+                return tuple(tokens)
+            tokens[word] = None
+    return tuple(tokens)
+
+
+def _split(text: str) -> Iterator[str]:
+    """Words in lower case, each once but for its punctuation, numbers left out."""
+    for written in dict.fromkeys(text.lower().split()):
+        word = written.strip(_PUNCTUATION)
+        if _SHORTEST <= len(word) <= _LONGEST_WORD and not word[0].isdigit():
+            yield word

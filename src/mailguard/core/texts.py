@@ -52,7 +52,9 @@ V4_STATEMENT = (
 )
 
 # V5 (R53): confirms a verbal request before any content is opened.
-V5_CONFIRMATION = "Technology Services is proceeding to facilitate the request received via person/phone"
+V5_CONFIRMATION = (
+    "Technology Services is proceeding to facilitate the request received via person/phone"
+)
 
 # V6 (R3): what an assistant writes who sends for an administrator.
 V6_DELEGATE = "sent by {assistant} on behalf of {administrator}"

@@ -87,7 +87,7 @@ def test_serial_waits_for_each_reply() -> None:
     [
         # MAIL refused: under PIPELINING every other reply is read all the same
         (True, (550, 503, 503, 503), "", [550, 550]),
-        (False, (550,), "", [550, 550]),
+        (False, (550,), "MAIL FROM:<>", [550, 550]),
         # all RCPT refused: DATA's reply is read, the transaction is reset
         (True, (250, 550, 451, 503, 250), "RSET", [550, 451]),
         (False, (250, 550, 451, 250), "RSET", [550, 451]),

@@ -87,9 +87,7 @@ ACCOUNTS = {
     "copier12": Account("copier12", ("copier12@example.org",)),
 }
 
-DIRECTORY = Directory(
-    PEOPLE, {"stafford": STAFFORD, "technology": TECHNOLOGY}, GROUPS, ACCOUNTS
-)
+DIRECTORY = Directory(PEOPLE, {"stafford": STAFFORD, "technology": TECHNOLOGY}, GROUPS, ACCOUNTS)
 
 
 @dataclass(frozen=True)
@@ -172,4 +170,3 @@ def codes() -> Callable[..., list[str]]:
         return [finding.code.partition(".")[2] for finding in verdict.findings]
 
     return said
-

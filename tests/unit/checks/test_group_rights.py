@@ -47,14 +47,14 @@ CASES = [
 
 @pytest.mark.parametrize(("account", "author", "group", "subject", "expected"), CASES)
 def test_by_account(build, codes, account, author, group, subject, expected) -> None:
-    case = build(
-        mail(author, subject), role=Role.SUBMISSION, account=account, recipients=(group,)
-    )
+    case = build(mail(author, subject), role=Role.SUBMISSION, account=account, recipients=(group,))
     assert codes(CHECK, case) == expected
 
 
 @pytest.mark.parametrize("role", [Role.MX, Role.SUBMISSION])
-@pytest.mark.parametrize("author", ["ruth.vance@example.org", "parent@home.test", "a@b.test, c@d.test"])
+@pytest.mark.parametrize(
+    "author", ["ruth.vance@example.org", "parent@home.test", "a@b.test, c@d.test"]
+)
 @pytest.mark.parametrize("group", [DISTRICT, SITE, TEACHERS])
 def test_without_proof_nobody_has_inside_rights(build, codes, role, author, group) -> None:
     case = build(mail(author), role=role, recipients=(group,))

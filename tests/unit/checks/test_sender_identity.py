@@ -26,7 +26,12 @@ ACCOUNT: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("upper case", head("From: JANE.DOE@EXAMPLE.ORG"), {}, []),
     ("allowed other name", head('From: "Ms. J. Doe-Rivers" <jdoe@example.org>'), {}, []),
     ("reordered name", head('From: "Doe, Jane" <jdoe@example.org>'), {}, []),
-    ("somebody else's", head("From: Tim Moss <tim.moss@example.org>"), {}, ["not-owner", "display-name"]),
+    (
+        "somebody else's",
+        head("From: Tim Moss <tim.moss@example.org>"),
+        {},
+        ["not-owner", "display-name"],
+    ),
     (
         "the superintendent's name on the own address",
         head("From: Ruth Vance <jdoe@example.org>"),
@@ -54,9 +59,24 @@ ACCOUNT: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {},
         ["not-owner"],
     ),
-    ("reply-to outside", head("From: jdoe@example.org", "Reply-To: a@home.test"), {}, ["not-owner"]),
-    ("reply-to of another", head("From: jdoe@example.org", "Reply-To: tim.moss@example.org"), {}, ["not-owner"]),
-    ("two own authors", head("From: jdoe@example.org, jane.doe@example.org", "Sender: jdoe@example.org"), {}, []),
+    (
+        "reply-to outside",
+        head("From: jdoe@example.org", "Reply-To: a@home.test"),
+        {},
+        ["not-owner"],
+    ),
+    (
+        "reply-to of another",
+        head("From: jdoe@example.org", "Reply-To: tim.moss@example.org"),
+        {},
+        ["not-owner"],
+    ),
+    (
+        "two own authors",
+        head("From: jdoe@example.org, jane.doe@example.org", "Sender: jdoe@example.org"),
+        {},
+        [],
+    ),
     (
         "two authors, one alien",
         head("From: jdoe@example.org, tim.moss@example.org", "Sender: jdoe@example.org"),
@@ -70,7 +90,12 @@ ACCOUNT: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {},
         ["ambiguous-author", "not-owner"],
     ),
-    ("wrong organization", head("From: jdoe@example.org", "Organization: NASA"), {}, ["organization"]),
+    (
+        "wrong organization",
+        head("From: jdoe@example.org", "Organization: NASA"),
+        {},
+        ["organization"],
+    ),
     (
         "own organization",
         head("From: jdoe@example.org", "Organization: Stafford High School"),
@@ -81,7 +106,9 @@ ACCOUNT: list[tuple[str, str, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "message", "options", "expected"), ACCOUNT, ids=[c[0] for c in ACCOUNT])
+@pytest.mark.parametrize(
+    ("said", "message", "options", "expected"), ACCOUNT, ids=[c[0] for c in ACCOUNT]
+)
 def test_by_account(build, codes, said, message, options, expected) -> None:
     case = build(message, role=Role.SUBMISSION, account="jdoe", **options)
     assert codes(CHECK, case) == expected
@@ -131,8 +158,18 @@ OUTSIDE: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {"reverse_path": "x@example.org"},
         ["claims-district"],
     ),
-    ("sender only", head("From: priya@home.test", "Sender: x@example.org"), {}, ["claims-district"]),
-    ("reply-to is no claim", head("From: form@home.test", "Reply-To: tim.moss@example.org"), {}, []),
+    (
+        "sender only",
+        head("From: priya@home.test", "Sender: x@example.org"),
+        {},
+        ["claims-district"],
+    ),
+    (
+        "reply-to is no claim",
+        head("From: form@home.test", "Reply-To: tim.moss@example.org"),
+        {},
+        [],
+    ),
     ("staff name", head("From: Jane Doe <jane@home.test>"), {}, ["staff-name"]),
     ("reordered", head('From: "Doe, Jane" <jane@home.test>'), {}, ["staff-name"]),
     ("title", head('From: "Dr. Ruth Vance, Superintendent" <r@home.test>'), {}, ["staff-name"]),
@@ -156,7 +193,9 @@ OUTSIDE: list[tuple[str, str, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "message", "options", "expected"), OUTSIDE, ids=[c[0] for c in OUTSIDE])
+@pytest.mark.parametrize(
+    ("said", "message", "options", "expected"), OUTSIDE, ids=[c[0] for c in OUTSIDE]
+)
 def test_from_outside(build, codes, said, message, options, expected) -> None:
     assert codes(CHECK, build(message, **options)) == expected
 
@@ -167,7 +206,7 @@ def test_from_outside(build, codes, said, message, options, expected) -> None:
         b"From: a@home.test\r\nFrom: b@home.test",
         b"From: alice@a(<bob@b.test>",
         b"From: a@home.test <b@other.test>",
-        b"From: \"x\" <a@home.test> <b@home.test>",
+        b'From: "x" <a@home.test> <b@home.test>',
         b"From: staff: jane.doe@example.org, b@home.test;",
         b"From: a\x00b@home.test",
         b"From: =?utf-8?Q?jane.doe=40example.org?=",
@@ -218,7 +257,12 @@ def test_submission_without_a_login_proves_nobody(build, codes) -> None:
 IDENTITY = [
     (Role.SUBMISSION, "jdoe", "jdoe@example.org", ("jdoe@example.org", "account", "doe")),
     (Role.SUBMISSION, "jdoe", "tim.moss@example.org", ("jane.doe@example.org", "account", "doe")),
-    (Role.SUBMISSION, "copier12", "ruth.vance@example.org", ("copier12@example.org", "account", None)),
+    (
+        Role.SUBMISSION,
+        "copier12",
+        "ruth.vance@example.org",
+        ("copier12@example.org", "account", None),
+    ),
     (Role.SUBMISSION, "ghost", "jdoe@example.org", ("", "none", None)),
     (Role.SUBMISSION, None, "jdoe@example.org", ("", "none", None)),
     (Role.RELAY, None, "tim.moss@example.org", ("tim.moss@example.org", "relay", "moss")),

@@ -100,7 +100,10 @@ NEUTRAL = (
     "From: pat@home.test\nTo: tim.moss@example.org\nSubject: Keys\n"
     "Date: Wed, 25 Nov 2026 10:00:00 +0000\nMessage-ID: <1@home.test>\n\n"
 )
-BAD = NEUTRAL + "You have won the lottery, claim your prize. Kindly act immediately, dear friend, for the next of kin.\n"
+BAD = (
+    NEUTRAL
+    + "You have won the lottery, claim your prize. Kindly act immediately, dear friend, for the next of kin.\n"
+)
 
 
 def codes_of(verdict) -> set[str]:
@@ -111,7 +114,10 @@ def test_blocked_names_the_symbols_and_the_points(build) -> None:
     case = build(BAD)
     (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
     assert finding.code == "spam.blocked"
-    assert "it announces a prize (LOTTERY +4.8: you have won, lottery, claim your prize)" in finding.evidence
+    assert (
+        "it announces a prize (LOTTERY +4.8: you have won, lottery, claim your prize)"
+        in finding.evidence
+    )
 
 
 def test_between_the_thresholds_the_header_is_marked(build) -> None:
@@ -166,7 +172,13 @@ ENTRY = Unblocked("pat@home.test", "allowlist.d/parents.txt:12", "stafford")
         ("ambiguous", "pat@home.test <pat@home.test> x", "pat@home.test", ENTRY, False),
         ("another entry", "pat@home.test", "pat@home.test", Unblocked("x@home.test", "f:1"), False),
         ("expired", "pat@home.test", "pat@home.test", replace(ENTRY, expires_at=1.0), False),
-        ("the district's own", "x@example.org", "x@example.org", Unblocked("x@example.org", "f:1"), False),
+        (
+            "the district's own",
+            "x@example.org",
+            "x@example.org",
+            Unblocked("x@example.org", "f:1"),
+            False,
+        ),
         ("no entry", "pat@home.test", "pat@home.test", None, False),
     ],
 )
@@ -240,7 +252,9 @@ def test_defaults() -> None:
 
 
 def test_words_are_bounded_unique_and_stable(build) -> None:
-    body = " ".join(f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676)}" for i in range(5000))
+    body = " ".join(
+        f"word{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676)}" for i in range(5000)
+    )
     case = build(NEUTRAL + "Hello HELLO hello\n" + body + "\n")
     found = words(case.transaction.message, case.facts.reading)
     assert len(found) == len(set(found)) == 400

@@ -77,6 +77,7 @@ def test_what_all_read_alike(value: bytes, boxes: list[tuple[str, str]]) -> None
         (b"<alice>", "domain-missing"),
         (b"alice@", "domain-missing"),
         (b"alice@a..test", "domain-invalid"),
+        (b"alice@[b@a.test]", "domain-invalid"),
         (b"alice@a.test;bob@b.test", "semicolon"),
         (b"A: B: c@d.test;", "group-nested"),
         (b"A: c@d.test", "unbalanced"),

@@ -46,14 +46,22 @@ def test_a_reader_would_take_it_for_her(shown) -> None:
     assert [person.id for person in DOE.namesakes(shown)] == ["doe"]
 
 
-@pytest.mark.parametrize("shown", ["", "Jane", "Doe", "John Doe", "Jane Dow", "Janet Doe", "-", "Dr."])
+@pytest.mark.parametrize(
+    "shown", ["", "Jane", "Doe", "John Doe", "Jane Dow", "Janet Doe", "-", "Dr."]
+)
 def test_somebody_else(shown) -> None:
     assert DOE.namesakes(shown) == ()
 
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [("Bill", "BiII"), ("Bill", "Bi11"), ("Marner", "Mamer"), ("ΝΙΚΗ ΡΟΒΒ", "NIKH POBB"), ("В. Нall", "B. Hall")],
+    [
+        ("Bill", "BiII"),
+        ("Bill", "Bi11"),
+        ("Marner", "Mamer"),
+        ("ΝΙΚΗ ΡΟΒΒ", "NIKH POBB"),
+        ("В. Нall", "B. Hall"),
+    ],
 )
 def test_lookalikes(left, right) -> None:
     assert names.skeleton(left) == names.skeleton(right)
@@ -83,6 +91,12 @@ def test_domains(domain, like, alike) -> None:
 
 def test_hostile_names_cost_little() -> None:
     started = time.process_time()
-    for hostile in ("," * 100_000, " - " * 50_000, "a " * 100_000, "\u0301" * 100_000, "ﷺ" * 100_000):
+    for hostile in (
+        "," * 100_000,
+        " - " * 50_000,
+        "a " * 100_000,
+        "\u0301" * 100_000,
+        "ﷺ" * 100_000,
+    ):
         names.skeletons(hostile)
     assert time.process_time() - started < 0.2

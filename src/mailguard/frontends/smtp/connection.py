@@ -303,9 +303,12 @@ class Connection(SMTP):
         if wire is None or context is None:
             raise HangUp
         self._suspend_timeout()
-        if not self.service.settings.implicit_tls:
-            # From here to start_tls's taking over the transport nothing is awaited.
-            self._input.drop()
+        # Under implicit TLS what came early, behind a PROXY header, is the handshake's beginning.
+        # From here until start_tls owns the transport, nothing can arrive.
+        early = self._input.take()
+        if early and self.service.settings.implicit_tls:
+            # Two turns of the loop: in the first, start_tls sets its layer up.
+            self.loop.call_soon(self.loop.call_soon, _feed, wire, early)
         try:
             secured = await self.loop.start_tls(
                 wire,
@@ -366,3 +369,14 @@ class Connection(SMTP):
 
     def _who(self) -> dict[str, str]:
         return {"listener": self.service.listener.name, "client": self.client_address or self.peer}
+
+
+def _feed(wire: asyncio.Transport, octets: bytes) -> None:
+    """Hand octets to the TLS layer that now stands behind a transport."""
+    layer = cast(asyncio.BufferedProtocol, wire.get_protocol())
+    while octets:
+        room = memoryview(layer.get_buffer(len(octets)))
+        taken = min(len(room), len(octets))
+        room[:taken] = octets[:taken]
+        layer.buffer_updated(taken)
+        octets = octets[taken:]

@@ -63,12 +63,14 @@ class Reader(asyncio.StreamReader):
     def at_eof(self) -> bool:
         return self._ended
 
-    def drop(self) -> None:
-        """Forget what is buffered: plain text sent along with STARTTLS (RFC 3207 section 5)."""
+    def take(self) -> bytes:
+        """Everything that is buffered, which is then forgotten: what a STARTTLS drops."""
+        octets = bytes(self._octets)
         self._octets.clear()
         self._scanned = 0
         self._dropped = False
         self._resume()
+        return octets
 
     @property
     def line_waiting(self) -> bool:
@@ -107,9 +109,7 @@ class Reader(asyncio.StreamReader):
     async def message(self, sink: MessageData) -> bool:
         """Collect a message into `sink`. False when the input ends before the message does."""
         self._sink = sink
-        begun = bytes(self._octets)
-        self.drop()
-        self._feed_sink(begun)
+        self._feed_sink(self.take())
         while not sink.complete:
             if not await self._more():
                 self._sink = None

@@ -1,0 +1,244 @@
+"""One message through gather, decide and plan, for `check` and `check --batch`.
+
+Owns the request's form and the world without side effects. Shares `pipeline.judge` with `serve`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mailguard.adapters.authentication import NoAuthentication
+from mailguard.adapters.database import Database, location
+from mailguard.adapters.ids import new_id
+from mailguard.adapters.learned import LearnedWords
+from mailguard.adapters.reader import PooledReader
+from mailguard.adapters.unblocked import UnblockedList
+from mailguard.app import make_reader
+from mailguard.cli.check import decoded
+from mailguard.config.load import Loaded
+from mailguard.config.schema import ListenerSettings
+from mailguard.core import address, mime
+from mailguard.core.explain import report
+from mailguard.core.facts import Bayes, Unavailable, Unblocked
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.pipeline.judge import judge
+from mailguard.pipeline.ports import World
+
+
+class UsageError(Exception):
+    """A request that is not of the right form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One message to judge, as the options say."""
+
+    message: bytes
+    client_ip: str = "192.0.2.1"
+    helo: str = "client.example.net"
+    mail_from: str = ""
+    rcpt: list[str] | tuple[str, ...] = ()
+    listener: str = ""
+    auth_user: str = ""
+    dns: str = ""
+    now: float | None = None
+
+
+class Checker:
+    """Judges requests one after another with one configuration."""
+
+    def __init__(self, loaded: Loaded, world: World) -> None:
+        self._loaded = loaded
+        self._world = world
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, loaded: Loaded) -> AsyncIterator[Checker]:
+        """A checker on the configuration's state, which is only read, and need not exist."""
+        reader = make_reader(loaded.settings)
+        await reader.start()
+        lists = _ReadOnlyLists(loaded)
+        try:
+            yield cls(loaded, _world(loaded, reader, lists))
+        finally:
+            lists.close()
+            await reader.close()
+
+    async def answer(self, line: bytes, defaults: dict[str, Any]) -> dict[str, Any]:
+        """One line of a batch: a verdict, or what is wrong. Never raises."""
+        try:
+            return await self.judge(_request(line, defaults))
+        except UsageError as error:
+            return {"usage_error": str(error)}
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the batch
+            return {"internal_error": f"{type(error).__name__}: {error}"}
+
+    async def judge(self, request: Request) -> dict[str, Any]:
+        """The fixed fields of `check --json`. Raises UsageError."""
+        began = time.perf_counter()
+        clock = time.time() if request.now is None else request.now
+        configured = self._listener(request)
+        envelope, problems = _envelope(request, configured)
+        transaction = Transaction(
+            id=new_id(clock),
+            received_at=clock,
+            listener=Listener(configured.name, configured.role),
+            envelope=envelope,
+            message=mime.parse(request.message),
+        )
+        world = replace(self._world, clock=lambda: clock)
+        digest = hashlib.sha256(request.message).hexdigest()
+        snapshot = self._loaded.snapshot
+        dossier = await judge(transaction, snapshot, world, digest)
+        dossier.copies()  # rendering is part of the way: what fails here would fail in `serve`
+        answer = report(
+            transaction,
+            dossier.facts,
+            dossier.decision,
+            dossier.plan,
+            dossier.reply(),
+            snapshot.policy,
+        )
+        if problems:  # the session would have refused it before there was a message
+            answer["verdict"], answer["reply"] = "bounce", problems[0]
+            answer["anomalies"] += [
+                {"code": "path", "where": "envelope", "detail": p, "ambiguous": True}
+                for p in problems
+            ]
+            for given in answer["recipients"].values():
+                given |= {"disposition": "bounce", "reason": "smtp.path"}
+        answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
+        return answer
+
+    def _listener(self, request: Request) -> ListenerSettings:
+        listeners = self._loaded.settings.listeners
+        wanted = Role.SUBMISSION if request.auth_user else Role.MX
+        for one in listeners:
+            if one.name == request.listener or (not request.listener and one.role is wanted):
+                return one
+        names = ", ".join(one.name for one in listeners)
+        raise UsageError(f"no listener {request.listener or wanted.value!r}; there are: {names}")
+
+
+def _request(line: bytes, defaults: dict[str, Any]) -> Request:
+    try:
+        asked = json.loads(line)
+        message = base64.b64decode(asked.pop("message_b64"), validate=True)
+    except (
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+        binascii.Error,
+    ) as error:
+        raise UsageError(f"a request is a JSON object with message_b64: {error}") from error
+    unknown = sorted(set(asked) - set(Request.__dataclass_fields__))
+    if unknown:
+        raise UsageError(f"unknown: {', '.join(unknown)}")
+    values = {**defaults, **asked}
+    if isinstance(values["rcpt"], str):
+        values["rcpt"] = [values["rcpt"]]
+    texts = [values[k] for k in ("client_ip", "helo", "mail_from", "listener", "auth_user", "dns")]
+    well = all(isinstance(text, str) for text in (*texts, *values["rcpt"]))
+    if not well or not isinstance(values["now"], (int, float, type(None))):
+        raise UsageError("a value has the wrong type")
+    return Request(**values, message=message)
+
+
+def _envelope(request: Request, listener: ListenerSettings) -> tuple[Envelope, list[str]]:
+    """The envelope, and what the session would have refused in it."""
+    if not request.rcpt:
+        raise UsageError("at least one --rcpt is needed")
+    try:
+        ipaddress.ip_address(request.client_ip)
+    except ValueError as error:
+        raise UsageError(f"--client-ip: {error}") from error
+    problems = []
+    for text, null_allowed in ((request.mail_from, True), *((r, False) for r in request.rcpt)):
+        path = b"<" + decoded(text).encode("utf-8", "surrogateescape") + b">"
+        try:
+            address.parse_path(path, smtputf8=True, null_allowed=null_allowed)
+        except address.PathError as error:
+            problems.append(f"{error.code} {error.text}")
+    return (
+        Envelope(
+            reverse_path=decoded(request.mail_from),
+            recipients=tuple(dict.fromkeys(decoded(r) for r in request.rcpt)),
+            client_address=request.client_ip,
+            helo=request.helo,
+            account=request.auth_user or None,
+            tls="TLSv1.3" if request.auth_user else None,
+            body="" if request.message.isascii() else "8BITMIME",
+            protocol="ESMTPSA" if request.auth_user else "ESMTP",
+        ),
+        problems,
+    )
+
+
+class _ReadOnlyLists:
+    """The database's lists where there is a database; nothing is made where there is none."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._files = loaded.snapshot.unblocked
+        self._database: Database | None = None
+        storage = loaded.settings.storage
+        if storage.database or (storage.state / "mailguard.db").exists():
+            self._database = Database(location(storage.database, storage.state))
+            self._unblocked = UnblockedList(self._database, lambda: self._files)
+            self._learned = LearnedWords(self._database)
+            self._unblocked.refresh_now()
+            self._learned.refresh_now()
+
+    def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None:
+        if self._database is not None:
+            self._unblocked.refresh_now()
+            return self._unblocked.look_up(mailbox, now)
+        entry = self._files.get(mailbox)
+        expired = entry is not None and entry.expires_at is not None and entry.expires_at <= now
+        return None if expired else entry
+
+    def opinion(self, words: Any) -> Bayes | Unavailable | None:
+        if self._database is None:
+            return None
+        self._learned.refresh_now()
+        return self._learned.opinion(words)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+
+class _Nowhere:
+    """The ports that `check` must not use: it has no side effects."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"check has no side effects, and asked for {name}")
+
+
+def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World:
+    settings = loaded.settings
+    nowhere: Any = _Nowhere()
+    return World(
+        archive=nowhere,
+        ledger=nowhere,
+        next_hop=nowhere,
+        reader=reader,
+        authenticator=NoAuthentication(),
+        unblocking=lists,
+        learned=lists,
+        clock=time.time,
+        hostname=settings.hostname,
+        deadline=settings.deadline,
+        quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
+        tell_quarantine=settings.quarantine_reply == "reject",
+    )

@@ -1,0 +1,115 @@
+"""`mailguard explain ID`: why a message was treated as it was, decided again from its record."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailguard.cli.ledger import as_record, when
+from mailguard.cli.loading import load_or_exit, opened
+from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+
+if TYPE_CHECKING:
+    from mailguard.adapters.state import StateDirectory
+    from mailguard.config.load import Loaded
+    from mailguard.pipeline.dossier import Dossier
+    from mailguard.pipeline.ports import LedgerEntry
+
+
+def explain(
+    id: Annotated[str, typer.Argument(help="The transaction id, as in the 250 reply.")],
+    config: ConfigOption = Path("config"),
+    as_json: JsonOption = False,
+) -> None:
+    """Why a message was treated as it was: every check, finding, rule and the outcome.
+
+    The decision is made again from the recorded facts, under the policy of then, and compared.
+    """
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        entry = state.ledger.find(id.strip().upper())
+        if entry is None:
+            fail(f"no transaction {shown(id)} in the ledger; `mailguard ledger --all` lists them")
+        answer = asyncio.run(_explained(entry, state, loaded))
+    if as_json:
+        print_json(answer)
+    else:
+        _show(answer)
+
+
+async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    from mailguard.core.explain import report
+    from mailguard.core.stored import decision_json
+
+    answer: dict[str, Any] = {"record": as_record(entry)}
+    try:
+        dossier = await reopened(entry, state, loaded)
+    except (ValidationError, KeyError, ValueError) as error:
+        answer["reproduced"] = None
+        answer["problem"] = f"cannot be decided again by this version: {error}"
+        return answer
+    policy = dossier.snapshot.policy
+    answer |= report(
+        dossier.transaction, dossier.facts, dossier.decision, dossier.plan, dossier.reply(), policy
+    )
+    answer["reproduced"] = decision_json(dossier.decision) == entry.decision
+    return answer
+
+
+async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> Dossier:
+    """The dossier of a recorded transaction, under the policy it was decided by."""
+    from mailguard.app import make_reader, make_world
+    from mailguard.config.load import default_checks
+    from mailguard.config.policy import restore
+    from mailguard.pipeline.replay import replay
+
+    stored = state.ledger.policy(entry.policy_digest)
+    policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy
+    raw = await state.blobs.fetch(entry.digest)
+    reader = make_reader(loaded.settings)
+    await reader.start()
+    try:
+        nowhere: Any = None  # a replay relays nothing
+        world = make_world(loaded.settings, state, nowhere, reader)
+        return await replay(entry, raw, replace(loaded.snapshot, policy=policy), world)
+    finally:
+        await reader.close()
+
+
+def _show(answer: dict[str, Any]) -> None:
+    record = answer["record"]
+    typer.echo(
+        f"{record['id']}  received {when(record['received_at'])} UTC on {record['listener']}"
+    )
+    typer.echo(
+        f"From:    {shown(record['reverse_path'] or '<>')}"
+        + (f" (account {shown(record['account'])})" if record["account"] else "")
+    )
+    typer.echo(f"Subject: {shown(record['subject'])}")
+    rows = [
+        (recipient, given["disposition"], given["state"], given["reason"])
+        for recipient, given in record["recipients"].items()
+    ]
+    print_table("", ("Recipient", "Disposition", "End state", "Reason"), rows)
+    if "problem" in answer:
+        typer.echo(shown(answer["problem"]))
+        return
+    found = [
+        (f["check"], f["code"], f["evidence"], ", ".join(f["rules"])) for f in answer["findings"]
+    ]
+    print_table("What was found", ("Check", "Finding", "Evidence", "Rules"), found)
+    identity = answer["identity"]
+    typer.echo(
+        f"Proven identity: {shown(identity['authenticated_as']) or 'none'} ({identity['basis']})"
+    )
+    typer.echo(f"Edits: {len(answer['edits'])}   Anomalies: {len(answer['anomalies'])}")
+    for line in record["reply"].splitlines():
+        typer.echo(f"Reply: {shown(line)}")
+    same = "the same" if answer["reproduced"] else "NOT the same: the version or the policy differs"
+    typer.echo(f"Decided again from the recorded facts: {same}")

@@ -1,0 +1,215 @@
+"""`mailguard quarantine`: look at what is kept, and decide about it."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailguard.cli.explain import reopened
+from mailguard.cli.ledger import when
+from mailguard.cli.loading import load_or_exit, opened
+from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+
+if TYPE_CHECKING:
+    from mailguard.adapters.ledger import HoldEntry
+    from mailguard.adapters.state import StateDirectory
+    from mailguard.config.load import Loaded
+
+commands = typer.Typer(name="quarantine", help="Mail that is kept.", no_args_is_help=True)
+
+Reference = Annotated[str, typer.Argument(help="A number from the list, or a transaction id.")]
+References = Annotated[list[str], typer.Argument(help="Numbers from the list, or transaction ids.")]
+By = Annotated[str, typer.Option(help="Who decided it; the login name if not given.")]
+
+
+@commands.command("list")
+def list_holds(
+    config: ConfigOption = Path("config"),
+    state: Annotated[str, typer.Option(help="waiting, released, discarded or all.")] = "waiting",
+    recipient: Annotated[str, typer.Option(help="Only for this recipient.")] = "",
+    sender: Annotated[str, typer.Option(help="Only from this reverse-path.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """What is kept, oldest first."""
+    with opened(load_or_exit(config)) as open_state:
+        holds = open_state.ledger.holds(
+            state=None if state == "all" else state,
+            recipient=recipient or None,
+            reverse_path=sender or None,
+        )
+        subjects = {h.transaction_id: _subject(open_state, h.transaction_id) for h in holds}
+    if as_json:
+        print_json([_record(h) | {"subject": subjects[h.transaction_id]} for h in holds])
+        return
+    print_table(
+        f"{len(holds)} kept",
+        ("No.", "Since", "From", "To", "Subject", "Reason", "State"),
+        [
+            (
+                h.id,
+                when(h.created_at),
+                h.reverse_path or "<>",
+                h.recipient,
+                subjects[h.transaction_id],
+                h.reason,
+                h.state,
+            )
+            for h in holds
+        ],
+    )
+
+
+@commands.command("show")
+def show(
+    reference: Reference, config: ConfigOption = Path("config"), as_json: JsonOption = False
+) -> None:
+    """One kept message: why it is kept and what it says, as safe text."""
+    from mailguard.core import mime, read
+
+    with opened(load_or_exit(config)) as state:
+        holds = _found(state, [reference], None)
+        raw = state.blobs.read(holds[0].digest)
+    message = mime.parse(raw)
+    texts = [t.visible for t in read.read(message).texts]
+    fields = {n: message.value(n) for n in ("From", "To", "Cc", "Subject", "Date", "Message-ID")}
+    if as_json:
+        print_json({"kept": [_record(h) for h in holds], "fields": fields, "texts": texts})
+        return
+    for hold in holds:
+        typer.echo(f"{hold.id}  to {shown(hold.recipient)}: {hold.state}, {hold.reason}")
+        typer.echo(f"    {shown(hold.evidence)}")
+    for name, value in fields.items():
+        if value:
+            typer.echo(f"{name}: {shown(value)}")
+    for part in message.parts:
+        if part.filenames:
+            typer.echo(f"Attachment: {shown(part.filenames[0])} ({part.content_type})")
+    for text in texts[:1]:
+        typer.echo()
+        for line in text.splitlines()[:200]:
+            typer.echo(shown(line))
+
+
+@commands.command("raw")
+def raw_message(reference: Reference, config: ConfigOption = Path("config")) -> None:
+    """Write one kept message to standard output, exactly as received."""
+    with opened(load_or_exit(config)) as state:
+        sys.stdout.buffer.write(state.blobs.read(_found(state, [reference], None)[0].digest))
+
+
+@commands.command("release")
+def release(
+    references: References,
+    config: ConfigOption = Path("config"),
+    by: By = "",
+    learn: Annotated[bool, typer.Option(help="Teach the filter that this is wanted mail.")] = True,
+) -> None:
+    """Deliver kept messages: the original bytes, with the disclaimers and links of their copy."""
+    from mailguard.adapters.ledger import RELEASED
+
+    _decide(references, config, RELEASED, by, learn)
+
+
+@commands.command("discard")
+def discard(
+    references: References,
+    config: ConfigOption = Path("config"),
+    by: By = "",
+    learn: Annotated[bool, typer.Option(help="Teach the filter that this is spam.")] = True,
+) -> None:
+    """Decide that kept messages are not delivered. The archive keeps them."""
+    from mailguard.adapters.ledger import DISCARDED
+
+    _decide(references, config, DISCARDED, by, learn)
+
+
+def _decide(references: Sequence[str], config: Path, decided: str, by: str, learn: bool) -> None:
+    from mailguard.adapters.ledger import AlreadyDecided
+
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        holds = _found(state, references, "waiting")
+        try:
+            asyncio.run(_carry_out(state, loaded, holds, decided, by or getpass.getuser(), learn))
+        except AlreadyDecided as error:
+            fail(f"decided before, so nothing was changed: {error}")
+    for hold in holds:
+        typer.echo(f"{hold.id}  {shown(hold.recipient)}: {decided}")
+
+
+async def _carry_out(
+    state: StateDirectory,
+    loaded: Loaded,
+    holds: Sequence[HoldEntry],
+    decided: str,
+    by: str,
+    learn: bool,
+) -> None:
+    """Each transaction's holds in one commit; then what it teaches."""
+    from mailguard.adapters.ledger import RELEASED
+    from mailguard.core import spam_words
+    from mailguard.core.reading import Reading
+    from mailguard.pipeline.release import released
+
+    by_transaction: dict[str, list[HoldEntry]] = {}
+    for hold in holds:
+        by_transaction.setdefault(hold.transaction_id, []).append(hold)
+    for transaction_id, kept in by_transaction.items():
+        entry = state.ledger.find(transaction_id)
+        if entry is None:
+            raise KeyError(transaction_id)
+        dossier = await reopened(entry, state, loaded)
+        outgoing = (
+            released(dossier, [(h.id, h.recipient) for h in kept]) if decided == RELEASED else ()
+        )
+        await state.ledger.decide_hold([h.id for h in kept], decided, by, outgoing)
+        reading = dossier.facts.reading
+        about_spam = any(h.reason.startswith("spam.") for h in kept)
+        if learn and about_spam and isinstance(reading, Reading):
+            words = spam_words.words(dossier.transaction.message, reading)
+            await state.learned.learn(words, spam=decided != RELEASED)
+
+
+def _found(state: StateDirectory, references: Sequence[str], wanted: str | None) -> list[HoldEntry]:
+    found: dict[int, HoldEntry] = {}
+    for reference in references:
+        text = reference.strip().upper()
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            one = state.ledger.hold(int(text))
+            holds = [one] if one is not None else []
+        else:
+            holds = list(state.ledger.holds(state=wanted, transaction_id=text))
+        if not holds:
+            fail(
+                f"nothing is kept under {shown(reference)}; `mailguard quarantine list` shows what is"
+            )
+        found |= {h.id: h for h in holds}
+    return list(found.values())
+
+
+def _subject(state: StateDirectory, transaction_id: str) -> str:
+    entry = state.ledger.find(transaction_id)
+    return entry.subject if entry else ""
+
+
+def _record(hold: HoldEntry) -> dict[str, Any]:
+    return {
+        "number": hold.id,
+        "transaction": hold.transaction_id,
+        "digest": hold.digest,
+        "reverse_path": hold.reverse_path,
+        "recipient": hold.recipient,
+        "disposition": hold.disposition.word,
+        "reason": hold.reason,
+        "evidence": hold.evidence,
+        "state": hold.state,
+        "created_at": hold.created_at,
+        "decided_at": hold.decided_at,
+        "decided_by": hold.decided_by,
+    }

@@ -1,0 +1,73 @@
+"""Robinson and Fisher's arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailguard.core.bayes import FLOOR, MOST_TELLING, opinion, token, word_probability
+
+COUNTS = st.lists(
+    st.tuples(st.text(), st.integers(0, 1_000), st.integers(0, 1_000)), max_size=300
+)
+
+
+def test_none_below_the_floor_on_either_side() -> None:
+    assert opinion([("x", 1, 0)], FLOOR - 1, 1_000) is None
+    assert opinion([("x", 1, 0)], 1_000, FLOOR - 1) is None
+    assert opinion([], FLOOR, FLOOR) is not None
+
+
+def test_words_by_hand() -> None:
+    assert word_probability(0, 0, 20, 20) == 0.5
+    # p = 1, n = 1: (1·0.5 + 1·1) / (1 + 1)
+    assert word_probability(1, 0, 20, 20) == 0.75
+    # shares, not counts: 10 of 100 and 1 of 10 tell nothing
+    assert math.isclose(word_probability(10, 1, 100, 10), 0.5)
+
+
+def test_one_word_by_hand() -> None:
+    found = opinion([("win", 1, 0)], 20, 20)
+    # With one word Fisher's tails are the probabilities themselves: (1 + 0.75 - 0.25) / 2.
+    assert found is not None and math.isclose(found.probability, 0.75)
+    assert found.telling == (("win", 0.75),)
+
+
+def test_contradictory_evidence_is_undecided() -> None:
+    counts = [(f"s{n}", 20, 0) for n in range(50)] + [(f"h{n}", 0, 20) for n in range(50)]
+    found = opinion(counts, 20, 20)
+    assert found is not None and math.isclose(found.probability, 0.5)
+
+
+def test_many_telling_words_end_at_the_ends() -> None:
+    spam = opinion([(f"s{n}", 100_000, 0) for n in range(500)], 100_000, 100_000)
+    ham = opinion([(f"h{n}", 0, 100_000) for n in range(500)], 100_000, 100_000)
+    assert spam is not None and spam.probability > 0.999999
+    assert ham is not None and ham.probability < 0.000001
+
+
+def test_only_the_most_telling_count() -> None:
+    strong = [(f"s{n:03}", 90, 0) for n in range(MOST_TELLING)]
+    weak = [(f"w{n}", 30, 60) for n in range(1_000)]
+    assert opinion(weak + strong, 100, 100) == opinion(strong, 100, 100)
+
+
+@given(COUNTS, st.integers(FLOOR, 1_000), st.integers(FLOOR, 1_000))
+def test_a_probability_whatever_the_counts(counts, spam: int, ham: int) -> None:
+    found = opinion(counts, spam, ham)
+    assert found is not None and 0.0 <= found.probability <= 1.0
+    assert opinion(reversed(counts), spam, ham) == found
+    turned = opinion([(word, h, s) for word, s, h in counts], ham, spam)
+    assert turned is not None and abs(turned.probability + found.probability - 1) < 1e-6
+
+
+@given(st.text(st.characters()))
+def test_a_token_is_a_signed_64_bit_number(word: str) -> None:
+    assert -(2**63) <= token(word) < 2**63
+    assert token(word) == token(word)
+
+
+def test_tokens_stay_what_they_are_in_databases() -> None:
+    assert token("prize") == -3821757188206687805

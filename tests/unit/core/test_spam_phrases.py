@@ -1,0 +1,56 @@
+"""One pass finds what a search for each phrase finds, on hostile text too."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from mailguard.core import spam_phrases
+from mailguard.core.spam_phrases import PHRASES, phrase_hits
+
+EVERY = [(phrase, symbol) for symbol, phrases in PHRASES.items() for phrase in phrases]
+
+
+def one_by_one(text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for phrase, symbol in EVERY:
+        if phrase in text:
+            found[symbol] = found.get(symbol, 0) + 1
+    return found
+
+
+def texts() -> list[str]:
+    rng = random.Random(7)
+    phrases = [phrase for phrase, _ in EVERY]
+    return [
+        "",
+        " ".join(phrases),
+        "".join(phrases),
+        "".join(phrase[:-1] for phrase in phrases),
+        "you have won — “lottery” é \udcff\x00 bitcoin wallet",
+        "\x01end\x01 you have won",
+        *("".join(rng.choice(phrases)[: rng.randrange(30)] for _ in range(900)) for _ in range(30)),
+    ]
+
+
+@pytest.mark.parametrize("text", texts(), ids=range(len(texts())))
+def test_finds_what_a_plain_search_finds(text) -> None:
+    assert {hit.symbol: hit.count for hit in phrase_hits(text)} == one_by_one(text)
+
+
+def test_an_automaton_without_an_answer_is_not_taken_for_nothing(monkeypatch) -> None:
+    class Exhausted:
+        def Match(self, _text):  # noqa: N802 - the name that RE2 gave it
+            return None
+
+    monkeypatch.setattr(spam_phrases, "_SEARCHED", Exhausted())
+    assert [hit.symbol for hit in phrase_hits("you have won")] == ["LOTTERY"]
+
+
+def test_time_is_linear() -> None:
+    started = time.process_time()
+    for text in texts():
+        list(phrase_hits(text[:20_000]))
+    assert time.process_time() - started < 0.2
