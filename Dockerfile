@@ -37,7 +37,7 @@ RUN groupadd --gid 10025 mailguard \
  && install -d -o mailguard -g mailguard -m 0700 /var/lib/mailguard \
  && install -d -o root -g mailguard -m 0750 /etc/mailguard
 COPY --from=build /opt/mailguard /opt/mailguard
-ENV PATH=/opt/mailguard/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/mailguard/bin:$PATH MAILGUARD_CONFIG=/etc/mailguard PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10025:10025
 WORKDIR /var/lib/mailguard
 VOLUME ["/var/lib/mailguard"]

@@ -213,7 +213,18 @@ async def test_ready_and_the_end(database: Database) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "plain", "\\", "\\\\0", "a\0b", "\\0", "\udc80\udcff", "\\udc80", "naïve ✓ 🙂", "\r\n\x1b"],
+    [
+        "",
+        "plain",
+        "\\",
+        "\\\\0",
+        "a\0b",
+        "\\0",
+        "\udc80\udcff",
+        "\\udc80",
+        "naïve ✓ 🙂",
+        "\r\n\x1b",
+    ],
 )
 def test_escaping_is_lossless(value: str) -> None:
     assert unescape(escape(value)) == value

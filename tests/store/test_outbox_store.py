@@ -45,7 +45,11 @@ async def test_a_lease_has_everything_but_the_bytes(store: OutboxStore, archive:
     await store.put([outgoing()], 10.0)
     assert await store.lease("me", 9.0, 60, 10) == []
     (entry,) = await store.lease("me", 10.0, 60, 10)
-    assert (entry.kind, entry.reverse_path, entry.recipients) == ("relay", "s@example.org", (A, B, C))
+    assert (entry.kind, entry.reverse_path, entry.recipients) == (
+        "relay",
+        "s@example.org",
+        (A, B, C),
+    )
     assert (entry.body, entry.smtputf8, entry.attempts) == ("8BITMIME", True, 1)
     assert await archive.fetch(entry.digest) == b"raw"
     assert store.find(entry.id) == entry

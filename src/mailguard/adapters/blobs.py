@@ -20,7 +20,6 @@ import asyncio
 import errno
 import hashlib
 import itertools
-import json
 import os
 import queue
 import threading
@@ -33,6 +32,7 @@ from typing import Any
 
 import zstandard
 
+from mailguard.adapters import envelopes
 from mailguard.pipeline.ports import StoreError
 
 _BATCH = 64  # stores written together at most
@@ -77,7 +77,7 @@ class Blobs:
         `envelope_json` gives. None writes no line: a message of our own. Raises StoreError.
         """
         loop = asyncio.get_running_loop()
-        line = b"" if envelope is None else _line(envelope)
+        line = b"" if envelope is None else envelopes.encode(envelope)
         job = _Job(raw, line, loop.create_future(), loop)
         if len(raw) >= _LARGE:
             await asyncio.to_thread(self._prepare, job)
@@ -120,7 +120,7 @@ class Blobs:
     def envelopes(self, digest: str) -> list[dict[str, Any]]:
         """Every envelope that stands beside a blob, oldest first; torn lines are left out."""
         try:
-            return _lines(Path(_envelope_path(str(self.path(digest)))))
+            return envelopes.read(Path(envelopes.beside(str(self.path(digest)))))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -129,9 +129,9 @@ class Blobs:
     def iter_envelopes(self, since: float = 0.0) -> Iterator[tuple[str, dict[str, Any]]]:
         """Digest and envelope of every line in files changed since then (seconds since the
         epoch). Only directories that changed since are looked into."""
-        for name in _changed_envelopes(self._directory, since):
+        for name in envelopes.changed(self._directory, since):
             with suppress(FileNotFoundError):
-                for envelope in _lines(name):
+                for envelope in envelopes.read(name):
                     yield name.name.partition(".")[0], envelope
 
     @property
@@ -144,7 +144,8 @@ class Blobs:
 
     def mark_reconciled(self, at: float) -> None:
         """Remember that. Losing it costs only a longer look next time."""
-        (self._directory / "reconciled").write_text(repr(at))
+        with suppress(OSError):
+            (self._directory / "reconciled").write_text(repr(at))
 
     def size(self, digest: str) -> int:
         """Octets of the message, from the frame's header. Raises KeyError or StoreError."""
@@ -225,7 +226,7 @@ class Blobs:
         for job in jobs:
             if job.error is None and job.line:
                 try:
-                    self._append(job)
+                    envelopes.append(envelopes.beside(job.blob), job.line)
                 except OSError as error:
                     job.error = _trouble(error)
         self._synchronise_directories(jobs)
@@ -257,7 +258,7 @@ class Blobs:
         temporary = self._temporary(job.digest)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
         try:
-            _write_all(descriptor, job.frame or self._compress(job.raw))
+            envelopes.write_all(descriptor, job.frame or self._compress(job.raw))
         except OSError:
             os.close(descriptor)
             os.unlink(temporary)
@@ -277,20 +278,6 @@ class Blobs:
                 failed[digest] = _trouble(error)
         for job in jobs:
             job.error = job.error or failed.get(job.digest)
-
-    def _append(self, job: _Job) -> None:
-        path = _envelope_path(job.blob)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, _FILE)
-        try:
-            size = os.fstat(descriptor).st_size
-            # A line that a crash tore must not swallow ours.
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            _write_all(descriptor, b"\n" + job.line if torn else job.line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if size:  # no new entry, so the directory must be told: iter_envelopes looks at it
-            os.utime(os.path.dirname(path))
 
     def _make(self, directory: str, job: _Job) -> None:
         """Make a directory and the one above it; those whose entries may not be durable yet are
@@ -328,7 +315,7 @@ class Blobs:
             os.makedirs(f"{self._directory}/incoming", mode=_DIRECTORY, exist_ok=True)
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, _FILE)
             try:
-                _write_all(descriptor, bytes(4_096))
+                envelopes.write_all(descriptor, bytes(4_096))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -354,49 +341,11 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(job.digest)
 
 
-def _line(envelope: Mapping[str, Any]) -> bytes:
-    return json.dumps(envelope, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    found = []
-    for line in path.read_bytes().split(b"\n"):
-        with suppress(ValueError):
-            value = json.loads(line)
-            if isinstance(value, dict):
-                found.append(value)
-    return found
-
-
-def _envelope_path(blob: str) -> str:
-    return blob.removesuffix(".zst") + ".envelope.jsonl"
-
-
-def _changed_envelopes(directory: Path, since: float) -> Iterator[Path]:
-    with suppress(FileNotFoundError):
-        for upper in sorted(directory.glob("[0-9a-f][0-9a-f]")):
-            for lower in sorted(upper.glob("[0-9a-f][0-9a-f]")):
-                if lower.stat().st_mtime >= since:
-                    with os.scandir(lower) as entries:
-                        for entry in entries:
-                            name = entry.name
-                            if name.endswith(".envelope.jsonl") and (
-                                entry.stat().st_mtime >= since
-                            ):
-                                yield Path(entry.path)
-
-
 def _is_stored(blob: str) -> bool:
     try:
         return os.stat(blob).st_size > 0
     except FileNotFoundError:
         return False
-
-
-def _write_all(descriptor: int, octets: bytes) -> None:
-    view = memoryview(octets)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _trouble(error: BaseException) -> StoreError:

@@ -1,74 +1,45 @@
 """The ledger: what became of every message, what is kept, and the policies it was judged by.
 
-Owns the rows of `transactions`, `recipients`, `holds` and `policies`. Must not know policy or
-SMTP. Writing is asynchronous and goes through the database's one writer; reading is synchronous,
-for the command line or a thread (`Database.query` runs it in one).
+Owns the rows of `transactions`, `recipients` and `policies`; `holds` has those of the kept
+copies. Must not know policy or SMTP. Writing is asynchronous and goes through the database's one
+writer; reading is synchronous, for the command line or a thread.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mailguard.adapters import holds as kept_copies
 from mailguard.adapters import outbox_store
 from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.database import Database
+from mailguard.adapters.holds import DISCARDED as DISCARDED
+from mailguard.adapters.holds import RELEASED as RELEASED
+from mailguard.adapters.holds import AlreadyDecided as AlreadyDecided
+from mailguard.adapters.holds import HoldEntry as HoldEntry
+from mailguard.adapters.holds import hold_key as hold_key
 from mailguard.adapters.tables import holds, policies, recipients, transactions
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.ports import Clock, Hold, LedgerEntry, Outgoing, State, StoreError
 
-RELEASED, DISCARDED = "released", "discarded"
 INTERRUPTED = "interrupted"  # the reason of a transaction that a crash cut off
 _PAGE = 500
 _SHORT = [column for column in transactions.c if column.name not in ("facts", "decision")]
 
 
 @dataclass(frozen=True, slots=True)
-class HoldEntry:
-    """A copy that is kept, and what a person made of it."""
-
-    id: int  # the reference people use
-    transaction_id: str
-    digest: str
-    reverse_path: str
-    recipient: str
-    disposition: Disposition
-    reason: str
-    evidence: str
-    state: str  # "waiting", "released", "discarded"
-    created_at: float
-    decided_at: float | None
-    decided_by: str | None
-
-
-class AlreadyDecided(Exception):
-    """Holds that are not there, or that somebody decided before; nothing was changed."""
-
-    def __init__(self, references: Sequence[int]) -> None:
-        super().__init__(", ".join(map(str, references)))
-        self.references = tuple(references)
-
-
-@dataclass(frozen=True, slots=True)
 class _Keeping:
     entry: LedgerEntry
     holds: tuple[Hold, ...]
-    outgoing: tuple[dict[str, Any], ...]
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Deciding:
-    references: tuple[int, ...]
-    state: str
-    by: str
     outgoing: tuple[dict[str, Any], ...]
     now: float
 
@@ -108,8 +79,8 @@ class DatabaseLedger:
             raise ValueError(state)
         now = self._clock()
         rows = await self._outbox.prepare(outgoing, now)
-        deciding = _Deciding(tuple(dict.fromkeys(references)), state, by, rows, now)
-        await self._database.commit(_decide, deciding)
+        deciding = kept_copies.Deciding(tuple(dict.fromkeys(references)), state, by, rows, now)
+        await self._database.commit(kept_copies.decide, deciding)
 
     async def store_policy(self, digest: str, policy: bytes) -> None:
         """Remember a policy's JSON, so that a decision can be explained by the policy of then."""
@@ -125,23 +96,17 @@ class DatabaseLedger:
         """
         since = max(self._archive.reconciled_at - 3_600.0, now - days * 86_400.0)
         found = 0
-        page: dict[str, tuple[str, dict[str, Any]]] = {}
-        for digest, envelope in self._archive.iter_envelopes(since):
-            page[str(envelope.get("id", ""))] = (digest, envelope)
-            if len(page) == _PAGE:
-                found += await self._enter(page)
-                page = {}
-        found += await self._enter(page)
+        envelopes = self._archive.iter_envelopes(since)
+        while page := await asyncio.to_thread(_take, envelopes):
+            found += await self._enter(page)
         self._archive.mark_reconciled(now)
         return found
 
     async def _enter(self, page: dict[str, tuple[str, dict[str, Any]]]) -> int:
-        page.pop("", None)
         known = select(transactions.c.id).where(transactions.c.id.in_(list(page)))
-        with self._database.read() as connection:
-            for present in connection.execute(known).scalars():
-                page.pop(present)
-        entries = [self._interrupted(digest, envelope) for digest, envelope in page.values()]
+        present = await self._database.query(lambda c: set(c.execute(known).scalars()))
+        page = {name: value for name, value in page.items() if name not in present}
+        entries = [self._interrupted(*page[name]) for name in page if name]
         for entry in entries:
             await self._database.commit(_enter, _Keeping(entry, (), (), self._clock()))
         return len(entries)
@@ -246,13 +211,13 @@ class DatabaseLedger:
                 wanted = wanted.where(column == value)
         with self._database.read() as connection:
             rows = connection.execute(wanted.limit(limit)).mappings()
-            return [_hold(row) for row in rows]
+            return [kept_copies.from_row(row) for row in rows]
 
     def hold(self, reference: int) -> HoldEntry | None:
         with self._database.read() as connection:
             row = connection.execute(select(holds).where(holds.c.id == reference)).mappings()
             found = row.first()
-        return None if found is None else _hold(found)
+        return None if found is None else kept_copies.from_row(found)
 
     def waiting(self) -> Mapping[Disposition, tuple[int, float]]:
         """How many copies wait for a person and since when the oldest does, by disposition."""
@@ -273,10 +238,14 @@ class DatabaseLedger:
         return found
 
 
-def hold_key(digest: str, reverse_path: str, recipient: str) -> str:
-    """What makes a hold the same one when a client comes back after a 451."""
-    text = f"{digest}\0{reverse_path}\0{recipient}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _take(
+    envelopes: Iterator[tuple[str, dict[str, Any]]],
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The next page of envelopes by transaction; empty at the end."""
+    return {
+        str(envelope.get("id", "")): (digest, envelope)
+        for digest, envelope in itertools.islice(envelopes, _PAGE)
+    }
 
 
 def _record(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
@@ -292,57 +261,7 @@ def _enter(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
 
 def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[str, int]]:
     _record(connection, items)
-    return [_keep_holds(connection, item) for item in items]
-
-
-def _keep_holds(connection: Connection, item: _Keeping) -> dict[str, int]:
-    fresh = {}
-    reverse_path = str(item.entry.envelope["reverse_path"])
-    for hold in item.holds:
-        key = hold_key(item.entry.digest, reverse_path, hold.recipient)
-        row = {
-            "hold_key": key,
-            "transaction_id": item.entry.id,
-            "digest": item.entry.digest,
-            "reverse_path": reverse_path,
-            "recipient": hold.recipient,
-            "disposition": int(hold.disposition),
-            "reason": hold.reason,
-            "evidence": hold.evidence,
-            "state": "waiting",
-            "created_at": item.now,
-        }
-        reference = connection.execute(_statements(connection.dialect.name).hold, row).scalar()
-        if reference is not None:
-            fresh[hold.recipient] = int(reference)
-        else:
-            connection.execute(
-                update(holds)
-                .where(holds.c.hold_key == key, holds.c.state == "waiting")
-                .values(transaction_id=item.entry.id)
-            )
-    return fresh
-
-
-def _decide(connection: Connection, items: Sequence[_Deciding]) -> Sequence[None]:
-    for item in items:
-        wanted = select(holds).where(holds.c.id.in_(item.references), holds.c.state == "waiting")
-        rows = connection.execute(wanted.with_for_update()).mappings().all()
-        missing = set(item.references) - {row["id"] for row in rows}
-        if missing:
-            raise AlreadyDecided(sorted(missing))
-        connection.execute(
-            update(holds)
-            .where(holds.c.id.in_(item.references))
-            .values(state=item.state, decided_at=item.now, decided_by=item.by)
-        )
-        becomes = State.QUEUED if item.state == RELEASED else State.DISCARDED
-        for row in rows:
-            outbox_store.settle_recipients(
-                connection, row["transaction_id"], {row["recipient"]: becomes}, item.now
-            )
-        outbox_store.add(connection, item.outgoing)
-    return [None] * len(items)
+    return [kept_copies.keep(connection, item.entry, item.holds, item.now) for item in items]
 
 
 def _store_policies(connection: Connection, items: Sequence[dict[str, Any]]) -> Sequence[None]:
@@ -358,7 +277,6 @@ class _Statements:
     recipient: Any
     new_transaction: Any
     new_recipient: Any
-    hold: Any
     policy: Any
 
 
@@ -382,9 +300,6 @@ def _statements(dialect: str) -> _Statements:
         ),
         new_transaction=transaction.on_conflict_do_nothing(index_elements=of_transaction),
         new_recipient=recipient.on_conflict_do_nothing(index_elements=of_recipient),
-        hold=insert(holds)
-        .on_conflict_do_nothing(index_elements=["hold_key"])
-        .returning(holds.c.id),
         policy=insert(policies).on_conflict_do_nothing(index_elements=["digest"]),
     )
 
@@ -462,8 +377,3 @@ def _entry(row: Any, ends: Mapping[str, tuple[Disposition, State, str]]) -> Ledg
 
 
 _OWN = ("reverse_path", "recorded_at")  # columns that an entry has not: in its envelope, or none
-
-
-def _hold(row: Any) -> HoldEntry:
-    fields = {name: row[name] for name in HoldEntry.__slots__}
-    return HoldEntry(**fields | {"disposition": Disposition(row["disposition"])})

@@ -12,6 +12,7 @@ import base64
 import re
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mailguard.core.transaction import Envelope
 from mailguard.pipeline.ports import Reply
@@ -180,7 +181,7 @@ def ask_recipient(answers: Answers, peer: Peer, reverse_path: str, recipient: st
         b"RCPT TO:<%s>\r\n" % recipient.encode(),
         b"RSET\r\n",
     ]
-    for command in _paced(peer, commands):
+    for command in islice(_paced(peer, commands), len(commands)):
         answers.replies.append((yield command))
         if not (peer.pipelining or answers.replies[0].positive):
             return  # no transaction was begun, so there is none to reset

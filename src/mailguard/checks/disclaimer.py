@@ -82,8 +82,8 @@ class Profile(BaseModel):
         (), description="Classifications of the author; empty means any."
     )
     text: str = Field(
-        description="The text, with slots {title} {site} {school} {name} {phone} {email} {district}. "
-        "{school} is the site's name with one 'School' at its end."
+        description="The text, with slots {title} {site} {school} {name} {phone} {email} "
+        "{district}. {school} is the site's name with one 'School' at its end."
     )
     html: str = Field("", description="The same as HTML; made of the text where empty.")
     mode: Literal["append", "require", "warn"] = Field(
@@ -103,7 +103,7 @@ class Profile(BaseModel):
         return value
 
 
-class Settings(CheckSettings):
+class DisclaimerSettings(CheckSettings):
     """The profiles; the first that fits the author and the direction counts."""
 
     profiles: tuple[Profile, ...] = Field(
@@ -116,7 +116,7 @@ class Disclaimer:
     """R9-R12: present in the author's own words, or added there, or required."""
 
     name: ClassVar[str] = "disclaimer"
-    Settings: ClassVar[type[CheckSettings]] = Settings
+    Settings: ClassVar[type[CheckSettings]] = DisclaimerSettings
     needs: ClassVar[frozenset[str]] = frozenset(("reading", "owner", "sites"))
     findings: ClassVar[tuple[FindingType, ...]] = (
         MISSING,
@@ -126,7 +126,9 @@ class Disclaimer:
         NO_SLOT_VALUES,
     )
 
-    def examine(self, transaction: Transaction, facts: Facts, settings: Settings) -> Verdict:
+    def examine(
+        self, transaction: Transaction, facts: Facts, settings: DisclaimerSettings
+    ) -> Verdict:
         message = transaction.message
         if transaction.origin is not Origin.INSIDE or message.is_automatic:
             return Verdict(self.name)
@@ -161,10 +163,9 @@ class Disclaimer:
         return Verdict(self.name, tuple(found), edits)
 
 
-CHECK = Disclaimer()
-
-
-def _profile(transaction: Transaction, facts: Facts, settings: Settings) -> Profile | None:
+def _profile(
+    transaction: Transaction, facts: Facts, settings: DisclaimerSettings
+) -> Profile | None:
     owns = facts.district.owns
     outward = any(not owns(r) for r in transaction.envelope.recipients)
     inward = any(owns(r) for r in transaction.envelope.recipients)
@@ -189,7 +190,7 @@ def _profile(transaction: Transaction, facts: Facts, settings: Settings) -> Prof
 
 
 def _filled(
-    profile: Profile, facts: Facts, settings: Settings, found: list[Finding]
+    profile: Profile, facts: Facts, settings: DisclaimerSettings, found: list[Finding]
 ) -> tuple[Profile | None, Mapping[str, str]]:
     """The profile whose slots all have values, and the values: never a raw slot (R10)."""
     values = slot_values(facts, profile)
@@ -200,12 +201,10 @@ def _filled(
     evidence = f"The directory gives no {', '.join(lacking)} for {who}."
     found.append(Finding(NO_SLOT_VALUES.code, evidence))
     for other in settings.profiles:
-        if other is not profile and (
-            other.name == profile.fallback
-            or (not profile.fallback and not slots_of(other.text + other.html))
-        ):
-            if all(values[s] for s in slots_of(other.text + other.html)):
-                return other, values
+        slots = slots_of(other.text + other.html)
+        wanted = other.name == profile.fallback if profile.fallback else not slots
+        if other is not profile and wanted and all(values[slot] for slot in slots):
+            return other, values
     if profile.fallback:
         return None, values
     return Profile(name="confidentiality", text=texts.V3_DISCLAIMER, mode=profile.mode), values

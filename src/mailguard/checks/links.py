@@ -1,8 +1,8 @@
 """Links are never clicked directly, they are copied and pasted (R39, S0 §U).
 
-Owns the modes and what each does to each construct. `copy-page` points a link to the district's page
-that shows the exact address; `unlink` makes the address visible text that nothing can click; `warn`
-only says. Must not know how the copy page looks, or how edits are written.
+Owns the modes and what each does to each construct. `copy-page` points a link to the district's
+page that shows the exact address; `unlink` makes the address visible text that nothing can click;
+`warn` only says. Must not know how the copy page looks, or how edits are written.
 """
 
 from __future__ import annotations
@@ -56,13 +56,15 @@ _SHOWN = 5  # addresses in an evidence
 _LONGEST_SHOWN = 120
 _SITE = re.compile(r"(?:https?://)?((?:[\w-]{1,63}\.){1,10}[\w-]{2,63})(?::\d+)?(?:[/?#]\S*)?")
 _TLDS = frozenset(TLDS)
-_FILES = frozenset(["zip", "mov", "md", "sh", "py", "rs", "pl", "ps", "app", "cab"])  # top-level domains, but file names
-_SHORT_SECOND = frozenset(["co", "com", "org", "net", "ac", "gov", "edu", "gob", "k12", "ne", "or", "go", "sch"])
+# Top-level domains too, but in a text they end the names of files.
+_FILES = frozenset(("zip", "mov", "md", "sh", "py", "rs", "pl", "ps", "app", "cab"))
+_SECOND = "co com org net ac gov edu gob k12 ne or go sch"  # "k12.ca.us" is nobody's own name
+_SHORT_SECOND = frozenset(_SECOND.split())
 _HARMLESS = "about:blank"  # opens nothing, wherever it stands
 _NO_ROOM = frozenset(("base", "meta", "svg a"))  # constructs beside which no text can stand
 
 
-class Settings(CheckSettings):
+class LinksSettings(CheckSettings):
     """Which links are changed, and how."""
 
     inbound: Mode = Field("copy-page", description="Mail from outside to the district.")
@@ -70,7 +72,8 @@ class Settings(CheckSettings):
     outbound: Mode = Field("off", description="Mail to the outside.")
     exempt_domains: tuple[str, ...] = Field(
         (),
-        description="Links to these domains, and to what is below them, stay. The district's own always do.",
+        description="Links to these domains, and to what is below them, stay. "
+        "The district's own always do.",
     )
 
 
@@ -78,11 +81,11 @@ class Links:
     """R39 for every link that a mail client would make clickable."""
 
     name: ClassVar[str] = "links"
-    Settings: ClassVar[type[CheckSettings]] = Settings
+    Settings: ClassVar[type[CheckSettings]] = LinksSettings
     needs: ClassVar[frozenset[str]] = frozenset(("reading",))
     findings: ClassVar[tuple[FindingType, ...]] = (REWRITTEN, PRESENT, DECEPTIVE, NOT_EDITABLE)
 
-    def examine(self, transaction: Transaction, facts: Facts, settings: Settings) -> Verdict:
+    def examine(self, transaction: Transaction, facts: Facts, settings: LinksSettings) -> Verdict:
         reading = facts.reading
         directions = _by_mode(transaction, facts, settings)
         if not directions:
@@ -112,11 +115,8 @@ class Links:
         return Verdict(self.name, tuple(found), tuple(edits))
 
 
-CHECK = Links()
-
-
 def _by_mode(
-    transaction: Transaction, facts: Facts, settings: Settings
+    transaction: Transaction, facts: Facts, settings: LinksSettings
 ) -> list[tuple[Mode, tuple[str, ...]]]:
     """The recipients by what is done for them; "off" left out."""
     found: dict[Mode, list[str]] = {}
@@ -184,7 +184,7 @@ def _is_copy_page(target: str, facts: Facts) -> bool:
 
 
 def _is_ours(target: str, facts: Facts) -> bool:
-    """Whether a link already points to our page with a token that we made: it is not sealed twice."""
+    """Whether a link already points to our page with a token that we made: not sealed twice."""
     if not _is_copy_page(target, facts):
         return False
     try:

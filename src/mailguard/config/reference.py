@@ -22,7 +22,7 @@ from mailguard.config.calendar import BusinessHours, Holiday
 from mailguard.config.directory import AccountRow, GroupEntry, PersonRow, SiteEntry
 from mailguard.config.load import default_checks
 from mailguard.config.policy import PolicyFile, StepFile
-from mailguard.config.schema import Address, Section, Settings
+from mailguard.config.schema import Address, Settings
 from mailguard.config.validate import bare, element, kind_of
 from mailguard.core.notice import TEMPLATES
 from mailguard.core.policy import Check
@@ -49,8 +49,7 @@ def settings_page(checks: Sequence[Check]) -> str:
     lines += _table(StepFile)
     for check in checks:
         lines += [f"### settings of {check.name}", "", _first(type(check)), ""]
-        rows = _table(check.Settings)
-        lines += rows if check.Settings.model_fields else ["No settings.", ""]
+        lines += _model(check.Settings, "") if check.Settings.model_fields else ["None.", ""]
     lines += ["## directory/", "", "### people.csv", ""]
     lines += ["Several values in a cell are separated by `;`. The column `id` comes besides.", ""]
     lines += _table(PersonRow)
@@ -169,15 +168,14 @@ def pages(checks: Sequence[Check] | None = None) -> dict[str, str]:
     return found
 
 
-def _model(model: type[Section], prefix: str) -> Iterator[str]:
+def _model(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """A model's own table, then its sections'."""
     yield from _table(model)
     for name, field in model.model_fields.items():
-        inner = bare(field.annotation)
-        listed = element(inner)
-        section = listed if listed is not None else inner
-        if isinstance(section, type) and issubclass(section, Section) and section is not Address:
-            path = f"{prefix}{name}{'[]' if listed is not None else ''}"
+        listed = element(bare(field.annotation)) is not None
+        section = _section(field)
+        if section is not None:
+            path = f"{prefix}{name}{'[]' if listed else ''}"
             yield from (f"### {path}", "")
             if section.__doc__:
                 yield from (section.__doc__.strip(), "")
@@ -187,15 +185,21 @@ def _model(model: type[Section], prefix: str) -> Iterator[str]:
 def _table(model: type[BaseModel]) -> list[str]:
     lines = ["| setting | form | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
-        inner = bare(field.annotation)
-        listed = element(inner)
-        section = listed if listed is not None else inner
-        nested = isinstance(section, type) and issubclass(section, Section)
-        if nested and section is not Address and not field.description:
+        if _section(field) is not None and not field.description:
             continue  # it has a table of its own
         cells = (f"`{name}`", _form(field), _default(field), field.description or "")
         lines.append(_row(cells))
     return [*lines, ""]
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a field that holds one or a list of them; an Address is written as text."""
+    inner = bare(field.annotation)
+    listed = element(inner)
+    section = listed if listed is not None else inner
+    if isinstance(section, type) and issubclass(section, BaseModel) and section is not Address:
+        return section
+    return None
 
 
 def _form(field: FieldInfo) -> str:
@@ -222,6 +226,8 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}`"
+    if isinstance(value, (tuple, list)) and isinstance(value[0], BaseModel):
+        return ""  # told in the description
     if isinstance(value, (tuple, list, frozenset)):
         ordered = sorted(map(str, value)) if isinstance(value, frozenset) else map(str, value)
         return f"`[{', '.join(ordered)}]`"

@@ -87,6 +87,8 @@ class Live:
 def concerns(directory: Path, state: Path, changed: str) -> bool:
     """Whether a changed file is part of the configuration: not an editor's draft, not our state."""
     path = PurePath(changed)
+    if not path.is_relative_to(directory):
+        return False
     if path.is_relative_to(state) and not directory.is_relative_to(state):
         return False
     if "..data" in path.parts:  # how Kubernetes swaps a mounted configuration

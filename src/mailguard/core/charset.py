@@ -62,10 +62,8 @@ def decode(data: bytes, charset: str) -> Decoded:
     codec = codec_named(charset)
     if codec is None:
         return Decoded(data.decode("latin-1"), "iso8859-1", "its charset is unknown")
-    if data.isascii() and not codec.startswith(("utf-16", "utf-32", "utf-7", "iso2022", "hz")):
-        # A few East Asian codecs change a backslash or tilde; the exact way below sees to them.
-        if codec in ("ascii", "utf-8", "iso8859-1", "cp1252"):
-            return Decoded(data.decode("ascii"), codec)
+    if codec in ("ascii", "utf-8", "iso8859-1", "cp1252") and data.isascii():
+        return Decoded(data.decode("ascii"), codec)
     codec = _UTF16.get(codec, codec)
     if codec == "iso8859-1":
         codec = "cp1252"  # the Encoding Standard: what every client shows for iso-8859-1

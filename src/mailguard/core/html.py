@@ -1,8 +1,9 @@
 """HTML as a reader sees it: one linear pass over the tokens, every character with its place.
 
-Owns `Walk`: the flow of visible characters, block by block, and from any place in it the way back to
-the source. HTML's offsets count code points after line ends became one character each (WHATWG HTML
-13.2.3.5); `Walk` translates to those of the text as sent. Must not know links' targets, MIME, policy.
+Owns `Walk`: the flow of visible characters, block by block, and from any place in it the way
+back to the source. HTML's offsets count code points after line ends became one character each
+(WHATWG HTML 13.2.3.5); `Walk` translates to those of the text as sent. Must not know links'
+targets, MIME or policy.
 """
 
 from __future__ import annotations
@@ -29,20 +30,26 @@ _HIDING = tuple(
 )
 _TEXT, _START, _END = TokenType.TEXT, TokenType.START_TAG, TokenType.END_TAG
 _REFERENCE, _COMMENT = TokenType.CHARACTER_REFERENCE, TokenType.COMMENT
-_BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section", "select", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul", "v:textbox"]
+_BLOCK_TAGS = (
+    "address article aside blockquote body br caption center dd details dialog dir div dl dt "
+    "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu "
+    "nav ol option p pre section select summary table tbody tfoot thead tr ul v:textbox"
 )
+_VOID_TAGS = "br hr img input meta link area base col embed source track wbr"
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
+_VOID = frozenset(_VOID_TAGS.split())
 _CELLS = frozenset(("td", "th"))
 # Their text is shown nowhere in the body.
-_UNSHOWN = frozenset(["script", "style", "title", "template", "noembed", "noframes", "iframe"])
+_UNSHOWN = frozenset(("script", "style", "title", "template", "noembed", "noframes", "iframe"))
 _RAW = (_UNSHOWN - {"template"}) | {"textarea", "xmp", "plaintext"}
-_VOID = frozenset(["br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"])
-_IMPLIED = frozenset(["p", "li", "td", "th", "tr", "dt", "dd", "option"])  # a second one ends the first
+_IMPLIED = frozenset(("p", "li", "td", "th", "tr", "dt", "dd", "option"))  # a second ends the first
 _TELLING = _BLOCKS | _CELLS | _UNSHOWN | {"a"}  # what the pass has to look at
 # Before these, text would be moved elsewhere by the table or list they are in.
-_NO_TEXT_BEFORE = frozenset(
-    ["html", "head", "body", "tr", "td", "th", "tbody", "thead", "tfoot", "caption", "colgroup", "col", "li", "dt", "dd", "option", "optgroup", "frame", "frameset"]
+_INNER_TAGS = (
+    "html head body tr td th tbody thead tfoot caption colgroup col li dt dd option optgroup frame "
+    "frameset"
 )
+_NO_TEXT_BEFORE = frozenset(_INNER_TAGS.split())
 
 
 @dataclass(slots=True)
@@ -151,8 +158,8 @@ def walk(text: str) -> Walk:
     normal = text
     if "\r" in text:
         normal = text.replace("\r\n", "\n").replace("\r", "\n")
-    # Mail programs run no scripts, so what stands in <noscript> is shown; as another, unknown element
-    # of the same length the tokenizer reads its content as markup.
+    # Mail programs run no scripts, so what stands in <noscript> is shown; as another, unknown
+    # element of the same length the tokenizer reads its content as markup.
     lowered = lower(normal)
     shown = _NOSCRIPT.sub(r"\1x", normal) if "noscript" in lowered else normal
     tokens = list(tokenize(shown, capture_source=True, resolve_references=False))

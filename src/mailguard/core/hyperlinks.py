@@ -40,7 +40,7 @@ def target_of(written: str, base: str = "") -> str:
     if not address:
         return ""
     scheme = _SCHEME.match(address)
-    if scheme is not None and not address[:4].lower() == "www.":
+    if scheme is not None and address[:4].lower() != "www.":
         name = scheme[1].lower()
         if name in _HARMLESS:
             return ""
@@ -63,7 +63,7 @@ def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
     """The links of an HTML body in the order of the source, and whether there were over `most`."""
     document = parse(made.normal, source_locations=True)
     base_at = document.find("base")
-    base = target_of(base_at.attr("href") or "") if base_at is not None else ""  # type: ignore[arg-type]  # attr() is typed for multi-valued attributes too
+    base = target_of(base_at.attr("href") or "") if base_at is not None else ""
     found: list[Link] = []
     _constructs(part, document, made, 0, base, False, found, most)
     for number in made.comments:

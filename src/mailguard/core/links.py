@@ -1,8 +1,8 @@
 """Sealed links: an address wrapped in a token that only the district can make (R39).
 
 Owns the token's form and the reading of an address's host. A token is base64url of
-`key id (1) | form (1) | HMAC-SHA-256 cut to 128 bits | address`, so that it needs no storage, is the
-same each time, and shows any change. Must not know the page that opens it, nor policy.
+`key id (1) | form (1) | HMAC-SHA-256 cut to 128 bits | address`, so that it needs no storage, is
+the same each time, and shows any change. Must not know the page that opens it, nor policy.
 """
 
 from __future__ import annotations

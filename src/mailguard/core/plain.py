@@ -45,8 +45,8 @@ def target_of(written: str) -> str:
 def links(part: str, text: str, joined: bool, most: int) -> tuple[tuple[Link, ...], bool]:
     """The links of a plain text and whether there were more than `most`.
 
-    `joined`: a wrapped address goes on in the next line (format=flowed with DelSp=yes). Within angle
-    brackets it always does (RFC 3986 appendix C).
+    `joined`: a wrapped address goes on in the next line (format=flowed with DelSp=yes). Within
+    angle brackets it always does (RFC 3986 appendix C).
     """
     found: list[Link] = []
     behind = 0

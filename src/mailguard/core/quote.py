@@ -160,7 +160,8 @@ def attribution_start(rows: list[Line], at: int) -> int | None:
 
 def rest_start(rows: list[Line], first: int = 0) -> int | None:
     """The index of the line from which on everything is somebody else's: a separator such as
-    "-----Original Message-----", or a block of From:, Sent:, To:, Subject:. None when there is none.
+    "-----Original Message-----", or a block of From:, Sent:, To:, Subject:. None when there is
+    none.
     """
     for at in range(first, len(rows)):
         text = rows[at].text

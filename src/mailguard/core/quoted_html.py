@@ -128,7 +128,7 @@ def _closing(made: Walk, opening: int) -> int:
 
 
 def _text_marks(made: Walk, quotes: _Quotes) -> None:
-    """Add what only the text tells: separators, header blocks, the attribution above a container."""
+    """Add what only the text tells: separators, header blocks, attributions above a container."""
     rows = quote.lines(made.flow if quotes.rest is None else made.flow[: quotes.rest])
     inside = 0
     first = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from mailguard.core import charset, mime, read, splice
 from mailguard.core.edit import AddField, Edit, RemoveField, ReplaceText
@@ -47,7 +48,7 @@ def render(message: Message, edits: Sequence[Edit]) -> bytes:
         if isinstance(edit, RemoveField):
             changes.append((edit.start, edit.end, b""))
     changes.sort(key=lambda piece: piece[:2])
-    for before, after in zip(changes, changes[1:], strict=False):
+    for before, after in pairwise(changes):
         if after[0] < before[1]:
             raise OverlapError(f"octets {after[0]} to {before[1]} are changed twice")
     added = b"".join(_field(edit) for edit in edits if isinstance(edit, AddField))
@@ -204,7 +205,7 @@ def _splice(encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece])
 
 
 def _anew(message: Message, part: Part, text: str, codec: str) -> list[splice.Piece]:
-    """Write one part's body anew, in an encoding that carries any text, and say so in its header."""
+    """Write one part's body anew in an encoding that carries any text; its header says so."""
     declared = charset.codec_named(part.charset)
     data = charset.encode(text, codec)
     name: bytes | None = None
@@ -229,11 +230,9 @@ def _header_changes(
     message: Message, part: Part, name: bytes | None, encoding: bytes
 ) -> list[splice.Piece]:
     """Edits of Content-Type and Content-Transfer-Encoding, and of nothing else."""
-    changes: list[splice.Piece] = []
     missing = b""
     types = [f for f in part.fields if f.name.lower() == "content-type"]
-    for field in types if name else ():
-        changes.append(_charset_change(message, field, name or b""))
+    changes = [_charset_change(message, field, name) for field in types] if name else []
     if name and not types:
         missing += b"Content-Type: text/plain; charset=" + name + b"\r\n"
     encodings = [f for f in part.fields if f.name.lower() == "content-transfer-encoding"]

@@ -1,7 +1,8 @@
 """A small authoritative DNS server on loopback, for the demo and the tests.
 
-Owns answering over UDP and TCP from one zone file with absolute names of any domains. A name
-that is not in it does not exist. Must not be reachable from elsewhere: it is not hardened.
+Owns answering over UDP and TCP from one zone file with absolute names of any domains and no SOA
+records. A name that is not in it does not exist. Must not be reachable from elsewhere: it is not
+hardened.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ import dns.rrset
 import dns.zone
 
 _CNAMES = 8  # followed at most
+# With every "no": how long it may be kept (RFC 2308).
+_SOA = dns.rrset.from_text(".", 60, "IN", "SOA", "localhost. postmaster.localhost. 1 60 60 60 60")
 
 
 class DnsServer:
     """Serves a zone file's text. `answer` may be overridden to misbehave; None is silence."""
 
     def __init__(self, zone: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Raises dns.exception.DNSException for a zone text with errors."""
+        """Raises dns.exception.DNSException or ValueError for a zone text with errors."""
         self._zone = dns.zone.from_text(
             zone, origin=".", relativize=False, check_origin=False, allow_include=False
         )
@@ -76,7 +79,7 @@ class DnsServer:
             response.answer.append(dns.rrset.from_rdata_list(name, alias.ttl, list(alias)))
             name = alias[0].target
         if not response.answer:
-            self._add_authority(response, name)
+            response.authority.append(_SOA)
         return response
 
     def _node(self, name: dns.name.Name) -> dns.node.Node | None:
@@ -87,13 +90,6 @@ class DnsServer:
         while encloser not in self._names and encloser != dns.name.root:
             encloser = encloser.parent()
         return self._zone.get_node(dns.name.Name(("*", *encloser.labels)))  # RFC 4592
-
-    def _add_authority(self, response: dns.message.Message, name: dns.name.Name) -> None:
-        for above in _upwards(name):
-            soa = self._zone.get_rdataset(above, dns.rdatatype.SOA)
-            if soa is not None:
-                response.authority.append(dns.rrset.from_rdata_list(above, soa.ttl, list(soa)))
-                return
 
     def respond(self, wire: bytes, over_tcp: bool) -> bytes | None:
         """Octets in, octets out; None where nothing is to be said."""

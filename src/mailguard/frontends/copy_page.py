@@ -127,7 +127,7 @@ def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
 def _around_host(target: str, name: str) -> tuple[str, str, str]:
     """The address cut before and after its host."""
     begin = target.find("://") + 3
-    end = min((at for at in map(lambda c: target.find(c, begin), "/\\?#") if at >= 0), default=-1)
+    end = min((at for at in (target.find(c, begin) for c in "/\\?#") if at >= 0), default=-1)
     authority = target[begin:end] if end >= 0 else target[begin:]
     at = authority.rfind("@") + 1
     start = target.lower().find(name, begin + at) if name else -1

@@ -22,6 +22,11 @@ from mailguard.core.verdict import Disposition
 CHECK = Spam()
 SAMPLES = Path(__file__).parent / "samples"
 BLOCKED = {"spam.blocked"}
+USUAL = (
+    "Date: Wed, 25 Nov 2026 10:00:00 +0000",
+    "Message-ID: <sample@home.test>",
+    "To: tim.moss@example.org",
+)
 
 
 def samples(kind: str) -> Iterator[tuple[str, str, str | None]]:
@@ -38,13 +43,7 @@ def samples(kind: str) -> Iterator[tuple[str, str, str | None]]:
                 reverse_path = line.partition(":")[2].strip()
             else:
                 fields.append(line)
-        for usual in (
-            "Date: Wed, 25 Nov 2026 10:00:00 +0000",
-            "Message-ID: <sample@home.test>",
-            "To: tim.moss@example.org",
-        ):
-            if usual.partition(":")[0] not in omitted:
-                fields.append(usual)
+        fields += [line for line in USUAL if line.partition(":")[0] not in omitted]
         fields.append("MIME-Version: 1.0")
         if not mark:
             fields.append("Content-Type: text/plain; charset=utf-8")
@@ -101,8 +100,8 @@ NEUTRAL = (
     "Date: Wed, 25 Nov 2026 10:00:00 +0000\nMessage-ID: <1@home.test>\n\n"
 )
 BAD = (
-    NEUTRAL
-    + "You have won the lottery, claim your prize. Kindly act immediately, dear friend, for the next of kin.\n"
+    NEUTRAL + "You have won the lottery, claim your prize. Kindly act immediately, "
+    "dear friend, for the next of kin.\n"
 )
 
 

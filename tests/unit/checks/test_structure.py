@@ -14,7 +14,8 @@ CHECK = Structure()
 
 PLAIN = "From: a@home.test\nSubject: x\n\nHello.\n"
 TWO_BOUNDARIES = (
-    'From: a@home.test\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="a"; boundary="b"\n'
+    "From: a@home.test\nMIME-Version: 1.0\n"
+    'Content-Type: multipart/mixed; boundary="a"; boundary="b"\n'
     "\n--a\n\nHello.\n--a--\n"
 )
 UNCLOSED = (

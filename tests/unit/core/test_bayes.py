@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from mailguard.core.bayes import FLOOR, MOST_TELLING, opinion, token, word_probability
 
-COUNTS = st.lists(
-    st.tuples(st.text(), st.integers(0, 1_000), st.integers(0, 1_000)), max_size=300
-)
+COUNTS = st.lists(st.tuples(st.text(), st.integers(0, 1_000), st.integers(0, 1_000)), max_size=300)
 
 
 def test_none_below_the_floor_on_either_side() -> None:

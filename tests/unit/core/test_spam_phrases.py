@@ -42,7 +42,7 @@ def test_finds_what_a_plain_search_finds(text) -> None:
 
 def test_an_automaton_without_an_answer_is_not_taken_for_nothing(monkeypatch) -> None:
     class Exhausted:
-        def Match(self, _text):  # noqa: N802 - the name that RE2 gave it
+        def Match(self, _text):
             return None
 
     monkeypatch.setattr(spam_phrases, "_SEARCHED", Exhausted())

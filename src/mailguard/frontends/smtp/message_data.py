@@ -46,9 +46,13 @@ class MessageData:
             rest = bytes(octets[end + len(_END) :])
             del octets[end + 2 :]
             self.complete = True
-            self._check_size()
+            if self._counted > len(octets):  # the lone dot was taken for a stuffed one
+                self._counted = len(octets)
+                self._stuffed -= 1
+            self._check_size(self._limit)
             return rest
-        self._check_size()
+        # What may be the beginning of the end is no part of the message yet.
+        self._check_size(self._limit + len(_END) - 1)
         if self.too_big:
             del octets[: -len(_END) + 1]
         return None
@@ -57,13 +61,13 @@ class MessageData:
         """Let go of what is held and keep nothing of what comes."""
         self.discarded = self.too_big = True
 
-    def _check_size(self) -> None:
+    def _check_size(self, limit: int) -> None:
         length = len(self._octets) - 2
-        if self.too_big or length - self._stuffed <= self._limit:
+        if self.too_big or length - self._stuffed <= limit:
             return
         self._stuffed += self._octets.count(b"\r\n.", max(0, self._counted - 2))
         self._counted = len(self._octets)
-        self.too_big = length - self._stuffed > self._limit
+        self.too_big = length - self._stuffed > limit
 
     def message(self) -> bytes:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from mailguard.config.schema import Limits
 from mailguard.core.transaction import Envelope
 from mailguard.frontends.smtp.connection import HangUp
 from mailguard.frontends.smtp.identity import IdentifiedConnection
@@ -20,6 +21,9 @@ from mailguard.pipeline.ports import Reply
 
 _BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"NOOP", b"STARTTLS", b"QUIT", b"RSET"))  # RFC 3207 4
 _BATCH = 0.25  # seconds that replies to pipelined commands are kept together
+
+
+_BIG = 4_194_304  # octets
 
 
 @dataclass(slots=True)
@@ -142,8 +146,10 @@ class SmtpSession(IdentifiedConnection):
         self._suspend_timeout()
         if sink.too_big:
             return self._too_big(sink)
-        raw = sink.message()
-        refused = objection(raw, limits.line_length, limits.received_fields)
+        if sink.held > _BIG:  # each step is short, all of them are not: let others in between
+            raw, refused = await asyncio.to_thread(_finished, sink, limits)
+        else:
+            raw, refused = _finished(sink, limits)
         if refused is not None:
             self._errors += 1
             return refused
@@ -226,6 +232,11 @@ class SmtpSession(IdentifiedConnection):
             self.refuse(501, "5.5.4 QUIT takes no argument")
         else:
             raise HangUp(Reply(221, "2.0.0 Bye"))
+
+
+def _finished(sink: MessageData, limits: Limits) -> tuple[bytes, Reply | None]:
+    raw = sink.message()
+    return raw, objection(raw, limits.line_length, limits.received_fields)
 
 
 _COMMANDS: dict[bytes, Callable[[SmtpSession, bytes], Awaitable[None]]] = {

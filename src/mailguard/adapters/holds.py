@@ -1,0 +1,133 @@
+"""Copies that are kept for a person, and what the person made of them.
+
+Owns the rows of `holds`, written within the ledger's commits. Must not know who reviews, nor how
+a release is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailguard.adapters import outbox_store
+from mailguard.adapters.tables import holds
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.ports import Hold, LedgerEntry, State
+
+RELEASED, DISCARDED = "released", "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEntry:
+    """A copy that is kept, and what a person made of it."""
+
+    id: int  # the reference people use
+    transaction_id: str
+    digest: str
+    reverse_path: str
+    recipient: str
+    disposition: Disposition
+    reason: str
+    evidence: str
+    state: str  # "waiting", "released", "discarded"
+    created_at: float
+    decided_at: float | None
+    decided_by: str | None
+
+
+class AlreadyDecided(Exception):
+    """Holds that are not there, or that somebody decided before; nothing was changed."""
+
+    def __init__(self, references: Sequence[int]) -> None:
+        super().__init__(", ".join(map(str, references)))
+        self.references = tuple(references)
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a person said of some holds, with the rows for the outbox that carry it out."""
+
+    references: tuple[int, ...]
+    state: str
+    by: str
+    outgoing: tuple[dict[str, Any], ...]
+    now: float
+
+
+def hold_key(digest: str, reverse_path: str, recipient: str) -> str:
+    """What makes a hold the same one when a client comes back after a 451."""
+    text = f"{digest}\0{reverse_path}\0{recipient}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keep(
+    connection: Connection, entry: LedgerEntry, kept: Sequence[Hold], now: float
+) -> dict[str, int]:
+    """Add what is not there yet; the new references by recipient. A known hold that waits moves to
+    this transaction, since it is the one whose client is answered."""
+    fresh = {}
+    reverse_path = str(entry.envelope.get("reverse_path", ""))
+    for hold in kept:
+        key = hold_key(entry.digest, reverse_path, hold.recipient)
+        row = {
+            "hold_key": key,
+            "transaction_id": entry.id,
+            "digest": entry.digest,
+            "reverse_path": reverse_path,
+            "recipient": hold.recipient,
+            "disposition": int(hold.disposition),
+            "reason": hold.reason,
+            "evidence": hold.evidence,
+            "state": "waiting",
+            "created_at": now,
+        }
+        reference = connection.execute(_insert(connection.dialect.name), row).scalar()
+        if reference is not None:
+            fresh[hold.recipient] = int(reference)
+        else:
+            connection.execute(
+                update(holds)
+                .where(holds.c.hold_key == key, holds.c.state == "waiting")
+                .values(transaction_id=entry.id)
+            )
+    return fresh
+
+
+def decide(connection: Connection, items: Sequence[Deciding]) -> Sequence[None]:
+    for item in items:
+        wanted = select(holds).where(holds.c.id.in_(item.references), holds.c.state == "waiting")
+        rows = connection.execute(wanted.with_for_update()).mappings().all()
+        missing = set(item.references) - {row["id"] for row in rows}
+        if missing:
+            raise AlreadyDecided(sorted(missing))
+        connection.execute(
+            update(holds)
+            .where(holds.c.id.in_(item.references))
+            .values(state=item.state, decided_at=item.now, decided_by=item.by)
+        )
+        becomes = State.QUEUED if item.state == RELEASED else State.DISCARDED
+        for row in rows:
+            outbox_store.settle_recipients(
+                connection, row["transaction_id"], {row["recipient"]: becomes}, item.now
+            )
+        outbox_store.add(connection, item.outgoing)
+    return [None] * len(items)
+
+
+@cache
+def _insert(dialect: str) -> Any:
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(holds).on_conflict_do_nothing(index_elements=["hold_key"])
+    return statement.returning(holds.c.id)
+
+
+def from_row(row: Any) -> HoldEntry:
+    """A row of `holds` as a value."""
+    fields = {name: row[name] for name in HoldEntry.__slots__}
+    return HoldEntry(**fields | {"disposition": Disposition(row["disposition"])})

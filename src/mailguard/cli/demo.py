@@ -1,0 +1,5 @@
+"""`mailguard demo` is being written."""
+
+
+def demo() -> None:
+    """The example district on loopback."""
