@@ -24,10 +24,10 @@ from mailguard.adapters.smtp_client import (
     deliver,
     is_sendable,
     log_in,
-    told,
     xforward,
 )
 from mailguard.adapters.smtp_connection import Connection, Opener, Trouble, trouble
+from mailguard.adapters.smtp_reply import told
 from mailguard.config.schema import NextHopSettings
 from mailguard.core.transaction import Envelope
 from mailguard.metrics import INTERNAL_ERRORS, NEXT_HOP_ERRORS, NEXT_HOP_REPLIES

@@ -15,12 +15,11 @@ from mailguard.adapters.smtp_client import (
     Answers,
     Content,
     Dialogue,
-    MalformedReply,
     Peer,
-    ReplyReader,
     ask,
     greet,
 )
+from mailguard.adapters.smtp_reply import MalformedReply, ReplyReader
 from mailguard.config.schema import NextHopSettings
 from mailguard.pipeline.ports import Reply
 

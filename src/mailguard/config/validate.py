@@ -178,7 +178,10 @@ def kind_of(annotation: Any) -> str:
     """What fits an annotation, in words."""
     annotation = bare(annotation)
     if typing.get_origin(annotation) in (tuple, list, frozenset):
-        return f"a list of {kind_of(typing.get_args(annotation)[0])}"
+        inner = bare(typing.get_args(annotation)[0])
+        if _is_model(inner) and inner.__name__ != "Address":
+            return f"a list of mappings with {', '.join(inner.model_fields)}"
+        return f"a list of {kind_of(inner)}"
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(str(option) for option in typing.get_args(annotation))
     if typing.get_origin(annotation) is dict:

@@ -7,22 +7,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailguard.adapters.smtp_client import (
-    LINE_LIMIT,
-    LINES_LIMIT,
     Answers,
     Content,
     Dialogue,
     Mail,
-    MalformedReply,
     Peer,
-    ReplyReader,
     Unsendable,
     deliver,
     greet,
     is_sendable,
     read_extensions,
-    told,
     xforward,
+)
+from mailguard.adapters.smtp_reply import (
+    LINE_LIMIT,
+    LINES_LIMIT,
+    MalformedReply,
+    ReplyReader,
+    told,
 )
 from mailguard.core.transaction import Envelope
 from mailguard.pipeline.ports import Reply
