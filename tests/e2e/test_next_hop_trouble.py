@@ -21,7 +21,9 @@ def port() -> int:
 @pytest.fixture
 def serve(port: int) -> Iterator[Serve]:
     quick = "  tls: opportunistic\n  connect: 2\n  command: 3\n  data: 3\n  verify_positive: 1\n"
-    with Serve(port, {"  tls: opportunistic # off, opportunistic, required or verified\n": quick}) as s:
+    with Serve(
+        port, {"  tls: opportunistic # off, opportunistic, required or verified\n": quick}
+    ) as s:
         yield s
 
 

@@ -69,9 +69,22 @@ def test_an_ordinary_message_arrives_to_the_octet(serve: Serve, postfix: Postfix
 def test_swaks_is_told_the_transaction_id(serve: Serve, postfix: Postfix) -> None:
     swaks = require("swaks", "swaks")
     done = subprocess.run(
-        [swaks, "--server", f"127.0.0.1:{serve.ports['mx']}", "--from", "parent@example.com",
-         "--to", BEN, "--header", "Subject: from swaks", "--body", "Good morning."],
-        capture_output=True, text=True, timeout=60,
+        [
+            swaks,
+            "--server",
+            f"127.0.0.1:{serve.ports['mx']}",
+            "--from",
+            "parent@example.com",
+            "--to",
+            BEN,
+            "--header",
+            "Subject: from swaks",
+            "--body",
+            "Good morning.",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"<~* +250 2\.0\.0 Ok: [0-9A-Z]{26}", done.stdout), done.stdout
@@ -81,9 +94,22 @@ def test_smtp_source_load_is_all_delivered(serve: Serve, postfix: Postfix) -> No
     source = require("smtp-source", "postfix")
     before = len(postfix.delivered(CLARA))
     subprocess.run(
-        [source, "-s", "5", "-m", "40", "-l", "3000", "-f", "parent@example.com", "-t", CLARA,
-         f"127.0.0.1:{serve.ports['mx']}"],
-        check=True, timeout=60,
+        [
+            source,
+            "-s",
+            "5",
+            "-m",
+            "40",
+            "-l",
+            "3000",
+            "-f",
+            "parent@example.com",
+            "-t",
+            CLARA,
+            f"127.0.0.1:{serve.ports['mx']}",
+        ],
+        check=True,
+        timeout=60,
     )
     postfix.wait_for(CLARA, before + 40, 20)
 
@@ -212,9 +238,24 @@ def test_wrong_password_and_missing_login(serve: Serve) -> None:
     assert code == 530
     swaks = require("swaks", "swaks")
     done = subprocess.run(
-        [swaks, "--server", f"127.0.0.1:{serve.ports['submission']}", "--from", TARA, "--to", BEN,
-         "--auth", "PLAIN", "--auth-user", "tolive", "--auth-password", PASSWORD + "x"],
-        capture_output=True, text=True, timeout=60,
+        [
+            swaks,
+            "--server",
+            f"127.0.0.1:{serve.ports['submission']}",
+            "--from",
+            TARA,
+            "--to",
+            BEN,
+            "--auth",
+            "PLAIN",
+            "--auth-user",
+            "tolive",
+            "--auth-password",
+            PASSWORD + "x",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert "535 5.7.8" in done.stdout
 
@@ -237,8 +278,21 @@ def test_a_postfix_in_front_relays_through_us(serve: Serve, postfix: Postfix) ->
     with Postfix.relaying_to("127.0.0.1", serve.ports["mx"]) as outside:
         swaks = require("swaks", "swaks")
         subprocess.run(
-            [swaks, "--server", f"127.0.0.1:{outside.port}", "--from", "parent@example.com",
-             "--to", BEN, "--header", "Subject: two hops", "--body", "Hello from afar."],
-            check=True, capture_output=True, timeout=60,
+            [
+                swaks,
+                "--server",
+                f"127.0.0.1:{outside.port}",
+                "--from",
+                "parent@example.com",
+                "--to",
+                BEN,
+                "--header",
+                "Subject: two hops",
+                "--body",
+                "Hello from afar.",
+            ],
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
         fresh(postfix, BEN, before)

@@ -58,7 +58,9 @@ def steps(draw: st.DrawFn) -> list[Step]:
         actions = {c: draw(st.sampled_from(Disposition)) for c in CODES}
         on_error = draw(st.sampled_from([Disposition.QUARANTINE, Disposition.DEFER]))
         mode = draw(st.sampled_from(Mode))
-        made.append(Step(Says(verdict.check, verdict, kinds), CheckSettings(), actions, on_error, mode))
+        made.append(
+            Step(Says(verdict.check, verdict, kinds), CheckSettings(), actions, on_error, mode)
+        )
     return made
 
 

@@ -83,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._content: memoryview | None = None  # what of the content is still to be written
         self._dot = False  # content is on its way, its reply not seen
         self._paused = False
+        self._heard = False  # reading has begun
         self._buffered = 0  # octets in the transport's buffer when last looked at
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -99,6 +100,9 @@ class Connection(asyncio.Protocol):
             output = next(dialogue)
         except StopIteration:  # it had nothing to say
             return
+        if not self._heard and self._transport is not None:
+            self._heard = True
+            self._transport.resume_reading()
         self._waiter = self._loop.create_future()
         self._dialogue = dialogue
         self._write(output)
@@ -140,6 +144,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._attach(cast(asyncio.Transport, transport))  # uvloop's only act like one
+        # The greeting may be here before whoever opened the connection asks for it.
+        cast(asyncio.Transport, transport).pause_reading()
 
     def _attach(self, transport: asyncio.Transport) -> None:
         self._transport = transport

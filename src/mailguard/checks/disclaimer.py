@@ -68,6 +68,13 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 _SCHOOL = re.compile(r"\bschool\b", re.IGNORECASE)
 
 
+def slots_of(template: str) -> frozenset[str]:
+    """The names of a template's slots. Raises ValueError on unbalanced braces."""
+    return frozenset(
+        name for _, name, _, _ in string.Formatter().parse(template) if name is not None
+    )
+
+
 class Profile(BaseModel):
     """One disclaimer and whose mail carries it."""
 
@@ -208,13 +215,6 @@ def _filled(
     if profile.fallback:
         return None, values
     return Profile(name="confidentiality", text=texts.V3_DISCLAIMER, mode=profile.mode), values
-
-
-def slots_of(template: str) -> frozenset[str]:
-    """The names of a template's slots. Raises ValueError on unbalanced braces."""
-    return frozenset(
-        name for _, name, _, _ in string.Formatter().parse(template) if name is not None
-    )
 
 
 def slot_values(facts: Facts, profile: Profile) -> dict[str, str]:

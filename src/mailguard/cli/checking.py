@@ -30,6 +30,7 @@ from mailguard.core import address, mime
 from mailguard.core.explain import report
 from mailguard.core.facts import Bayes, Unavailable, Unblocked
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.judge import judge
 from mailguard.pipeline.ports import World
 
@@ -85,6 +86,23 @@ class Checker:
     async def judge(self, request: Request) -> dict[str, Any]:
         """The fixed fields of `check --json`. Raises UsageError."""
         began = time.perf_counter()
+        dossier, problems = await self.dossier(request)
+        dossier.copies()  # rendering is part of the way: what fails here would fail in `serve`
+        answer = report(
+            dossier.transaction,
+            dossier.facts,
+            dossier.decision,
+            dossier.plan,
+            dossier.reply(),
+            dossier.snapshot.policy,
+        )
+        if problems:  # the session would have refused it before there was a message
+            _refuse(answer, problems)
+        answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
+        return answer
+
+    async def dossier(self, request: Request) -> tuple[Dossier, list[str]]:
+        """The judged message, and what the session would have refused in its envelope."""
         clock = time.time() if request.now is None else request.now
         configured = self._listener(request)
         envelope, problems = _envelope(request, configured)
@@ -97,27 +115,7 @@ class Checker:
         )
         world = replace(self._world, clock=lambda: clock)
         digest = hashlib.sha256(request.message).hexdigest()
-        snapshot = self._loaded.snapshot
-        dossier = await judge(transaction, snapshot, world, digest)
-        dossier.copies()  # rendering is part of the way: what fails here would fail in `serve`
-        answer = report(
-            transaction,
-            dossier.facts,
-            dossier.decision,
-            dossier.plan,
-            dossier.reply(),
-            snapshot.policy,
-        )
-        if problems:  # the session would have refused it before there was a message
-            answer["verdict"], answer["reply"] = "bounce", problems[0]
-            answer["anomalies"] += [
-                {"code": "path", "where": "envelope", "detail": p, "ambiguous": True}
-                for p in problems
-            ]
-            for given in answer["recipients"].values():
-                given |= {"disposition": "bounce", "reason": "smtp.path"}
-        answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
-        return answer
+        return await judge(transaction, self._loaded.snapshot, world, digest), problems
 
     def _listener(self, request: Request) -> ListenerSettings:
         listeners = self._loaded.settings.listeners
@@ -127,6 +125,16 @@ class Checker:
                 return one
         names = ", ".join(one.name for one in listeners)
         raise UsageError(f"no listener {request.listener or wanted.value!r}; there are: {names}")
+
+
+def _refuse(answer: dict[str, Any], problems: list[str]) -> None:
+    answer["verdict"], answer["reply"] = "bounce", problems[0]
+    answer["anomalies"] += [
+        {"code": "path", "where": "envelope", "detail": problem, "ambiguous": True}
+        for problem in problems
+    ]
+    for given in answer["recipients"].values():
+        given |= {"disposition": "bounce", "reason": "smtp.path"}
 
 
 def _request(line: bytes, defaults: dict[str, Any]) -> Request:

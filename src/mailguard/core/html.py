@@ -300,7 +300,9 @@ class _Reader:
             return None if "<" not in made.text else made.text.index("<")
         token = made.tokens[last]
         if token.type is _COMMENT:
-            return None if (token.source or "").endswith(">") else made.start(last)
+            source = token.source or ""
+            closed = source.endswith(("-->", "--!>") if source.startswith("<!--") else ">")
+            return None if closed else made.start(last)
         opener = last if token.type is _START else last - 1
         before = made.tokens[opener] if opener >= 0 else token
         if before.type is _START and before.tag in _RAW:

@@ -21,7 +21,7 @@ from mailguard.config.settings import FILE
 from mailguard.core.transaction import Role
 
 HOST = "127.0.0.1"
-PASSWORD = "correct horse"  # noqa: S105 - printed for everybody to see; it opens nothing but the demo
+PASSWORD = "demo-only"  # noqa: S105 - printed for everybody to see; it opens nothing but the demo
 
 
 class DemoError(Exception):

@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from tests.peers import require
 from tests.postfix import free_port
 
+from mailguard.adapters import smtp_connection
 from mailguard.adapters.relay import Relay, Remembered
 from mailguard.adapters.smtp_connection import Trouble
 from mailguard.config.schema import Address, NextHopSettings
@@ -268,6 +269,20 @@ async def test_a_kept_connection_that_is_dead_is_replaced_once(word: str, last_w
         assert len(server.sessions) == 3, "one retry, no more"
 
 
+async def test_a_greeting_that_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    connect = loop.create_connection
+
+    async def late(*arguments: Any, **options: Any) -> Any:
+        connected = await connect(*arguments, **options)
+        await asyncio.sleep(0.05)
+        return connected
+
+    monkeypatch.setattr(loop, "create_connection", late)
+    async with Scripted() as server, relaying(server) as relay:
+        assert [r.code for r in await send(relay)] == [250]
+
+
 async def test_closed_while_kept() -> None:
     async with Scripted() as server, relaying(server) as relay:
         await send(relay)
@@ -335,7 +350,12 @@ async def test_early_refusal_of_the_content() -> None:
         assert len(server.sessions) == 2
 
 
-async def test_a_next_hop_that_takes_no_content_in_time() -> None:
+@pytest.mark.parametrize("chunk", [smtp_connection.CHUNK, 1 << 30])
+async def test_a_next_hop_that_takes_no_content_in_time(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_connection, "CHUNK", chunk)
+
     async def go(session: Session) -> None:
         await session.say("354 go")
         session.reader._transport.pause_reading()  # type: ignore[attr-defined]  # a full window

@@ -1,0 +1,81 @@
+"""Running the cases: one folder is one message through the example district of `config/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.serving import ROOT
+
+from mailguard.cli.checking import Checker, Request
+from mailguard.config.load import load
+from mailguard.core import mime, trace
+from mailguard.pipeline.dossier import Dossier
+
+CASES = Path(__file__).resolve().parent
+FOLDERS = sorted(p.parent for p in CASES.glob("*/envelope.yaml"))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case's message, what it asks for, and what was decided."""
+
+    raw: bytes
+    wanted: Mapping[str, Any]
+    dossier: Dossier
+
+    def copies(self) -> dict[str, bytes]:
+        """Each forwarded recipient's copy, our Received field taken off."""
+        ours = trace.received(self.dossier.transaction, self.dossier.world.hostname)
+        rendered = self.dossier.copies()
+        return {
+            recipient: rendered[n].removeprefix(ours)
+            for n, variant in enumerate(self.dossier.plan.variants)
+            for recipient in variant.recipients
+        }
+
+
+async def judged(folder: Path) -> Judged:
+    """Run one case through the code that `serve` and `check` share."""
+    said = yaml.safe_load((folder / "envelope.yaml").read_text())
+    raw = (folder / "message.eml").read_bytes()
+    request = Request(
+        message=raw,
+        client_ip=said["client_address"],
+        helo=said["helo"],
+        mail_from=said["reverse_path"].replace("%", "%25"),
+        rcpt=[r.replace("%", "%25") for r in said["recipients"]],
+        listener=said["listener"],
+        auth_user=said["account"] or "",
+        now=float(said["received_at"]),
+    )
+    async with Checker.open(load(ROOT / "config")) as checker:
+        dossier, problems = await checker.dossier(request)
+    assert not problems, problems
+    return Judged(raw, yaml.safe_load((folder / "decision.yaml").read_text()), dossier)
+
+
+def outputs(case: Judged) -> dict[str, bytes]:
+    """The files that `make cases` writes: the reply, and each variant that leaves.
+
+    The id stands in the reply and the links' keys differ on every machine, so neither is kept.
+    """
+    transaction = case.dossier.transaction
+    files = {"reply.txt": f"{case.dossier.reply()}\n".replace(transaction.id, "ID").encode()}
+    copies = case.copies()
+    for n, variant in enumerate(case.dossier.plan.variants):
+        copy = copies[variant.recipients[0]]
+        if copy != case.raw:
+            files[f"out/{n}.eml"] = copy
+    return files
+
+
+def words_of(copy: bytes) -> str:
+    """All of a message after transfer decoding, white space folded: for `contains` and `lacks`."""
+    message = mime.parse(copy)
+    head = copy[: message.root.body_start]
+    bodies = [mime.decoded_body(message, p)[0] for p in message.parts if not p.children]
+    return " ".join(b"\n".join([head, *bodies]).decode("utf-8", "replace").split())

@@ -1,0 +1,112 @@
+"""The copy page (R39)."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from starlette.applications import Starlette
+
+from mailguard.core import links
+from mailguard.frontends.copy_page import copy_page_routes, render_page
+
+KEYS = (b"k" * 32,)
+TARGET = "https://news.example.test/a?x=1&y=<\"'>"
+
+
+class Answer(SimpleNamespace):
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) -> Answer:
+    """One request through the ASGI interface."""
+    district = SimpleNamespace(name="Example <Valley> District")
+    snapshot = SimpleNamespace(district=district, link_keys=keys)
+    app = Starlette(routes=copy_page_routes(lambda: snapshot))
+    answer = Answer(status=0, headers={}, text="")
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event):
+        if event["type"] == "http.response.start":
+            answer.status = event["status"]
+            answer.headers = {k.decode(): v.decode() for k, v in event["headers"]}
+        else:
+            answer.text += event.get("body", b"").decode()
+
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "root_path": "",
+    }
+    await app(scope, receive, send)
+    return answer
+
+
+async def test_it_shows_the_exact_address_and_no_way_to_go_there() -> None:
+    answer = await ask(f"/l/{links.seal(TARGET, KEYS)}")
+    assert answer.status == 200
+    assert 'value="https://news.example.test/a?x=1&amp;y=&lt;&quot;&#x27;&gt;" readonly' in answer.text
+    assert "<strong>news.example.test</strong>" in answer.text
+    assert "<a" not in answer.text
+    assert "http-equiv" not in answer.text
+    assert "location" not in answer.headers
+    assert "Example &lt;Valley&gt; District" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "<script>" not in answer.text
+    assert " style=" not in answer.text
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 40, "%00", "..%2f..%2fetc", "\u00e9" * 30])
+async def test_a_bad_token_is_404_in_plain_words(token: str) -> None:
+    answer = await ask(f"/l/{token}")
+    assert answer.status == 404
+    assert "This link is not valid" in answer.text
+    assert token not in answer.text or token == "x"
+    assert "content-security-policy" in answer.headers
+
+
+async def test_a_changed_token_or_key_is_404() -> None:
+    token = links.seal(TARGET, KEYS)
+    assert (await ask(f"/l/{token[:-2]}AA")).status == 404
+    assert (await ask(f"/l/{token}", keys=(b"x" * 32,))).status == 404
+    assert (await ask(f"/l/{token}", keys=(b"x" * 32, *KEYS))).status == 200
+
+
+async def test_other_methods_are_harmless() -> None:
+    path = f"/l/{links.seal(TARGET, KEYS)}"
+    head = await ask(path, "HEAD")
+    assert (head.status, head.headers.get("location")) == (200, None)
+    for method in ("OPTIONS", "POST", "PUT", "DELETE"):
+        assert (await ask(path, method)).status == 405
+
+
+@pytest.mark.parametrize(("name", "kind"), [("copy-page.js", "text/javascript"), ("copy-page.css", "text/css")])
+async def test_script_and_style_come_from_the_same_origin(name: str, kind: str) -> None:
+    answer = await ask(f"/l-static/{name}")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert f"../l-static/{name}" in render_page(TARGET, "x")
+    assert (await ask(f"/l-static/x{name}")).status == 404
+
+
+def test_an_international_name_is_shown_both_ways() -> None:
+    for target in ("https://xn--bcher-kva.test/", "https://b\u00fccher.test/"):
+        page = render_page(target, "x")
+        assert "xn--bcher-kva.test" in page
+        assert "<bdi>b\u00fccher.test</bdi>" in page
+
+
+@pytest.mark.parametrize("target", ["https://u@evil.test:8/x", "https://A.Test", "https://[::1]/", "http://a.test\\b@c"])
+def test_the_marked_address_is_whole(target: str) -> None:
+    page = render_page(target, "x")
+    marked = page[page.index("<code>") + 6 : page.index("</code>")]
+    assert marked.replace("<strong>", "").replace("</strong>", "") == target
+    host = links.host(target)
+    assert f"<strong>{host}</strong>" in marked.lower()
+
+
