@@ -67,7 +67,9 @@ def trouble(kind: str, dot_left: bool = False) -> Trouble:
 class Connection(asyncio.Protocol):
     """An SMTP connection on which one dialogue at a time is carried out."""
 
-    def __init__(self, settings: NextHopSettings, on_lost: Callable[[Connection], None]) -> None:
+    def __init__(
+        self, settings: NextHopSettings, on_lost: Callable[[Connection], None], first: Dialogue
+    ) -> None:
         self.peer = Peer()
         self.encrypted = False
         self.reused = False  # kept from an earlier use: it may be dead without our knowing
@@ -75,6 +77,8 @@ class Connection(asyncio.Protocol):
         self.usable = True
         self._settings = settings
         self._on_lost = on_lost
+        self._first = first  # begun as soon as it is connected
+        self._greeting: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._reader = ReplyReader()
         self._transport: asyncio.Transport | None = None
@@ -83,7 +87,6 @@ class Connection(asyncio.Protocol):
         self._content: memoryview | None = None  # what of the content is still to be written
         self._dot = False  # content is on its way, its reply not seen
         self._paused = False
-        self._heard = False  # reading has begun
         self._buffered = 0  # octets in the transport's buffer when last looked at
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -96,21 +99,12 @@ class Connection(asyncio.Protocol):
         """Run a dialogue to its end. Raises Trouble; the connection is of no use then."""
         if not self.usable:
             raise trouble("closed")
-        try:
-            output = next(dialogue)
-        except StopIteration:  # it had nothing to say
-            return
-        if not self._heard and self._transport is not None:
-            self._heard = True
-            self._transport.resume_reading()
-        self._waiter = self._loop.create_future()
-        self._dialogue = dialogue
-        self._write(output)
-        try:
-            await self._waiter
-        except asyncio.CancelledError:
-            self.abort()
-            raise
+        await self._end(self._begin(dialogue))
+
+    async def greeted(self) -> None:
+        """Wait for the end of the first dialogue. Raises Trouble."""
+        if self._greeting is not None:
+            await self._end(self._greeting)
 
     def rest(self) -> None:
         """Nothing to do until the next dialogue; after `settings.idle` seconds it closes itself."""
@@ -144,8 +138,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._attach(cast(asyncio.Transport, transport))  # uvloop's only act like one
-        # The greeting may be here before whoever opened the connection asks for it.
-        cast(asyncio.Transport, transport).pause_reading()
+        # Not left to whoever opens it: the greeting may be here before that one runs again.
+        self._greeting = self._begin(self._first)
+        self._greeting.add_done_callback(_retrieved)  # nobody may be waiting
 
     def _attach(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -204,6 +199,25 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     # The rest
+
+    def _begin(self, dialogue: Dialogue) -> asyncio.Future[None]:
+        waiter = self._loop.create_future()
+        try:
+            output = next(dialogue)
+        except StopIteration:  # it had nothing to say
+            waiter.set_result(None)
+            return waiter
+        self._waiter = waiter
+        self._dialogue = dialogue
+        self._write(output)
+        return waiter
+
+    async def _end(self, waiter: asyncio.Future[None]) -> None:
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self.abort()
+            raise
 
     def _write(self, output: bytes | Content) -> None:
         if type(output) is Content:
@@ -298,24 +312,21 @@ class Opener:
 
     async def _open(self, tls: str, on_lost: Callable[[Connection], None]) -> Connection:
         address = self._settings.address
+        answers = Answers()
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(self._settings, on_lost), address.host, address.port
+            lambda: Connection(self._settings, on_lost, greet(answers, self._helo)),
+            address.host,
+            address.port,
         )
         try:
-            await self._say_hello(connection)
+            await connection.greeted()
+            connection.peer = _offers(answers)
             if tls != "off":
                 await self._encrypt(connection, tls)
         except BaseException:
             connection.abort()
             raise
         return connection
-
-    async def _say_hello(self, connection: Connection, greeted: bool = False) -> None:
-        answers = Answers()
-        await connection.carry_out(greet(answers, self._helo, greeted))
-        if answers.peer is None:
-            raise trouble("refused")
-        connection.peer = answers.peer
 
     async def _encrypt(self, connection: Connection, tls: str) -> None:
         if connection.peer.starttls:
@@ -326,7 +337,9 @@ class Opener:
                     await connection.start_tls(self._context(), self._name)
                 except OSError as error:
                     raise _HandshakeError(str(error)) from error
-                await self._say_hello(connection, greeted=True)  # RFC 3207 4.2: forget the first
+                again = Answers()
+                await connection.carry_out(greet(again, self._helo, greeted=True))
+                connection.peer = _offers(again)  # RFC 3207 4.2: forget what was said before
                 return
         if tls != "opportunistic":
             raise trouble("tls")
@@ -338,6 +351,17 @@ class Opener:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _offers(answers: Answers) -> Peer:
+    if answers.peer is None:
+        raise trouble("refused")
+    return answers.peer
+
+
+def _retrieved(waiter: asyncio.Future[None]) -> None:
+    if not waiter.cancelled():
+        waiter.exception()
 
 
 def _verifying(settings: NextHopSettings) -> ssl.SSLContext:

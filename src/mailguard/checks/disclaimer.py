@@ -69,9 +69,14 @@ _SCHOOL = re.compile(r"\bschool\b", re.IGNORECASE)
 
 
 def slots_of(template: str) -> frozenset[str]:
-    """The names of a template's slots. Raises ValueError on unbalanced braces."""
+    """The names of a template's slots, with what else stands in their braces.
+
+    Raises ValueError on unbalanced braces.
+    """
     return frozenset(
-        name for _, name, _, _ in string.Formatter().parse(template) if name is not None
+        f"{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}"
+        for _, name, form, conversion in string.Formatter().parse(template)
+        if name is not None
     )
 
 

@@ -55,11 +55,12 @@ NOT_EDITABLE = FindingType(
 _SHOWN = 5  # addresses in an evidence
 _LONGEST_SHOWN = 120
 _SITE = re.compile(r"(?:https?://)?((?:[\w-]{1,63}\.){1,10}[\w-]{2,63})(?::\d+)?(?:[/?#]\S*)?")
-_TLDS = frozenset(TLDS)
+_TLDS = frozenset(name.lower() for name in TLDS)
 # Top-level domains too, but in a text they end the names of files.
 _FILES = frozenset(("zip", "mov", "md", "sh", "py", "rs", "pl", "ps", "app", "cab"))
 _SECOND = "co com org net ac gov edu gob k12 ne or go sch"  # "k12.ca.us" is nobody's own name
 _SHORT_SECOND = frozenset(_SECOND.split())
+_PIECES = re.compile(r"[^:.@]+|[:.@]")
 _HARMLESS = "about:blank"  # opens nothing, wherever it stands
 _NO_ROOM = frozenset(("base", "meta", "svg a"))  # constructs beside which no text can stand
 
@@ -243,10 +244,9 @@ def _unlinked(text: TextPart, link: Link, recipients: tuple[str, ...]) -> Iterat
 def unclickable(target: str) -> str:
     """An address as HTML that reads and copies exactly, but that no mail program makes clickable.
 
-    They look for an address within one piece of text, so a tag goes after the scheme and each dot.
+    They look for an address within one piece of text, so a tag goes around each colon and dot.
     """
-    pieces = re.split(r"(?<=[:/.@])(?=[^:/.@])", target)
-    return "".join(f"<span>{html.escape(piece)}</span>" for piece in pieces)
+    return "".join(f"<span>{html.escape(piece)}</span>" for piece in _PIECES.findall(target))
 
 
 def _quoted(text: TextPart, link: Link, value: str) -> str:

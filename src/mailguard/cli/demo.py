@@ -6,28 +6,24 @@ Owns the options, the directory's life and what is printed. Must not know how th
 from __future__ import annotations
 
 import asyncio
-import shlex
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailguard.cli.output import INTERNAL, ConfigOption, fail, shown, styled
+from mailguard.cli.output import INTERNAL, ConfigOption, fail, shown
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mailguard.demo.district import District
-    from mailguard.demo.runner import Demo, Outcome
+    from mailguard.demo.runner import Demo
 
 _DIFFERS, _INTERRUPTED = 1, 130
-_WIDE = 100  # columns from which an address stands in one line
 
 
 def demo(
@@ -35,7 +31,9 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Live in this new or empty directory and leave it; else a temporary one."),
+        typer.Option(
+            help="Live in this new or empty directory and leave it; else a temporary one."
+        ),
     ] = None,
 ) -> None:
     """Run the example district on loopback, send sample messages, show what became of them.
@@ -108,20 +106,23 @@ async def _run(district: District, once: bool, accounts: list[str]) -> int:
         await asyncio.gather(working, waiting, return_exceptions=True)
         problems += await running.stop()
     for problem in problems:
-        typer.echo(shown_lines(f"NOT AS EXPECTED: {problem}"), err=True)
+        for line in f"not as expected: {problem}".splitlines():
+            typer.echo(shown(line), err=True)
     return _DIFFERS if problems else status
 
 
 async def _tell(running: Demo, once: bool, accounts: list[str]) -> list[str]:
     """Run it and print what was found; where it is not what the samples say."""
+    from mailguard.demo import display
+
     await running.start()
     outcome = await running.run()
     _say("")
-    _print_table(outcome)
-    _print_arrivals(outcome)
-    _print_places(running.district, outcome, once)
+    display.table(outcome)
+    display.arrivals(running.district, outcome)
+    display.places(running.district, outcome, stays=not once)
     if not once:
-        _print_more(running.district, accounts)
+        display.examples(running.district, accounts)
     return outcome.problems
 
 
@@ -132,25 +133,3 @@ def _say(text: str) -> None:
         sys.stderr.flush()
     elif text and not text.startswith("sending"):
         typer.echo(text, err=True)
-
-
-def shown_lines(text: str) -> str:
-    """Several lines of hostile text for a terminal."""
-    return "\n".join(shown(line) for line in text.splitlines())
-
-
-def _print_table(outcome: Outcome) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    cut: Callable[[str], str] = shown if console.width >= _WIDE else _in_two
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1), pad_edge=False)
-    for name, least in (("Message", 18), ("Recipient", 0), ("Disposition", 11)):
-        table.add_column(name, min_width=least, overflow="fold")
-    table.add_column("Reason", overflow="fold")
-    table.add_column("Rules", overflow="fold")
-    _fill(table, outcome, cut)
-    console.print(table)

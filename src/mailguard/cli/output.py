@@ -48,7 +48,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(str(cell)), style=_style(str(cell))) for cell in row))
+        table.add_row(*(Text(shown(str(cell)), style=style_of(str(cell))) for cell in row))
     Console().print(table)
 
 
@@ -69,7 +69,8 @@ _STYLES = {
 }
 
 
-def _style(text: str) -> str:
+def style_of(text: str) -> str:
+    """The colour of a disposition or an end state; "" for every other word."""
     return _STYLES.get(text, "")
 
 

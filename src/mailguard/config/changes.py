@@ -39,22 +39,8 @@ def differing(old: Settings, new: Settings) -> list[str]:
 
 
 def restarts(old: Settings, new: Settings) -> list[str]:
-    """The changed settings that take effect after a restart."""
-    fixed = set()
-    for name, field in Settings.model_fields.items():
-        section = _section(getattr(new, name))
-        marked = field.json_schema_extra
-        if (section is not None and section.needs_restart) or (
-            isinstance(marked, dict) and marked.get("needs_restart")
-        ):
-            fixed.add(name)
-    return [name for name in differing(old, new) if name.partition(".")[0] in fixed]
-
-
-def _section(value: Any) -> Section | None:
-    if isinstance(value, tuple) and value:
-        value = value[0]
-    return value if isinstance(value, Section) else None
+    """The changed settings that take effect after a restart: all but the district's own."""
+    return [name for name in differing(old, new) if name.partition(".")[0] != "district"]
 
 
 def _differing(old: BaseModel, new: BaseModel, prefix: str) -> list[str]:

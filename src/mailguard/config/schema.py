@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -46,8 +46,6 @@ HttpUrl = Annotated[str, AfterValidator(addresses.http_url)]
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    needs_restart: ClassVar[bool] = False  # whether a running server keeps its first values
 
 
 class Address(Section):
@@ -91,9 +89,7 @@ class DistrictSettings(Section):
 
 
 class ListenerSettings(Section):
-    """One socket and what its clients are trusted with. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """One socket and what its clients are trusted with."""
 
     name: str = Field(description="Shown in metrics, logs and the ledger.")
     role: Role = Field(
@@ -118,9 +114,7 @@ class ListenerSettings(Section):
 
 
 class Limits(Section):
-    """What one client may ask of us. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """What one client may ask of us."""
 
     message_size: int = Field(
         52_428_800, ge=65_536, description="Octets of a message; more is 552. Announced as SIZE."
@@ -163,9 +157,7 @@ class Limits(Section):
 
 
 class NextHopSettings(Section):
-    """The district's mail server behind us. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """The district's mail server behind us."""
 
     address: Address = Field(
         description="host:port of Postfix, Exchange or whatever takes the mail."
@@ -206,9 +198,7 @@ class DnsSettings(Section):
 
 
 class HttpSettings(Section):
-    """Health, metrics and the copy page. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """Health, metrics and the copy page."""
 
     address: Address = Field(
         Address(host="127.0.0.1", port=8025), description="host:port of the pages."
@@ -235,9 +225,7 @@ class AuthSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where state is kept. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """Where state is kept."""
 
     state: FilePath = Field(
         Path("state"),
@@ -268,9 +256,7 @@ class OutboxSettings(Section):
 
 
 class PoolSettings(Section):
-    """The killable workers that read what is big or dangerous. Needs a restart."""
-
-    needs_restart: ClassVar[bool] = True
+    """The killable workers that read what is big or dangerous."""
 
     workers: int = Field(1, ge=1, le=64, description="Processes.")
     above: int = Field(
@@ -291,11 +277,11 @@ class LogSettings(Section):
 
 
 class Settings(Section):
-    """`mailguard.yaml`."""
+    """`mailguard.yaml`. What stands under `district` is in force once the file is saved;
+    everything else after a restart."""
 
     hostname: HostName = Field(
-        description="Our name in greetings, Received and Authentication-Results. Needs a restart.",
-        json_schema_extra={"needs_restart": True},
+        description="Our name in greetings, Received and Authentication-Results.",
     )
     district: DistrictSettings
     listeners: tuple[ListenerSettings, ...] = Field(min_length=1)

@@ -190,7 +190,7 @@ def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
             end = min(end, made.runs[run + 1])
         written = made.flow[start:end].rstrip("\n")
         end = start + len(written)
-        if len(written) < 8:
+        if not plain.is_address(written):
             continue
         if len(found) > most:
             return

@@ -33,8 +33,15 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if run is None:
             continue
         end = start + _trimmed(run[0])
-        if end > found.end() and (text[found.end()].isalnum() or text[found.end()] in "[/\\%"):
+        if is_address(text[start:end]):
             yield start, end
+
+
+def is_address(written: str) -> bool:
+    """Whether something stands behind the scheme or "www." that could be a host."""
+    found = _START.match(written)
+    rest = written[found.end() : found.end() + 1] if found else ""
+    return rest.isalnum() or (rest != "" and rest in "[/\\%")
 
 
 def target_of(written: str) -> str:

@@ -107,10 +107,9 @@ def _containers(made: Walk) -> _Quotes:
             quotes.rest, quotes.rest_token = start, token
             break
         behind = _closing(made, token)
-        end = made.flow_at(behind + 1)
-        if end > start:
-            quotes.closed.append((start, end))
-            quotes.starts.append(token)
+        # An empty one counts too: nothing is to be put into it.
+        quotes.closed.append((start, made.flow_at(behind + 1)))
+        quotes.starts.append(token)
     return quotes
 
 

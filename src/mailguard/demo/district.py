@@ -97,17 +97,15 @@ def prepare(config: Path, root: Path, accounts: Iterable[str]) -> District:
         ("storage", "database"): '""',
         ("dns", "servers"): f"[{HOST}:{dns}]",
     }
-    wanted |= {
-        ("listeners", n, "address"): f"{HOST}:{port}" for n, port in enumerate(listening)
-    }
+    wanted |= {("listeners", n, "address"): f"{HOST}:{port}" for n, port in enumerate(listening)}
     file = copied / FILE
     file.write_text(rewritten(file.read_text(encoding="utf-8"), wanted), encoding="utf-8")
-    roles = {
-        one.role.value: port for one, port in zip(settings.listeners, listening, strict=True)
-    }
+    roles = {one.role.value: port for one, port in zip(settings.listeners, listening, strict=True)}
     missing = sorted({role.value for role in Role} - set(roles))
     if missing:
-        raise DemoError(f"the demo needs a listener with role {', '.join(missing)} in {config / FILE}")
+        raise DemoError(
+            f"the demo needs a listener with role {', '.join(missing)} in {config / FILE}"
+        )
     return District(root, load(copied, create_keys=True), dns, roles)
 
 

@@ -10,7 +10,6 @@ import email
 import email.policy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Any
 
 from mailguard.adapters.state import StateDirectory
@@ -41,13 +40,13 @@ class Row:
     reproduced: bool  # decided again from the recorded facts, the outcome was the same
 
 
-async def rows(
-    samples: Mapping[str, Sample], state: StateDirectory, loaded: Loaded
-) -> list[Row]:
+async def rows(samples: Mapping[str, Sample], state: StateDirectory, loaded: Loaded) -> list[Row]:
     """A row a recipient of each recorded message, in the order of `samples`, which has them by
     their Message-ID. Messages that are not in the ledger have none."""
     nowhere: Any = None  # a replay relays nothing
-    reader = make_reader(loaded.settings)  # not started: the samples are small, read in this process
+    reader = make_reader(
+        loaded.settings
+    )  # not started: the samples are small, read in this process
     world = make_world(loaded.settings, state, nowhere, reader)
     found: dict[str, list[Row]] = {}
     for brief in state.ledger.entries():
@@ -91,7 +90,9 @@ def _rows(sample: Sample, entry: LedgerEntry, dossier: Dossier) -> list[Row]:
     return made
 
 
-def _waived(decision: Decision, findings: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[str, ...]]:
+def _waived(
+    decision: Decision, findings: Sequence[Mapping[str, Any]]
+) -> tuple[str, tuple[str, ...]]:
     """What would have had a consequence, had the unblocked list not waived it (R37)."""
     for judgement in decision.judgements:
         if judgement.waived_by:
@@ -127,7 +128,9 @@ def differences(
         arrived = copies.get(recipient, ())
         should = 1 if expected == "forward" else 0
         if len(arrived) != should:
-            wrong.append(f"{sample.title}, {recipient}: {len(arrived)} copies arrived, not {should}")
+            wrong.append(
+                f"{sample.title}, {recipient}: {len(arrived)} copies arrived, not {should}"
+            )
         elif should and sample.copy_has not in readable(arrived[0]):
             wrong.append(f"{sample.title}, {recipient}: the copy lacks {sample.copy_has!r}")
     if sample.reply_has and sample.reply_has not in _joined(sent.final):
@@ -143,8 +146,5 @@ def _joined(reply: str) -> str:
 def readable(raw: bytes) -> str:
     """Fields and decoded texts of a delivered message."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    lines = [f"{name}: {value}" for name, value in message.items()]
-    for part in message.walk():
-        if isinstance(part, EmailMessage) and part.get_content_maintype() == "text":
-            lines.append(part.get_content())
-    return "\n".join(lines)
+    texts = (p.get_content() for p in message.walk() if p.get_content_maintype() == "text")
+    return "\n".join((*(f"{name}: {value}" for name, value in message.items()), *texts))

@@ -77,7 +77,10 @@ def test_text_and_html_alike_above_the_quote(staff) -> None:
     ],
 )
 def test_present_in_the_authors_text(staff, codes, own) -> None:
-    assert codes(CHECK, staff(HEAD + f"Content-Type: text/plain; charset=utf-8\n\nHello\n{own}\n")) == []
+    assert (
+        codes(CHECK, staff(HEAD + f"Content-Type: text/plain; charset=utf-8\n\nHello\n{own}\n"))
+        == []
+    )
 
 
 def test_present_in_html_only(staff, codes) -> None:
@@ -86,7 +89,9 @@ def test_present_in_html_only(staff, codes) -> None:
     assert codes(CHECK, staff(text)) == []
 
 
-@pytest.mark.parametrize("own", ["> " + V3, "On Mon, A wrote:\n> " + V3, V3[:200], "-----Original Message-----\n" + V3])
+@pytest.mark.parametrize(
+    "own", ["> " + V3, "On Mon, A wrote:\n> " + V3, V3[:200], "-----Original Message-----\n" + V3]
+)
 def test_a_quoted_or_partial_one_does_not_count(staff, codes, own) -> None:
     assert codes(CHECK, staff(HEAD + f"\nHello\n\n{own}\n")) == ["appended"]
 
@@ -143,7 +148,10 @@ def test_a_colleagues_v4_does_not_satisfy(staff, codes) -> None:
 def test_without_a_school_there_is_never_a_raw_slot(staff, account) -> None:
     case = staff(HEAD + "\nHello\n", account=account)
     verdict = said(case, profiles=(STATEMENT,))
-    assert [f.code for f in verdict.findings] == ["disclaimer.no-slot-values", "disclaimer.appended"]
+    assert [f.code for f in verdict.findings] == [
+        "disclaimer.no-slot-values",
+        "disclaimer.appended",
+    ]
     body = sent(case, verdict)
     assert V3.encode() in body
     assert b"{" not in body
@@ -221,7 +229,9 @@ def test_what_was_not_read_is_an_error(staff) -> None:
     assert "too long" in said(case).error
 
 
-@pytest.mark.parametrize("text", ["{titel}", "{", "{0}", "{}", "{name.__class__}", "{name!r}", "{name:99}"])
+@pytest.mark.parametrize(
+    "text", ["{titel}", "{", "{0}", "{}", "{name.__class__}", "{name!r}", "{name:99}"]
+)
 def test_a_template_with_an_unknown_slot_is_refused(text) -> None:
     with pytest.raises(ValueError):
         Profile(name="x", text=text)

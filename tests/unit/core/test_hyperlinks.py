@@ -41,9 +41,19 @@ def found(text: str) -> list[Link]:
             "http://a.test",
             "http://a.test",
         ),
-        ('<noscript><a href="http://a.test">x</a></noscript>', "a", "http://a.test", "http://a.test"),
+        (
+            '<noscript><a href="http://a.test">x</a></noscript>',
+            "a",
+            "http://a.test",
+            "http://a.test",
+        ),
         ("<svg><style><a href=http://a.test>", "a", "http://a.test", "http://a.test"),
-        ("<p>http://a.test/?b=1&amp;c=2.</p>", "text", "http://a.test/?b=1&amp;c=2", "http://a.test/?b=1&c=2"),
+        (
+            "<p>http://a.test/?b=1&amp;c=2.</p>",
+            "text",
+            "http://a.test/?b=1&amp;c=2",
+            "http://a.test/?b=1&c=2",
+        ),
         ("<p>(see www.a.test/x_(y))</p>", "text", "www.a.test/x_(y)", "http://www.a.test/x_(y)"),
         ("<p>http&#58;//a.test</p>", "text", "http&#58;//a.test", "http://a.test"),
     ],
@@ -76,7 +86,9 @@ def test_not_a_link(text: str) -> None:
 
 
 def test_a_base_makes_relative_addresses_and_anchors_links() -> None:
-    targets = [x.target for x in found('<base href="http://b.test/d/"><a href="x">1</a><a href="#y">2</a>')]
+    targets = [
+        x.target for x in found('<base href="http://b.test/d/"><a href="x">1</a><a href="#y">2</a>')
+    ]
     assert targets == ["http://b.test/d/", "http://b.test/d/x", "http://b.test/d/#y"]
 
 
@@ -95,7 +107,10 @@ def test_misnested_links_are_each_found_once() -> None:
 
 def test_text_in_a_link_is_told_apart() -> None:
     links = found('<a href="http://a.test">http://b.test</a>')
-    assert [(x.construct, x.target) for x in links] == [("a", "http://a.test"), ("a text", "http://b.test")]
+    assert [(x.construct, x.target) for x in links] == [
+        ("a", "http://a.test"),
+        ("a text", "http://b.test"),
+    ]
 
 
 def test_no_more_than_asked_for() -> None:

@@ -41,7 +41,9 @@ def test_every_flipped_bit_is_refused(target: str) -> None:
                 links.open_(token[:at] + flipped + token[at + 1 :], (KEY,))
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "A", lambda t: t + "=", str.swapcase])
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1], lambda t: t + "A", lambda t: t + "=", str.swapcase]
+)
 def test_a_token_that_was_cut_or_grew_is_refused(change) -> None:
     with pytest.raises(links.LinkError):
         links.open_(change(links.seal(LONG, (KEY,))), (KEY,))
@@ -101,6 +103,9 @@ def test_the_host_is_the_one_that_a_browser_goes_to(target: str, host: str) -> N
 
 
 def test_both_readings_of_an_international_host() -> None:
-    assert links.readings_of_host("xn--bcher-kva.test") == ("xn--bcher-kva.test", "b\u00fccher.test")
+    assert links.readings_of_host("xn--bcher-kva.test") == (
+        "xn--bcher-kva.test",
+        "b\u00fccher.test",
+    )
     assert links.readings_of_host("b\u00fccher.test") == ("xn--bcher-kva.test", "b\u00fccher.test")
     assert links.readings_of_host("xn--\u00ff.test")[1]

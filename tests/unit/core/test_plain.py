@@ -30,7 +30,9 @@ def test_an_address(text: str, target: str) -> None:
     assert targets(text) == [target]
 
 
-@pytest.mark.parametrize("text", ["mailto:a@b.test", "http://", "wwww.a.test", "a@www.b.test", "ahttp", ""])
+@pytest.mark.parametrize(
+    "text", ["mailto:a@b.test", "http://", "wwww.a.test", "a@www.b.test", "ahttp", ""]
+)
 def test_no_address(text: str) -> None:
     assert targets(text) == []
 
@@ -44,8 +46,14 @@ def test_wrapped_addresses() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["http://a/x(" * 20_000, "<http://a\r\n" * 20_000, "http://a" + "." * 200_000, ">\r\nwrote:\r\n" * 20_000,
-     "On x\r\n" * 40_000 + "wrote:", "http://a" + "([{" * 60_000],
+    [
+        "http://a/x(" * 20_000,
+        "<http://a\r\n" * 20_000,
+        "http://a" + "." * 200_000,
+        ">\r\nwrote:\r\n" * 20_000,
+        "On x\r\n" * 40_000 + "wrote:",
+        "http://a" + "([{" * 60_000,
+    ],
 )
 def test_hostile_text_is_read_in_linear_time(text: str) -> None:
     start = time.process_time()
@@ -61,14 +69,36 @@ QUOTED = "> their words\r\n> more\r\n"
     ("text", "own", "ends_before"),
     [
         ("mine\r\n\r\nOn Mon, Jane Doe wrote:\r\n" + QUOTED, "mine", "On Mon"),
-        ("mine\r\n\r\nOn Mon, 1 Jan 2026 at 10:00, Jane Doe\r\n<j@example.org> wrote:\r\n" + QUOTED, "mine", "On Mon"),
+        (
+            "mine\r\n\r\nOn Mon, 1 Jan 2026 at 10:00, Jane Doe\r\n<j@example.org> wrote:\r\n"
+            + QUOTED,
+            "mine",
+            "On Mon",
+        ),
         ("m\u00edo\r\nEl lun, Ana escribi\u00f3:\r\n" + QUOTED, "m\u00edo", "El lun"),
-        ("\u6211\u7684\r\n\u5728 2026\u5e74\uff0cWang \u5199\u9053\uff1a\r\n" + QUOTED, "\u6211\u7684", "\u5728"),
-        ("t\u00f4i\r\nV\u00e0o Th 2, Lan \u0111\u00e3 vi\u1ebft:\r\n" + QUOTED, "t\u00f4i", "V\u00e0o"),
+        (
+            "\u6211\u7684\r\n\u5728 2026\u5e74\uff0cWang \u5199\u9053\uff1a\r\n" + QUOTED,
+            "\u6211\u7684",
+            "\u5728",
+        ),
+        (
+            "t\u00f4i\r\nV\u00e0o Th 2, Lan \u0111\u00e3 vi\u1ebft:\r\n" + QUOTED,
+            "t\u00f4i",
+            "V\u00e0o",
+        ),
         ("akin\r\nNoong Lun, isinulat ni Ana:\r\n" + QUOTED, "akin", "Noong"),
-        ("\u0644\u064a\n\u0641\u064a \u0627\u0644\u0627\u062b\u0646\u064a\u0646 \u0643\u062a\u0628 \u0639\u0644\u064a:\n" + QUOTED, "\u0644\u064a", "\u0641\u064a"),
+        (
+            "\u0644\u064a\n\u0641\u064a \u0627\u0644\u0627\u062b\u0646\u064a\u0646 \u0643\u062a\u0628 \u0639\u0644\u064a:\n"
+            + QUOTED,
+            "\u0644\u064a",
+            "\u0641\u064a",
+        ),
         ("mine\r\n-----Original Message-----\r\nFrom: x\r\n", "mine", "-----"),
-        ("mine\r\n________________________________\r\nFrom: A\r\nSent: B\r\nTo: C\r\nSubject: D\r\n\r\nx", "mine", "____"),
+        (
+            "mine\r\n________________________________\r\nFrom: A\r\nSent: B\r\nTo: C\r\nSubject: D\r\n\r\nx",
+            "mine",
+            "____",
+        ),
         ("m\u00edo\r\nDe: A\r\nEnviado el: B\r\nPara: C\r\nAsunto: D\r\nx", "m\u00edo", "De:"),
         ("*mine*\r\n*From:* A\r\n*Date:* B\r\n*To:* C\r\nx", "*mine*", "*From"),
         ("mine\r\n---------- Forwarded message ---------\r\nFrom: A\r\n", "mine", "-----"),
@@ -84,7 +114,10 @@ def test_where_the_author_ends(text: str, own: str, ends_before: str) -> None:
     assert insert <= end
 
 
-@pytest.mark.parametrize("text", ["", "only mine", "only mine\r\n", "From: here to there\r\nit is far", "I wrote:\r\na list"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "only mine", "only mine\r\n", "From: here to there\r\nit is far", "I wrote:\r\na list"],
+)
 def test_nothing_is_quoted(text: str) -> None:
     end, visible, insert = plain.author(text)
     assert end == len(text)

@@ -28,7 +28,7 @@ BODIES = {
     "On Mon, A &lt;a@b.test&gt; wrote:<br></div><blockquote class=gmail_quote>theirs</blockquote></div>",
     "Gmail, forwarded": '<div dir="ltr">mine<br>more</div>|<div class="gmail_quote">---------- Forwarded '
     "message ---------<br>From: A<br>theirs</div>",
-    "Apple Mail": "<html><body>mine<div>more</div>|<div><br><blockquote type=\"cite\"><div>On Mon, A "
+    "Apple Mail": '<html><body>mine<div>more</div>|<div><br><blockquote type="cite"><div>On Mon, A '
     "wrote:</div><div>theirs</div></blockquote></div></body></html>",
     "Apple Mail, attribution above": "<body>mine<br>more|<div>On 1 Jan 2026, at 10:00, A wrote:</div><br>"
     "<blockquote type=cite>theirs</blockquote></body>",

@@ -29,11 +29,25 @@ PLAIN, HTML = part("text/plain"), part("text/html", "<p>words</p>")
         (multi("alternative", PLAIN, HTML), ["1", "2"], ""),
         (multi("alternative", PLAIN, part("text/x-amp-html"), HTML), ["1", "3"], ""),
         (multi("alternative", PLAIN, HTML, part("text/calendar")), ["1", "2"], ""),
-        (multi("mixed", multi("alternative", PLAIN, HTML, boundary="c"), part("application/pdf")), ["1.1", "1.2"], ""),
+        (
+            multi(
+                "mixed", multi("alternative", PLAIN, HTML, boundary="c"), part("application/pdf")
+            ),
+            ["1.1", "1.2"],
+            "",
+        ),
         (multi("alternative", PLAIN, multi("related", HTML, HTML, boundary="c")), ["1", "2.1"], ""),
-        (multi("mixed", PLAIN, part("text/plain", extra="Content-Disposition: attachment\n")), ["1"], ""),
+        (
+            multi("mixed", PLAIN, part("text/plain", extra="Content-Disposition: attachment\n")),
+            ["1"],
+            "",
+        ),
         (multi("mixed", PLAIN, part('text/html; name="a.html"')), ["1"], ""),
-        (multi("mixed", PLAIN, part("text/html", extra="Content-Disposition: inline\n")), ["1", "2"], ""),
+        (
+            multi("mixed", PLAIN, part("text/html", extra="Content-Disposition: inline\n")),
+            ["1", "2"],
+            "",
+        ),
         (multi("mixed", PLAIN, part("message/rfc822", "Subject: y\n\ninner")), ["1"], ""),
         (multi("signed", HTML, part("application/pgp-signature")), ["1"], "signed"),
         (multi("mixed", multi("signed", HTML, PLAIN, boundary="c"), PLAIN), ["1.1", "2"], ""),

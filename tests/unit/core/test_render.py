@@ -48,7 +48,9 @@ def test_no_edits_give_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("encoding", ["8bit", "binary", "quoted-printable", "base64"])
 @pytest.mark.parametrize("charset", ["utf-8", "windows-1252", "utf-16", "utf-16-le", "gb18030"])
-@pytest.mark.parametrize("new", ["", "x", "https://links.example.org/l/" + "t" * 120, "a\r\nb=c \u00e9"])
+@pytest.mark.parametrize(
+    "new", ["", "x", "https://links.example.org/l/" + "t" * 120, "a\r\nb=c \u00e9"]
+)
 def test_every_encoding_and_charset(encoding: str, charset: str, new: str) -> None:
     if charset.startswith("utf-16") and encoding != "base64":
         return
@@ -61,12 +63,12 @@ def test_every_encoding_and_charset(encoding: str, charset: str, new: str) -> No
 
 
 def test_quoted_printable_keeps_every_other_byte() -> None:
-    body = b"caf=E9 =\r\n=3Ca href=3D\"https://a.test/\">x</a=\r\n> end=20\r\nlast=\r\n"
+    body = b'caf=E9 =\r\n=3Ca href=3D"https://a.test/">x</a=\r\n> end=20\r\nlast=\r\n'
     message = single("text/html; charset=iso-8859-1", "quoted-printable", body)
     new = "https://links.example.org/l/" + "t" * 90
     rendered = edited(message, "https://a.test/", new).partition(b"\r\n\r\n")[2]
-    assert rendered.startswith(b"caf=E9 =\r\n=3Ca href=3D\"")
-    assert rendered.endswith(b"\">x</a=\r\n> end=20\r\nlast=\r\n")
+    assert rendered.startswith(b'caf=E9 =\r\n=3Ca href=3D"')
+    assert rendered.endswith(b'">x</a=\r\n> end=20\r\nlast=\r\n')
     assert splice.longest_line(rendered) <= 76
 
 
@@ -105,7 +107,14 @@ def test_html_in_ascii_takes_any_character() -> None:
     assert rendered.endswith(b"<p>caf&#233; &#8211;</p>\r\n")
 
 
-@pytest.mark.parametrize("kind", ["text/plain; charset=us-ascii", 'text/plain; charset="ISO-8859-1"; format=flowed', "text/plain"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain; charset=us-ascii",
+        'text/plain; charset="ISO-8859-1"; format=flowed',
+        "text/plain",
+    ],
+)
 def test_plain_text_that_cannot_carry_it_is_written_anew(kind: str) -> None:
     message = single(kind, "7bit", b"one = 1\r\nEND\r\n")
     rendered = edited(message, "END", "\u4f60\u597d")
@@ -173,7 +182,10 @@ def test_fields_are_added_on_top_and_removed_whole() -> None:
     assert render.verify(message, rendered, edits) is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("X", "a\r\nB: c"), ("X", "\u00e9"), ("X Y", "z"), ("", "z"), ("X", "a\x00")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X", "a\r\nB: c"), ("X", "\u00e9"), ("X Y", "z"), ("", "z"), ("X", "a\x00")],
+)
 def test_a_field_that_would_inject_is_refused(name: str, value: str) -> None:
     with pytest.raises(render.RenderError):
         render.render(mime.parse(b"A: 1\r\n\r\n"), [AddField(name, value)])
@@ -188,12 +200,18 @@ def test_order_and_overlap() -> None:
         ReplaceText("", 4, 6, ""),
     ]
     assert render.render(message, insert).endswith(b"ab[first][disclaimer][link]")
-    for other in (ReplaceText("", 3, 3, "x"), ReplaceText("", 3, 5, "x"), ReplaceText("", 2, 4, "[link]")):
+    for other in (
+        ReplaceText("", 3, 3, "x"),
+        ReplaceText("", 3, 5, "x"),
+        ReplaceText("", 2, 4, "[link]"),
+    ):
         with pytest.raises(render.OverlapError):
             render.render(message, [insert[1], other])
 
 
-@pytest.mark.parametrize("edit", [ReplaceText("9", 0, 0, "x"), ReplaceText("", 0, 99, "x"), ReplaceText("", 3, 1, "x")])
+@pytest.mark.parametrize(
+    "edit", [ReplaceText("9", 0, 0, "x"), ReplaceText("", 0, 99, "x"), ReplaceText("", 3, 1, "x")]
+)
 def test_an_edit_that_fits_nothing_is_our_defect(edit: ReplaceText) -> None:
     with pytest.raises(render.RenderError):
         render.render(mime.parse(b"A: 1\r\n\r\nabc"), [edit])

@@ -38,8 +38,16 @@ async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) ->
             answer.text += event.get("body", b"").decode()
 
     scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "root_path": "",
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("x", 80),
+        "root_path": "",
     }
     await app(scope, receive, send)
     return answer
@@ -48,7 +56,9 @@ async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) ->
 async def test_it_shows_the_exact_address_and_no_way_to_go_there() -> None:
     answer = await ask(f"/l/{links.seal(TARGET, KEYS)}")
     assert answer.status == 200
-    assert 'value="https://news.example.test/a?x=1&amp;y=&lt;&quot;&#x27;&gt;" readonly' in answer.text
+    assert (
+        'value="https://news.example.test/a?x=1&amp;y=&lt;&quot;&#x27;&gt;" readonly' in answer.text
+    )
     assert "<strong>news.example.test</strong>" in answer.text
     assert "<a" not in answer.text
     assert "http-equiv" not in answer.text
@@ -85,7 +95,9 @@ async def test_other_methods_are_harmless() -> None:
         assert (await ask(path, method)).status == 405
 
 
-@pytest.mark.parametrize(("name", "kind"), [("copy-page.js", "text/javascript"), ("copy-page.css", "text/css")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("copy-page.js", "text/javascript"), ("copy-page.css", "text/css")]
+)
 async def test_script_and_style_come_from_the_same_origin(name: str, kind: str) -> None:
     answer = await ask(f"/l-static/{name}")
     assert answer.status == 200
@@ -101,12 +113,12 @@ def test_an_international_name_is_shown_both_ways() -> None:
         assert "<bdi>b\u00fccher.test</bdi>" in page
 
 
-@pytest.mark.parametrize("target", ["https://u@evil.test:8/x", "https://A.Test", "https://[::1]/", "http://a.test\\b@c"])
+@pytest.mark.parametrize(
+    "target", ["https://u@evil.test:8/x", "https://A.Test", "https://[::1]/", "http://a.test\\b@c"]
+)
 def test_the_marked_address_is_whole(target: str) -> None:
     page = render_page(target, "x")
     marked = page[page.index("<code>") + 6 : page.index("</code>")]
     assert marked.replace("<strong>", "").replace("</strong>", "") == target
     host = links.host(target)
     assert f"<strong>{host}</strong>" in marked.lower()
-
-
