@@ -29,7 +29,7 @@ from mailguard.config.schema import Settings
 from mailguard.config.watch import Live, watch
 from mailguard.core import mime
 from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Transaction
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.frontends.http import HttpServer, application
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
@@ -103,7 +103,10 @@ class House:
     # The way in: what the SMTP frontend asks (frontends.smtp.gateway.Gateway)
 
     async def verify(self, envelope: Envelope, listener: Listener, recipient: str) -> Reply:
-        """At RCPT: the next hop's own opinion of the recipient."""
+        """At RCPT: no relaying for strangers, then the next hop's own opinion of the recipient."""
+        outside = listener.role is Role.MX and envelope.account is None
+        if outside and not self.live.snapshot.district.owns(recipient):
+            return Reply(550, "5.7.1 Relaying denied: that is no address of this district")
         if not self.settings.next_hop.verify_recipients:
             return Reply(250, "2.1.5 Ok")
         return await self.relay.verify(recipient)

@@ -28,4 +28,5 @@ def crashing(name: str) -> Iterator[None]:
 
 
 counting.stage = crashing
-main()
+if __name__ == "__main__":  # the reading workers import this file too
+    main()

@@ -233,6 +233,12 @@ def test_an_unknown_recipient_is_refused_while_the_client_is_there(serve: Serve)
     assert "5.1.1" in text
 
 
+def test_strangers_cannot_relay_through_us(serve: Serve) -> None:
+    code, text = serve.send("parent@example.com", ["parent@example.net"], message())
+    assert code == 550
+    assert "5.7.1" in text
+
+
 def test_wrong_password_and_missing_login(serve: Serve) -> None:
     code, _ = serve.send(TARA, [BEN], message(sender=TARA), "submission")
     assert code == 530

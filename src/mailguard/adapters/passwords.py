@@ -69,11 +69,14 @@ class PasswordFile:
     """Proves logins. A changed file is read at the next login; a bad one changes nothing."""
 
     def __init__(self, path: Path) -> None:
-        """Raises PasswordFileError or OSError."""
+        """A file that is not there yet lets nobody in. Raises PasswordFileError or OSError."""
         self._path = path
         self._hasher = PasswordHasher(type=Type.ID)
-        self._stamp = self._look()
-        self._hashes = read_password_file(path)
+        self._stamp: tuple[int, int, int] | None = None
+        self._hashes: Mapping[str, str] = {}
+        if path.exists():
+            self._stamp = self._look()
+            self._hashes = read_password_file(path)
         self._limit = asyncio.Semaphore(_AT_ONCE)
         # Verified for unknown logins, so that time does not tell which logins exist.
         self._decoy = self._hasher.hash(os.urandom(16))

@@ -89,12 +89,12 @@ class _Worker:
         self.kill()
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._child = context.Process(
+        child = context.Process(
             target=_work, args=(theirs, self._memory), daemon=True, name="mailguard-reader"
         )
-        self._child.start()
+        child.start()
         theirs.close()
-        self._pipe = ours
+        self._child, self._pipe = child, ours
         if not ours.poll(_START_SECONDS) or ours.recv() != "ready":
             self.kill()
             raise OSError("a reading worker did not start")

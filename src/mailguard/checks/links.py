@@ -142,25 +142,27 @@ def _work(
     stuck: list[Link] = []
     edits: list[Edit] = []
     for text in reading.texts:
-        wanted = [link for link in text.links if not _exempt(link, exempt, facts)]
-        if mode != "unlink":  # the text of a link is clickable only once the link is gone
-            wanted = [link for link in wanted if link.construct != "a text"]
-        if mode == "warn":
-            changed += wanted
-        elif reading.untouchable or not text.editable:
-            stuck += wanted
-        else:
-            behind = -1
-            for link in wanted:
-                proposed = _edits(text, link, facts, mode, recipients)
-                if not proposed:
-                    stuck.append(link)
-                elif proposed[0].start >= behind:
-                    # Two attributes of one tag that is dropped whole are one edit.
-                    behind = proposed[0].end
-                    edits += proposed
-                    if link.construct != "a text":
-                        changed.append(link)
+        editable = text.editable and not reading.untouchable
+        behind = -1
+        dropped = False  # whether the tags of the last anchor go away
+        for link in text.links:
+            inner = link.construct == "a text"  # clickable by itself only without the anchor
+            if (inner and not dropped) or _exempt(link, exempt, facts):
+                dropped = dropped and link.construct != "a"
+                continue
+            proposed = _edits(text, link, facts, mode, recipients) if editable else []
+            if link.construct == "a":
+                dropped = bool(proposed) and proposed[0].start == link.outer_start
+            if mode == "warn":
+                changed.append(link)
+            elif not proposed:
+                stuck.append(link)
+            elif proposed[0].start >= behind:
+                # Two attributes of one tag that is dropped whole are one edit.
+                behind = proposed[0].end
+                edits += proposed
+                if not inner:
+                    changed.append(link)
     return changed, stuck, edits
 
 
@@ -199,6 +201,8 @@ def _edits(
     text: TextPart, link: Link, facts: Facts, mode: Mode, recipients: tuple[str, ...]
 ) -> list[ReplaceText]:
     """The edits of one link; empty where there is none that keeps the address exact."""
+    if mode == "warn":
+        return []
     if mode == "copy-page" and facts.link_keys and facts.district.copy_page_url:
         try:
             token = links.seal(link.target, facts.link_keys)
@@ -221,24 +225,26 @@ def _edits(
 def _unlinked(text: TextPart, link: Link, recipients: tuple[str, ...]) -> Iterator[ReplaceText]:
     """HTML with the real address as visible text and nothing to click."""
     address = unclickable(link.target)
+    # In a piece of its own, so that the bracket does not grow onto an address in front of it.
+    bracketed = f"<span>[</span>{address}<span>]</span>"
     if link.construct in ("text", "a text"):
         yield _replace(text, link.start, link.end, address, recipients)
     elif link.construct == "a":
         if link.close_end > link.close_start:
-            tail = "</span>" if link.text == link.target else f" [{address}]</span>"
+            tail = "</span>" if link.text == link.target else f" {bracketed}</span>"
             yield _replace(text, link.outer_start, link.outer_end, "<span>", recipients)
             yield _replace(text, link.close_start, link.close_end, tail, recipients)
         else:
-            yield _replace(text, link.outer_start, link.outer_end, f"[{address}] ", recipients)
+            yield _replace(text, link.outer_start, link.outer_end, f"{bracketed} ", recipients)
     else:
         harmless = _quoted(text, link, _HARMLESS)
         yield _replace(text, link.start, link.end, harmless, recipients)
         if link.construct in _NO_ROOM or link.construct.startswith(("comment", "v:")):
             return
         if link.close_end > link.close_start:
-            yield _replace(text, link.close_start, link.close_start, f" [{address}]", recipients)
+            yield _replace(text, link.close_start, link.close_start, f" {bracketed}", recipients)
         else:
-            yield _replace(text, link.outer_end, link.outer_end, f" [{address}]", recipients)
+            yield _replace(text, link.outer_end, link.outer_end, f" {bracketed}", recipients)
 
 
 def unclickable(target: str) -> str:

@@ -87,28 +87,29 @@ async def _run(district: District, once: bool, accounts: list[str]) -> int:
         loop.add_signal_handler(number, stopped.set)
     working = asyncio.create_task(_tell(running, once, accounts))
     waiting = asyncio.create_task(stopped.wait())
+    ending: asyncio.Task[int] | None = None
     problems: list[str] = []
-    status = 0
     try:
         await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            problems = working.result()
-            if not once and not stopped.is_set():
-                await asyncio.wait(
-                    (waiting, asyncio.create_task(running.ended())),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-        else:
-            status = _INTERRUPTED
+        if not working.done():
+            return _INTERRUPTED
+        problems = working.result()
+        if not once:
+            ending = asyncio.create_task(running.ended())
+            await asyncio.wait((waiting, ending), return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                problems.append("mailguard serve has ended by itself")
     finally:
-        for task in (working, waiting):
+        tasks = [task for task in (working, waiting, ending) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         problems += await running.stop()
+        _say("")
     for problem in problems:
         for line in f"not as expected: {problem}".splitlines():
             typer.echo(shown(line), err=True)
-    return _DIFFERS if problems else status
+    return _DIFFERS if problems else 0
 
 
 async def _tell(running: Demo, once: bool, accounts: list[str]) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailguard.cli.output import ConfigOption
+from mailguard.cli.output import ConfigOption, fail
 
 
 def serve(
@@ -18,11 +17,13 @@ def serve(
 ) -> None:
     """Run the proxy until SIGTERM. The greeting means that everything is ready.
 
-    Exit 0 after a clean drain, 2 when the configuration is wrong (each error with file:line:column)
-    or a socket or the state directory cannot be opened. SIGHUP, or saving a file, reloads.
+    Exit 0 after a clean drain; 2 when the configuration is wrong (each error with its
+    file:line:column, before a socket is bound); 1 when a socket or the state cannot be opened.
+    SIGHUP, or saving a file, reloads.
     """
     from mailguard import app
     from mailguard.adapters import logs
+    from mailguard.adapters.passwords import PasswordFileError
     from mailguard.cli.loading import load_or_exit
     from mailguard.pipeline.ports import StoreError
 
@@ -30,6 +31,9 @@ def serve(
     logs.configure(loaded.settings.log.level, pretty)
     try:
         raise typer.Exit(asyncio.run(app.serve(loaded)))
+    except PasswordFileError as error:
+        for problem in error.errors:
+            typer.echo(problem, err=True)
+        raise typer.Exit(2) from None
     except (OSError, StoreError) as error:
-        typer.echo(f"mailguard: cannot start: {error}", err=True)
-        sys.exit(2)
+        fail(f"mailguard: cannot start: {error}")

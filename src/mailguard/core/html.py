@@ -33,7 +33,8 @@ _REFERENCE, _COMMENT = TokenType.CHARACTER_REFERENCE, TokenType.COMMENT
 _BLOCK_TAGS = (
     "address article aside blockquote body br caption center dd details dialog dir div dl dt "
     "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu "
-    "nav ol option p pre section select summary table tbody tfoot thead tr ul v:textbox"
+    "nav ol option p pre section select summary table tbody textarea tfoot thead tr ul xmp "
+    "plaintext v:textbox"
 )
 _VOID_TAGS = "br hr img input meta link area base col embed source track wbr"
 _BLOCKS = frozenset(_BLOCK_TAGS.split())

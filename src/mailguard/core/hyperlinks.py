@@ -9,13 +9,12 @@ that a tokenizer reads differently. Must not know policy, or how a link is chang
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from urllib.parse import urljoin
 
 from turbohtml import Document, Element, parse
 
 from mailguard.core import plain
-from mailguard.core.html import Walk, collapse
+from mailguard.core.html import Walk, collapse, lower
 from mailguard.core.reading import Link
 
 _SELECT = "[href],[action],[formaction],[xlink\\:href],meta[http-equiv]"
@@ -179,21 +178,19 @@ def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
 
     Within a link they are "a text": not clickable by themselves unless the link is taken away.
     """
-    lowered = made.flow.lower()
+    lowered = lower(made.flow)
     if "http" not in lowered and "www." not in lowered:
         return
-    for start, end in plain.addresses(made.flow):
-        run = bisect_right(made.runs, start) - 1
-        if run < 0:
+    ends = [*made.runs[1:], len(made.flow)]
+    for begin, finish, anchored in zip(made.runs, ends, made.anchored, strict=True):
+        node = lowered[begin:finish]
+        if "http" not in node and "www." not in node:
             continue
-        if run + 1 < len(made.runs):
-            end = min(end, made.runs[run + 1])
-        written = made.flow[start:end].rstrip("\n")
-        end = start + len(written)
-        if not plain.is_address(written):
-            continue
-        if len(found) > most:
-            return
-        first, last = made.source_of(start), made.source_of(end - 1, after=True)
-        construct = "a text" if made.anchored[run] else "text"
-        found.append(Link(part, construct, first, last, plain.target_of(written), written))
+        for start, end in plain.addresses(made.flow[begin:finish]):
+            if len(found) > most:
+                return
+            start, end = begin + start, begin + end
+            written = made.flow[start:end]
+            first, last = made.source_of(start), made.source_of(end - 1, after=True)
+            construct = "a text" if anchored else "text"
+            found.append(Link(part, construct, first, last, plain.target_of(written), written))

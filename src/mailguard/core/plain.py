@@ -152,6 +152,6 @@ def _strike_quotes(rows: list[quote.Line], own: list[bool]) -> None:
         if tries and row.text.endswith((":", "\uff1a")):
             tries -= 1
             start = quote.attribution_start(rows, at)
-            if start is not None and any(own[at + 1 :]):
+            if start is not None:
                 own[start:] = [False] * (len(rows) - start)
                 return

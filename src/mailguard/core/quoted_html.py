@@ -167,7 +167,7 @@ def _bare(made: Walk, rows: list[quote.Line], quotes: _Quotes) -> None:
         if tries and row.text.endswith((":", "\uff1a")):
             tries -= 1
             opened = quote.attribution_start(rows, at)
-            if opened is not None and any(later.text for later in rows[at + 1 :]):
+            if opened is not None:
                 quotes.rest = rows[opened].start
                 quotes.rest_token = _token_of_line(made, quotes.rest)
                 return

@@ -22,15 +22,18 @@ from mailguard.demo.results import Row
 from mailguard.demo.runner import Outcome
 from mailguard.demo.samples import SAMPLES, path
 
-_WIDE = 120  # columns from which an address and a finding's code stand in one line
+_WIDE = 120  # columns from which addresses and codes are never broken
+_LONG = 18  # octets from which they are broken elsewhere
 
 
 def table(outcome: Outcome) -> None:
-    """Every recipient of every message, from the ledger. A column more only where one differs."""
+    """Every recipient of every message, from the ledger; "Shows" alone is the sample's own word.
+    A column more only where one differs."""
     console = Console()
     wide = console.width >= _WIDE
     grid = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("Message", min_width=20, max_width=None if wide else 26)
+    grid.add_column("Shows")
+    grid.add_column("Message", min_width=20, max_width=None if wide else 24)
     grid.add_column("Recipient", overflow="fold")
     grid.add_column("Disposition", no_wrap=True)
     grid.add_column("Reason", overflow="fold")
@@ -40,8 +43,10 @@ def table(outcome: Outcome) -> None:
         grid.add_column("As expected")
     before = None
     for row in outcome.rows:
+        first = row.sample is not before
         cells = [
-            Text(row.sample.title if row.sample is not before else ""),
+            Text(row.sample.rule if first else "", style="dim"),
+            Text(row.sample.title if first else ""),
             Text(shown(row.recipient) if wide else _broken(row.recipient, "@")),
             Text(row.disposition, style=style_of(row.disposition)),
             Text(shown(row.reason) if wide else _broken(row.reason, ".")) if row.reason else _NONE,
@@ -60,17 +65,18 @@ _NONE = Text("nothing against it", style="dim")
 
 
 def _broken(text: str, mark: str) -> str:
-    """An address or a code in two lines, where it would be cut anywhere otherwise."""
+    """A long address or code in two lines, where it would be cut anywhere otherwise."""
     first, found, rest = text.partition(mark)
-    return shown(first) + (f"\n{found}{shown(rest)}" if found else "")
+    return f"{shown(first)}\n{found}{shown(rest)}" if found and len(text) > _LONG else shown(text)
 
 
 def arrivals(district: District, outcome: Outcome) -> None:
     """How many messages each mailbox of the next hop has."""
     _head(f"What arrived at the next hop ({district.maildirs})")
     width = max((len(name) for name in outcome.maildirs), default=0)
-    for name, number in outcome.maildirs.items():
-        _line(f"  {name.ljust(width)}  {number}")
+    for name, (number, own) in outcome.maildirs.items():
+        by_us = f"  {own} of them by mailguard: notices and copies of kept mail" if own else ""
+        _line(f"  {name.ljust(width)}  {number}{by_us}")
     same = sum(row.reproduced for row in outcome.rows)
     _line(
         f"\n{len(SAMPLES)} messages, {len(outcome.rows)} recipients, {outcome.seconds:.1f} s. "

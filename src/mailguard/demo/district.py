@@ -77,14 +77,13 @@ def prepare(config: Path, root: Path, accounts: Iterable[str]) -> District:
         raise DemoError(
             f"there is no {config / FILE}; name the example district's directory by --config"
         )
+    settings = load(config).settings  # what is wrong is told with its own place, not the copy's
     copied = root / "config"
     shutil.copytree(config, copied)
     state = root / "state"
     state.mkdir(mode=0o700)
     _write_passwords(state / "passwords", accounts)
 
-    first = load(copied)  # errors are found here, with the places of the file as it was written
-    settings = first.settings
     ports = _free_ports(len(settings.listeners) + 3)
     dns, next_hop, http, *listening = ports
     wanted: dict[tuple[str | int, ...], str] = {

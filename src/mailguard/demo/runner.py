@@ -38,7 +38,7 @@ class Outcome:
 
     rows: list[results.Row]
     problems: list[str]
-    maildirs: dict[str, int]  # messages by mailbox
+    maildirs: dict[str, tuple[int, int]]  # by mailbox: messages, and those that mailguard wrote
     link: str = ""  # a copy-page link that was opened, from a delivered message
     readiness: str = ""  # what /readyz said
     seconds: float = 0.0
@@ -167,10 +167,16 @@ class Demo:
             wrong.append(f"no notice about the refused recipient has come to {NOTICE_TO}")
         return wrong
 
-    def _maildirs(self) -> dict[str, int]:
+    def _maildirs(self) -> dict[str, tuple[int, int]]:
+        own = f"<{self.district.loaded.settings.district.postmaster}>".encode()
         root = self.district.maildirs
-        boxes = sorted(root.iterdir()) if root.is_dir() else []
-        return {box.name: sum(1 for _ in (box / "new").iterdir()) for box in boxes}
+        counted = {}
+        for box in sorted(root.iterdir()) if root.is_dir() else []:
+            delivered = self._next_hop.delivered(box.name)
+            heads = [m.partition(b"\r\n\r\n")[0].splitlines() for m in delivered]
+            ours = sum(any(f.startswith(b"From:") and own in f for f in head) for head in heads)
+            counted[box.name] = (len(delivered), ours)
+        return counted
 
     async def _look(self, outcome: Outcome) -> None:
         """Open the pages that the demo points to: they have to be there."""

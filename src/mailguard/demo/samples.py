@@ -76,7 +76,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "outside-under-staff-name.eml",
-        "A stranger under the Superintendent's name",
+        "A stranger as the Superintendent",
         "mx",
         "office.desk@example.net",
         {_TARA: QUARANTINE},
@@ -92,7 +92,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "malformed-from.eml",
-        "A From field that readers read differently",
+        "A From field of two readings",
         "mx",
         "nia.moss@example.com",
         {_TARA: QUARANTINE},
@@ -100,7 +100,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "student-system.eml",
-        "The student system, by the trusted relay",
+        "The student system by the relay",
         "relay",
         "sis@example.org",
         {_TARA: FORWARD},
@@ -126,7 +126,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "teacher-to-own-group.eml",
-        "A teacher to the teachers of her school",
+        "A teacher to her school's teachers",
         "submission",
         _TARA,
         {"teachers-oak@example.org": FORWARD},
@@ -152,7 +152,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "mixed-recipients.eml",
-        "A colleague and another's group at once",
+        "A colleague and a group at once",
         "submission",
         _TARA,
         {"ben.poplar@example.org": FORWARD, "custodians@example.org": BOUNCE},
@@ -179,7 +179,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "unblocked-parent.eml",
-        "The same words from an unblocked parent",
+        "The same from an unblocked parent",
         "mx",
         "rosa.alder@example.com",
         {_TARA: FORWARD},
@@ -187,7 +187,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "to-spammail.eml",
-        "The same words to spammail@",
+        "The same to spammail@",
         "mx",
         "kai.fern@example.com",
         {"spammail@example.org": FORWARD},

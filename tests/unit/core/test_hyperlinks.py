@@ -113,6 +113,10 @@ def test_text_in_a_link_is_told_apart() -> None:
     ]
 
 
+def test_a_text_node_begins_at_a_tag() -> None:
+    assert [x.target for x in found("<b>x</b>www.a.test<i>y")] == ["http://www.a.test"]
+
+
 def test_no_more_than_asked_for() -> None:
     links, more = hyperlinks.links("1", html.walk("<a href=http://a.test>x</a>" * 20), 5)
     assert len(links) == 5
