@@ -39,7 +39,7 @@ check: dev  ## formatting, lint, types, import floors, references up to date
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m mailguard.config.reference --check docs/reference
+	$(BIN)/python -m mailguard.reference --check docs/reference
 
 format: dev  ## write the formatting
 	$(BIN)/ruff format src tests bench
@@ -49,7 +49,7 @@ cases: dev  ## rewrite the outputs of tests/cases from what the code does now; r
 	$(BIN)/python -m tests.cases.rewrite
 
 docs: dev  ## rewrite docs/reference from the code
-	$(BIN)/python -m mailguard.config.reference docs/reference
+	$(BIN)/python -m mailguard.reference docs/reference
 
 bench: dev  ## CPU per message through the whole of serve
 	$(BIN)/python bench/run.py $(ARGS)

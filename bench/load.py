@@ -30,7 +30,7 @@ def html_mail(number: int, seed: int) -> bytes:
     ]
     rows = "\r\n".join(
         f'<tr><td style="font-family:Arial;font-size:14px;padding:4px 8px" class="c{n}">'
-        f"<p>{' '.join(dice.choices(WORDS, k=95))}.</p> {link[n]}</td></tr>"
+        f"<p>{' '.join(dice.choices(WORDS, k=150))}.</p> {link[n]}</td></tr>"
         for n in range(10)
     )
     text = "\r\n\r\n".join(" ".join(dice.choices(WORDS, k=12)) for _ in range(35))

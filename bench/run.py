@@ -109,7 +109,8 @@ def main() -> None:
         sys.exit("smtp-sink is missing; install it with: apt-get install postfix")
     with tempfile.TemporaryDirectory() as scratch:
         sink_port = free_port()
-        sink = subprocess.Popen(["smtp-sink", f"127.0.0.1:{sink_port}", "1000"])
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        sink = subprocess.Popen(["smtp-sink", *user, f"127.0.0.1:{sink_port}", "1000"])
         mx, http = configured(Path(scratch) / "config", sink_port)
         log = (Path(scratch) / "log").open("wb")
         server = subprocess.Popen(

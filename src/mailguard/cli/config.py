@@ -81,6 +81,6 @@ def _flat(value: object, path: str) -> list[tuple[str, object]]:
 @commands.command("schema")
 def schema() -> None:
     """The JSON schemas of mailguard.yaml and policy.yaml, for editors."""
-    from mailguard.config.reference import schema as schemas
+    from mailguard.config.json_schema import schema as schemas
 
     print_json(schemas())

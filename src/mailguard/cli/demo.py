@@ -52,10 +52,12 @@ def demo(
             district = prepare(config, root, accounts)
             status = asyncio.run(_run(district, once, accounts))
         except ConfigErrors as wrong:
+            _say("")
             for error in wrong.errors:
                 typer.echo(str(error), err=True)
             raise typer.Exit(INTERNAL) from None
         except (DemoError, OSError) as error:
+            _say("")
             fail(f"mailguard demo: {error}", INTERNAL)
     raise typer.Exit(status)
 

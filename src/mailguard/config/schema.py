@@ -190,6 +190,8 @@ class NextHopSettings(Section):
 
 
 class DnsSettings(Section):
+    """Whom to ask. Nothing asks yet: SPF, DKIM and DMARC will."""
+
     servers: tuple[Address, ...] = Field(
         (), description="host:port of resolvers; the system's where empty."
     )
@@ -271,6 +273,8 @@ class PoolSettings(Section):
 
 
 class LogSettings(Section):
+    """The log on standard error: one JSON line an event."""
+
     level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="The least that is logged."
     )

@@ -219,7 +219,7 @@ class _Reader:
         new_run = True
         in_anchor = False
         unshown = ""
-        unshown_at = 0
+        opened: int | None = None  # the start tag of raw text that has not ended yet
         preformatted = 0
         hidden_tag, hidden_depth, hidden_from = "", 0, 0
         hiding = self.hiding
@@ -252,11 +252,13 @@ class _Reader:
             kind = token.type
             if unshown:
                 if kind is _END and tag == unshown:
-                    unshown = ""
+                    unshown, opened = "", None
                 continue
             if kind is _START:
+                if tag in _RAW:
+                    opened = number
                 if tag in _UNSHOWN:
-                    unshown, unshown_at = tag, number
+                    unshown, opened = tag, number
                     continue
                 if tag == "a":
                     in_anchor = token.attr("href") is not None
@@ -277,6 +279,8 @@ class _Reader:
                     preformatted = max(0, preformatted - 1)
                 elif tag == "body" or (tag == "html" and made.body_end is None):
                     made.body_end = number
+                if tag in _RAW:
+                    opened = None
                 if tag == hidden_tag:
                     hidden_depth -= 1
                     if not hidden_depth:
@@ -291,10 +295,10 @@ class _Reader:
         if hidden_tag:
             made.hidden.append((hidden_from, position))
         made.flow = "".join(out)
-        made.swallowed = made.start(unshown_at) if unshown else self._unended()
+        made.swallowed = self._unended() if opened is None else made.start(opened)
 
     def _unended(self) -> int | None:
-        """Where a comment, tag or raw text begins that the text's end leaves open, if one does."""
+        """Where a comment or a tag begins that the text's end leaves open, if one does."""
         made = self.made
         last = len(made.tokens) - 1
         if last < 0:
@@ -304,10 +308,6 @@ class _Reader:
             source = token.source or ""
             closed = source.endswith(("-->", "--!>") if source.startswith("<!--") else ">")
             return None if closed else made.start(last)
-        opener = last if token.type is _START else last - 1
-        before = made.tokens[opener] if opener >= 0 else token
-        if before.type is _START and before.tag in _RAW:
-            return made.start(opener)
         length = len(token.source if token.source is not None else token.data or "")
         end = made.rows_normal[token.line - 1] + token.col + length
         at = made.normal.find("<", end)  # a tag without its end gives no token
@@ -323,6 +323,17 @@ def without(text: str, spans: list[tuple[int, int]]) -> str:
     for start, end in sorted(spans):
         if start > at:
             kept.append(text[at:start])
+        at = max(at, end)
+    kept.append(text[at:])
+    return "".join(kept)
+
+
+def blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    """A text of the same length with spaces for these spans, which are in order."""
+    kept: list[str] = []
+    at = 0
+    for start, end in spans:
+        kept += (text[at:start], " " * (end - max(at, start)))
         at = max(at, end)
     kept.append(text[at:])
     return "".join(kept)

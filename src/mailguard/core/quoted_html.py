@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from turbohtml import TokenType
 
 from mailguard.core import quote
-from mailguard.core.html import Walk, collapse, without
+from mailguard.core.html import Walk, blanked
 
 _MOST = 1_000  # containers looked at in one text
 _ATTRIBUTION = 400  # characters of flow in front of a container
@@ -67,24 +67,27 @@ def author(made: Walk, visible: str) -> tuple[int, str, int]:
         at = made.insert_at_end()
         return at, visible, at
     end = len(made.flow) if quotes.rest is None else quotes.rest
-    foreign = [*quotes.closed, (end, len(made.flow))]
-    visible = made.visible(foreign)
-    first = min(foreign)[0]
-    above = collapse(without(made.flow[:first], [h for h in made.hidden if h[0] < first]))
-    if above or not visible:
-        token = (
-            quotes.starts[0]
-            if quotes.closed and quotes.closed[0][0] == first
-            else quotes.rest_token
-        )
-        at = min(made.boundary_before(token), made.insert_at_end())
-        return at, visible, at
-    # Written below the quote only, as some people do.
-    if quotes.rest is None:
-        at = made.insert_at_end()
-    else:
-        at = min(made.boundary_before(quotes.rest_token), made.insert_at_end())
+    visible = made.visible([*quotes.closed, (end, len(made.flow))])
+    at = _place(made, quotes, end)
     return at, visible, at
+
+
+def _place(made: Walk, quotes: _Quotes, end: int) -> int:
+    """Where the author's words end: above the first quote where there are some, else before the
+    quote that follows the last of them, else at the end of the body."""
+    shown = blanked(made.flow, made.hidden)
+    words: int | None = None  # the quote in front of which the author last wrote
+    behind = 0
+    for number, (start, stop) in enumerate(quotes.closed):
+        if words != 0 and shown[behind:start].strip():
+            words = number
+        behind = max(behind, stop)
+    at_end = made.insert_at_end()
+    if words != 0 and (shown[behind:end].strip() or not quotes.closed):
+        if quotes.rest is None:
+            return at_end
+        return min(made.boundary_before(quotes.rest_token), at_end)
+    return min(made.boundary_before(quotes.starts[words or 0]), at_end)
 
 
 def _containers(made: Walk) -> _Quotes:
