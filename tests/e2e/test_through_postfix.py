@@ -138,7 +138,7 @@ def test_spam_is_refused_with_v1_kept_and_copied(serve: Serve, postfix: Postfix)
     code, text = serve.send("stranger@example.com", [TARA, BEN], raw)
     assert code == 550
     v1 = texts.V1_BLOCK_NOTICE.format(short_name="EVUSD", spammail=SPAMMAIL)
-    assert v1 in text.replace("\n5.7.1 ", "")
+    assert v1 in text
     assert states(serve, text) == {TARA: "quarantined", BEN: "quarantined"}
     copy = fresh(postfix, SPAMMAIL, before).replace(b"\r\n", b"\n")
     assert raw.replace(b"\r\n", b"\n") in copy
@@ -178,7 +178,7 @@ def test_a_teacher_may_not_write_to_all_staff(serve: Serve, postfix: Postfix) ->
     assert code == 550
     assert "EVUSD Mail Policy System" in text
     assert re.search(r"R15", text)
-    assert "Thank you for your cooperation." in text.replace("\n5.7.1 ", "")
+    assert "Thank you for your cooperation." in text
     assert states(serve, text) == {ALL_STAFF: "refused"}
 
 

@@ -105,7 +105,7 @@ def test_no_edits_give_the_same_bytes(raw: bytes) -> None:
     assert render.render(mime.parse(raw), ()) == raw
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(messages(), st.sampled_from(["copy-page", "unlink"]))
 def test_the_outcome_is_the_plan_and_a_second_pass_adds_nothing(raw: bytes, mode: str) -> None:
     message, edits = judged(raw, mode)
@@ -119,7 +119,7 @@ def test_the_outcome_is_the_plan_and_a_second_pass_adds_nothing(raw: bytes, mode
         assert more == [], (raw, rendered)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(messages(), st.data())
 def test_an_edit_changes_no_byte_outside_its_part(raw: bytes, data: st.DataObject) -> None:
     message = mime.parse(raw)
@@ -149,7 +149,7 @@ def test_quoted_printable_brings_back_any_octets(data: bytes, column: int, ends:
     assert all(len(line) <= 76 for line in lines[1:])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=1_000))
 def test_reading_never_raises(body: bytes) -> None:
     for kind in (b"text/html", b"text/plain"):

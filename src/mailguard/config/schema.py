@@ -83,7 +83,7 @@ class DistrictSettings(Section):
     )
     department: str = Field("Technology Services", description="The department that runs mail.")
     events_address: OptionalMailbox = Field(
-        "", description="The District Events mailbox; exempt, and what bounces point to (R23)."
+        "", description="The District Events mailbox, for notices to point to (R23)."
     )
     time_zone: TimeZone = Field("UTC", description="IANA name, as in America/Los_Angeles.")
 

@@ -96,7 +96,7 @@ _ANY_CLOSING = re.compile("|".join(c for row in ATTRIBUTIONS for c in row.closin
 
 # Inside a line of dashes: "-----Original Message-----", "---------- Forwarded message ----------".
 SEPARATORS = _words(
-    "original message|forwarded message|begin forwarded message|forwarded by",
+    "original message|forwarded message|begin forwarded message",
     "mensaje original|mensaje reenviado|message d'origine|message transféré",
     "ursprüngliche nachricht|weitergeleitete nachricht|mensagem original|mensagem encaminhada",
     "messaggio originale|messaggio inoltrato|oorspronkelijk bericht|doorgestuurd bericht",
@@ -183,14 +183,10 @@ def begins_block(text: str) -> bool:
 
 def _is_separator(text: str) -> bool:
     inner = text.strip("-_=* >|\t").casefold().rstrip(":")
-    return (
-        len(text) - len(inner) >= 6
-        and len(inner) < 60
-        and (
-            inner in SEPARATORS
-            or any(inner.startswith(s) for s in ("forwarded by", "original message"))
-        )
-    )
+    if len(text) - len(inner) < 6 or len(inner) > 80:
+        return False
+    # Notes writes "----- Forwarded by Jane Doe/Example on 01/02/2026 -----".
+    return inner in SEPARATORS or inner.startswith("forwarded by ")
 
 
 def _label(text: str) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LINE = 480  # octets of text a line: RFC 5321 4.5.3.1.5 allows 512 with code and line end
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -34,24 +32,12 @@ class Reply:
 
 
 def refusal(text: str, code: int = 550, status: str = "5.7.1") -> Reply:
-    """A refusal that a person reads: any text becomes ASCII lines of a legal length, each led by
-    the status. Spaces survive, since V1 has double ones (R27)."""
-    lines: list[str] = []
-    for paragraph in text.splitlines():
-        rest = "".join(c if " " <= c <= "~" else "?" for c in _plain(paragraph)).rstrip()
-        while len(rest) > _LINE:
-            cut = rest.rfind(" ", 0, _LINE) + 1 or _LINE
-            lines.append(rest[:cut])
-            rest = rest[cut:]
-        if rest:
-            lines.append(rest)
-    return Reply(code, "\n".join(f"{status} {line}" for line in lines[:20] or ["Refused"]))
+    """A refusal that a person reads: any text becomes printable ASCII. Spaces survive, since V1 has
+    double ones (R27); the session breaks lines that are too long."""
+    plain = text.translate(_TYPOGRAPHY)
+    lines = ["".join(c if " " <= c <= "~" else "?" for c in line) for line in plain.splitlines()]
+    said = "\n".join(line.rstrip() for line in lines if line.strip())
+    return Reply(code, f"{status} {said or 'Refused'}")
 
 
-_TYPOGRAPHY = str.maketrans(
-    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."}
-)
-
-
-def _plain(text: str) -> str:
-    return text.translate(_TYPOGRAPHY)
+_TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})

@@ -136,7 +136,7 @@ class Dossier:
             return Reply(250, f"2.0.0 Ok: {self.transaction.id}")
         concerned = self.transaction.envelope.recipients
         told = refusal(self.words_for(self.plan.refusal, concerned))
-        return Reply(told.code, f"{told.text}\n5.7.1 Reference: {self.transaction.id}")
+        return Reply(told.code, f"{told.text}\nReference: {self.transaction.id}")
 
     def words_for(self, judgement: Judgement, recipients: Sequence[str]) -> str:
         """The notice's own words for one reason."""

@@ -21,8 +21,8 @@ SAMPLES = Path(__file__).parent / "samples"
 JUDGES = (SenderIdentity(), GroupRights(), Spam(), Structure())
 
 
-def test_the_names_are_the_known_ones() -> None:
-    assert {check.name for check in CHECKS} == {
+def test_the_names_that_policies_use_are_there() -> None:
+    assert {check.name for check in CHECKS} >= {
         "structure",
         "sender_identity",
         "group_rights",

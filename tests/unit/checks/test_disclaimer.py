@@ -20,7 +20,8 @@ HEAD = "From: jane.doe@example.org\nSubject: x\n"
 ALTERNATIVE = (
     HEAD + "MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=b\n\n"
     "--b\nContent-Type: text/plain; charset=us-ascii\n\nHello\n\n{plain}\n--b\n"
-    "Content-Type: text/html; charset=us-ascii\n\n<html><body><p>Hello</p>{html}</body></html>\n--b--\n"
+    "Content-Type: text/html; charset=us-ascii\n\n"
+    "<html><body><p>Hello</p>{html}</body></html>\n--b--\n"
 )
 
 
@@ -180,7 +181,7 @@ def test_require_and_warn(staff, codes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Content-Type: multipart/signed; boundary=b\n\n--b\nContent-Type: text/plain\n\nHi\n--b--\n",
+        "Content-Type: multipart/signed; boundary=b\n\n--b\n\nHi\n--b--\n",
         "Content-Type: multipart/encrypted; boundary=b\n\n--b\n\nHi\n--b--\n",
         "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\n",
         "Content-Type: application/pkcs7-mime\n\nx\n",

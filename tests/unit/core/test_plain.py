@@ -1,4 +1,5 @@
 """Addresses and authors in plain text."""
+# ruff: noqa: E501 - samples of mail stand on one line each
 
 import time
 

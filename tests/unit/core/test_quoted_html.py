@@ -1,4 +1,5 @@
 """Where the author of an HTML body ends, as mail programs mark it (R10, R12)."""
+# ruff: noqa: E501 - samples of mail stand on one line each
 
 import time
 

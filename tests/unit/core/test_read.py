@@ -15,7 +15,8 @@ def part(kind: str, body: str = "words", extra: str = "") -> str:
 
 def multi(subtype: str, *children: str, boundary: str = "b", extra: str = "") -> str:
     inner = "".join(f"--{boundary}\n{child}" for child in children)
-    return f'Content-Type: multipart/{subtype}; boundary="{boundary}"{extra}\n\n{inner}--{boundary}--\n'
+    kind = f'multipart/{subtype}; boundary="{boundary}"{extra}'
+    return f"Content-Type: {kind}\n\n{inner}--{boundary}--\n"
 
 
 PLAIN, HTML = part("text/plain"), part("text/html", "<p>words</p>")

@@ -156,7 +156,8 @@ def test_wrongly_declared_utf8_keeps_its_bytes() -> None:
 
 def test_only_the_named_part_changes() -> None:
     raw = (
-        b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\nContent-Type: text/plain\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\npreamble\r\n--b\r\n"
+        b"Content-Type: text/plain\r\n"
         b"\r\none END\r\n--b \r\nContent-Type: text/html\r\n\r\n<p>END</p>\r\n--b--\r\nepilogue"
     )
     message = mime.parse(raw)

@@ -168,7 +168,7 @@ class IdentifiedConnection(Connection):
             await self._login_failed(claimed.login)
             return
         results.labels(name, "success").inc()
-        log.info("login", account=ascii(account), **self._who())
+        log.info("login", account=account, **self._who())
         self._account = account
         self.say(Reply(235, "2.7.0 Welcome"))
 

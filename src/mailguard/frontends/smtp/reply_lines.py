@@ -22,7 +22,8 @@ def reply_octets(reply: Reply, *, utf8: bool = False) -> bytes:
     enhanced = found.group().rstrip() if found else ""
     lines: list[bytes] = []
     for line in text[len(enhanced) :].split("\n"):
-        printable = "".join(c if c.isprintable() else " " for c in line.strip())
+        said = line.strip().removeprefix(f"{enhanced} ")  # the next hop says it on each line
+        printable = "".join(c if c.isprintable() else " " for c in said)
         octets = printable.encode("utf-8" if utf8 else "ascii", "replace")
         prefix = enhanced.encode("ascii") + b" " if enhanced else b""
         lines += [prefix + piece for piece in _pieces(octets)]

@@ -1,0 +1,174 @@
+"""docs/hacking.md, followed word for word in a copy of the tree: the check it walks through works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "hacking.md").read_text(encoding="utf-8")
+CASE = "tests/cases/900-newsletter-shows-the-families"
+
+
+def blocks() -> dict[str, tuple[str, str]]:
+    """Every file the guide shows: its path → (the block's language, its text)."""
+    found = re.findall(r"^`([^`\n]+)`\n\n```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    return {path: (language, text) for path, language, text in found}
+
+
+def patched(text: str, diff: str) -> str:
+    """Put the `+` lines behind the context lines they follow."""
+    lines = text.splitlines()
+    at = 0
+    for line in diff.splitlines():
+        if line.startswith("+"):
+            lines.insert(at, line[1:])
+            at += 1
+        else:
+            at = lines.index(line[1:], at) + 1  # ValueError: the guide is out of date
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what a check touches, with the guide's blocks put in."""
+    root = tmp_path_factory.mktemp("house")
+    leave = shutil.ignore_patterns("state")
+    for name in ("src", "config"):
+        shutil.copytree(ROOT / name, root / name, ignore=leave)
+    (root / "tests" / "cases").mkdir(parents=True)
+    for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("tests/cases/*.py")):
+        shutil.copy(path, root / path.relative_to(ROOT))
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for name, (language, text) in blocks().items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if language == "diff":
+            text = patched(path.read_text(), text)
+        elif name == "config/policy.yaml":
+            text = path.read_text() + "\n" + text
+        ends = "\r\n" if name.endswith(".eml") else "\n"
+        path.write_bytes(text.replace("\n", ends).encode())
+    return root
+
+
+def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(house / "src"), "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=house,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def judged(house: Path, message: Path, *options: str) -> dict[str, object]:
+    ran = run(house, "-m", "mailguard", "check", "--json", *options, str(message))
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_the_guide_shows_every_file_of_a_check() -> None:
+    shown = set(blocks())
+    assert "src/mailguard/checks/shown_addresses.py" in shown
+    assert {"src/mailguard/checks/__init__.py", "config/policy.yaml"} <= shown
+    files = {"README.md", "envelope.yaml", "message.eml", "decision.yaml"}
+    assert {f"{CASE}/{name}" for name in files} <= shown
+    assert len(blocks()["src/mailguard/checks/shown_addresses.py"][1].splitlines()) <= 60
+
+
+def test_the_product_does_not_have_the_example() -> None:
+    """Once it does, the walk needs another one."""
+    assert not (ROOT / "src/mailguard/checks/shown_addresses.py").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--listener=mx", "--auth-user=")])
+def test_check_finds_it_and_only_in_mail_from_inside(house: Path, options: tuple[str]) -> None:
+    answer = judged(
+        house,
+        house / CASE / "message.eml",
+        "--listener=submission",
+        "--auth-user=tolive",
+        "--mail-from=tara.olive@example.org",
+        "--rcpt=rosa.alder@example.com",
+        *options,
+    )
+    found = [f for f in answer["findings"] if f["check"] == "shown_addresses"]
+    if options:
+        assert found == []
+        return
+    assert [f["code"] for f in found] == ["shown-addresses.many"]
+    assert found[0]["evidence"] == "To and Cc show 4 outside addresses; 3 may be shown"
+    assert answer["recipients"]["rosa.alder@example.com"] == {
+        "disposition": "bounce",
+        "reason": "shown-addresses.many",
+        "rules": ["R47"],
+    }
+    assert "Put the addresses into Bcc" in answer["reply"]
+
+
+def test_the_case_passes_and_can_fail(house: Path) -> None:
+    """`make cases`, then the suite's own tests of cases; with another decision they fail."""
+    wrote = run(house, "-m", "tests.cases.rewrite")
+    assert wrote.returncode == 0, wrote.stderr
+    assert "1 cases written" in wrote.stdout
+    assert "Bcc" in (house / CASE / "reply.txt").read_text()
+    plain = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+    suite = ("-m", "pytest", "-q", *plain, "tests/cases/test_cases.py", "-k", "900")
+    passed = run(house, *suite)
+    assert passed.returncode == 0, passed.stdout
+    assert "2 passed" in passed.stdout
+
+    decision = house / CASE / "decision.yaml"
+    written = decision.read_text()
+    try:
+        decision.write_text(written.replace("bounce", "forward"))
+        assert run(house, *suite).returncode == 1
+    finally:
+        decision.write_text(written)
+
+
+def test_the_references_are_generated(house: Path) -> None:
+    ran = run(house, "-m", "mailguard.reference", "reference")
+    assert ran.returncode == 0, ran.stderr
+    assert "`shown-addresses.many`" in (house / "reference/findings.md").read_text()
+    assert "### settings of shown_addresses" in (house / "reference/settings.md").read_text()
+    assert "shown-addresses.many" in (house / "reference/policy.schema.json").read_text()
+
+
+def test_the_file_is_as_clean_as_the_house(house: Path) -> None:
+    new = "src/mailguard/checks/shown_addresses.py"
+    for command in (("ruff", "check"), ("ruff", "format", "--check")):
+        ran = run(house, "-m", *command, new, "src/mailguard/checks/__init__.py")
+        assert ran.returncode == 0, ran.stdout
+
+
+def test_the_targets_the_guide_names_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", GUIDE, re.MULTILINE))
+    assert named
+    assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+
+
+def test_the_places_the_guide_names_exist() -> None:
+    tree = re.search(r"^src/mailguard/\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    assert tree is not None
+    names = re.findall(r"^  (\S+)", tree[1], re.MULTILINE)
+    assert {n for n in names if not (ROOT / "src/mailguard" / n).exists()} == set()
+    there = {
+        p.name + "/" * p.is_dir()
+        for p in (ROOT / "src/mailguard").iterdir()
+        if not p.name.startswith("_") and p.suffix in ("", ".py")
+    }
+    assert there <= set(names), there - set(names)
