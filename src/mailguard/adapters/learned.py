@@ -43,14 +43,14 @@ class LearnedWords:
         self._revision = 0
         self._seen_at: float | None = None
 
-    def opinion(self, words: Sequence[str]) -> Bayes | Unavailable | None:
+    def opinion(self, words: Callable[[], Sequence[str]]) -> Bayes | Unavailable | None:
         """What the examples say of a message with these words; None below the floor."""
         if self._seen_at is None or self._monotonic() - self._seen_at > _STALE:
             return Unavailable("what was learned cannot be read from the database")
         if min(self._examples) < bayes.FLOOR:
             return None
         counts = []
-        for word in dict.fromkeys(words):
+        for word in dict.fromkeys(words()):
             found = self._counts.get(bayes.token(word))
             if found is not None:
                 counts.append((word, *found))

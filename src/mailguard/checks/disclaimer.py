@@ -64,6 +64,8 @@ SLOTS = frozenset(("title", "site", "school", "name", "phone", "email", "distric
 SIMILAR = 0.9  # the share of the disclaimer's words that must stand close together in the text
 _SHORTEST_SIMILAR = 12  # words; a shorter disclaimer is present exactly or not at all
 _LONGEST = 20_000  # characters of the author's text that are compared, from its end
+_TELLING = 20  # words of a disclaimer that are looked for first
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SCHOOL = re.compile(r"\bschool\b", re.IGNORECASE)
 
@@ -249,13 +251,21 @@ def school_name(name: str) -> str:
 
 def folded(text: str) -> str:
     """The words of a text in one form: no case, punctuation, dashes, quotes or line ends."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    if not plain.isascii():
-        plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
-    return _NOT_A_WORD.sub(" ", plain).strip()
+    return _NOT_A_WORD.sub(" ", _caseless(text)).strip()
 
 
-_folded_disclaimer = lru_cache(maxsize=512)(folded)  # the same few, message after message
+def _caseless(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+@lru_cache(maxsize=512)
+def _wanted(disclaimer: str) -> tuple[str, list[str], list[str]]:
+    """A disclaimer folded, its words, and the longest of them; the same few, again and again."""
+    text = folded(disclaimer)
+    words = text.split()
+    return text, words, sorted(set(words), key=len, reverse=True)[:_TELLING]
 
 
 def is_present(disclaimer: str, author_visible: str, own: Sequence[str] = ()) -> bool:
@@ -265,12 +275,16 @@ def is_present(disclaimer: str, author_visible: str, own: Sequence[str] = ()) ->
     and there the slots' values `own` exactly: a colleague's statement does not count.
     Linear in the text: a window of words slides over it once.
     """
-    wanted = _folded_disclaimer(disclaimer)
-    have = folded(author_visible[-_LONGEST:])
-    if not wanted or f" {wanted} " in f" {have} ":
-        return True
-    wanted_words, words = wanted.split(), have.split()
+    wanted, wanted_words, longest = _wanted(disclaimer)
     size = len(wanted_words)
+    caseless = _caseless(author_visible[-_LONGEST:])
+    # Each word that stands nowhere lowers the share: most texts are told apart by that alone.
+    if sum(word not in caseless for word in longest) > size * (1 - SIMILAR):
+        return False
+    have = _NOT_A_WORD.sub(" ", caseless).strip()
+    if f" {wanted} " in f" {have} ":
+        return True
+    words = have.split()
     if size < _SHORTEST_SIMILAR or len(words) < size * SIMILAR:
         return False
     share, end = _best_window(wanted_words, words)

@@ -51,8 +51,8 @@ AUTOMATIC = FindingType(
 )
 GRANTED = FindingType(
     "group-rights.granted",
-    "a technology alert was sent under its reason tag",
-    ("R16",),
+    "the sender may write to this group",
+    ("R14", "R15", "R16", "R17", "R19"),
     Disposition.FORWARD,
 )
 
@@ -94,7 +94,7 @@ class GroupRights:
     def examine(
         self, transaction: Transaction, facts: Facts, settings: GroupRightsSettings
     ) -> Verdict:
-        """One finding for each recipient that is a group the sender may not write to."""
+        """One finding for each recipient that is a group: the right to write to it, or why not."""
         if not facts.groups:
             return Verdict(self.name)
         if transaction.envelope.account is not None and isinstance(facts.account, Unavailable):
@@ -118,9 +118,7 @@ class GroupRights:
                 sender_address=who.authenticated_as,
                 reason_tag=tagged,
             )
-            finding = _judged(transaction, facts, recipient, group, right, who)
-            if finding is not None:
-                found.append(finding)
+            found.append(_judged(transaction, facts, recipient, group, right, who))
         return Verdict(self.name, tuple(found))
 
 
@@ -131,12 +129,10 @@ def _judged(
     group: Group,
     right: Right,
     who: Identity,
-) -> Finding | None:
+) -> Finding:
     evidence = " ".join(right.derivation)
-    if right.allowed:
-        if "R16" in right.rules:
-            return Finding(GRANTED.code, evidence, (recipient,), right.rules)
-        return None
+    if right.allowed:  # recorded with its derivation: R16 wants an audit, `explain` the reason
+        return Finding(GRANTED.code, evidence, (recipient,), right.rules)
     if transaction.message.is_automatic:
         kind = AUTOMATIC
     elif not who.inside:

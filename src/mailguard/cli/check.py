@@ -120,8 +120,8 @@ def _show(answer: dict[str, Any]) -> None:
     if findings:
         print_table("Findings", ("Code", "Evidence", "Rules"), findings)
     if answer["anomalies"]:
-        rows = [(a["code"], a["where"] or "message", a["detail"]) for a in answer["anomalies"]]
-        print_table("Anomalies", ("Code", "Where", "Detail"), rows)
+        odd = [(a["code"], a["where"] or "message", a["detail"]) for a in answer["anomalies"]]
+        print_table("Anomalies", ("Code", "Where", "Detail"), odd)
     typer.echo(
         f"Edits: {len(answer['edits'])}   Links: {len(answer['links'])}   {answer['elapsed_ms']} ms"
     )
@@ -131,4 +131,8 @@ def _show(answer: dict[str, Any]) -> None:
 
 def decoded(address: str) -> str:
     """An address from the command line: %XX is an octet; what is no UTF-8 stays distinguishable."""
-    return unquote_to_bytes(address).decode("utf-8", "surrogateescape")
+    try:
+        octets = address.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character from JSON: no UTF-8, so no address either
+        octets = address.encode("utf-8", "surrogatepass")
+    return unquote_to_bytes(octets).decode("utf-8", "surrogateescape")

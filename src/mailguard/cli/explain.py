@@ -82,6 +82,14 @@ async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) ->
         await reader.close()
 
 
+def _effect(finding: dict[str, Any]) -> str:
+    if finding["observed"]:
+        return f"only observed: {finding['disposition']}"
+    if finding["waived_by"]:
+        return f"waived: {finding['waived_by']}"
+    return str(finding["disposition"])
+
+
 def _show(answer: dict[str, Any]) -> None:
     record = answer["record"]
     typer.echo(
@@ -101,9 +109,9 @@ def _show(answer: dict[str, Any]) -> None:
         typer.echo(shown(answer["problem"]))
         return
     found = [
-        (f["check"], f["code"], f["evidence"], ", ".join(f["rules"])) for f in answer["findings"]
+        (f["code"], _effect(f), f["evidence"], ", ".join(f["rules"])) for f in answer["findings"]
     ]
-    print_table("What was found", ("Check", "Finding", "Evidence", "Rules"), found)
+    print_table("What was found", ("Finding", "Effect", "Evidence", "Rules"), found)
     identity = answer["identity"]
     typer.echo(
         f"Proven identity: {shown(identity['authenticated_as']) or 'none'} ({identity['basis']})"

@@ -179,8 +179,8 @@ class NextHopSettings(Section):
     )
     connections: int = Field(20, ge=1, description="Kept connections at most.")
     connect: Seconds = Field(10.0, description="Seconds to connect, TLS included.")
-    command: Seconds = Field(30.0, description="Seconds for the reply to a command.")
-    data: Seconds = Field(60.0, description="Seconds for the reply to the final dot.")
+    command: Seconds = Field(15.0, description="Seconds for the reply to a command.")
+    data: Seconds = Field(30.0, description="Seconds for the reply to the final dot.")
     idle: Seconds = Field(60.0, description="Seconds before an unused connection is closed.")
     verify_recipients: bool = Field(
         True, description="Ask the next hop at RCPT whether it knows the recipient."

@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 from mailguard.core import mime
-from mailguard.core.decide import Decision, Outcome
+from mailguard.core.decide import Decision, Judgement, Outcome
 from mailguard.core.edit import AddField, Edit, RemoveField
 from mailguard.core.facts import Arc, Dkim, Dmarc, Facts, Spf, Unavailable
 from mailguard.core.identity import identity
@@ -52,11 +52,7 @@ def report(
         ],
         "parts": [_part(transaction.message, part) for part in transaction.message.parts],
         "links": _links(facts.reading),
-        "findings": [
-            _finding(verdict.check, finding, rules)
-            for verdict in decision.verdicts
-            for finding in verdict.findings
-        ],
+        "findings": [_judged(judgement, rules) for judgement in decision.judgements],
         "edits": [_edit(edit) for edit in decision.edits],
         "notices": [
             {
@@ -86,13 +82,17 @@ def _rules(finding: Finding, rules: dict[str, tuple[str, ...]]) -> tuple[str, ..
     return finding.rules or rules.get(finding.code, ())
 
 
-def _finding(check: str, finding: Finding, rules: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+def _judged(judgement: Judgement, rules: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    finding = judgement.finding
     return {
         "code": finding.code,
-        "check": check,
+        "check": judgement.check,
         "recipients": list(finding.recipients),
         "evidence": finding.evidence,
         "rules": list(_rules(finding, rules)),
+        "disposition": judgement.disposition.word,
+        "waived_by": judgement.waived_by,
+        "observed": judgement.observed,
     }
 
 

@@ -23,27 +23,42 @@ class Container:
 
     program: str
     pattern: re.Pattern[str]
+    word: str  # that stands in every match
     rest: bool = False  # everything after it is quote, not only what it encloses
     block: bool = False  # counts only when a header block follows
 
 
 CONTAINERS = (
-    Container("Gmail", re.compile("gmail_quote")),
-    Container("Apple Mail, Thunderbird", re.compile(r"type\s{0,3}=\s{0,3}[\"']?cite")),
-    Container("Thunderbird's attribution", re.compile("moz-cite-prefix")),
-    Container("Thunderbird's forward", re.compile("moz-forward-container"), rest=True),
-    Container("Yahoo", re.compile("yahoo_quoted")),
-    Container("Proton", re.compile("protonmail_quote")),
-    Container("Zoho", re.compile("zmail_extra")),
-    Container("Outlook", re.compile("divrplyfwdmsg"), rest=True),
-    Container("Outlook for phones", re.compile("appendonsend"), rest=True),
+    Container("Gmail", re.compile("gmail_quote"), "gmail_quote"),
+    Container("Apple Mail, Thunderbird", re.compile(r"type\s{0,3}=\s{0,3}[\"']?cite"), "cite"),
+    Container("Thunderbird's attribution", re.compile("moz-cite-prefix"), "moz-cite-prefix"),
     Container(
-        "Outlook for phones", re.compile("mail-editor-reference-message-container"), rest=True
+        "Thunderbird's forward",
+        re.compile("moz-forward-container"),
+        "moz-forward-container",
+        rest=True,
     ),
-    Container("Outlook for phones", re.compile("ms-outlook-mobile-reference-message"), rest=True),
+    Container("Yahoo", re.compile("yahoo_quoted"), "yahoo_quoted"),
+    Container("Proton", re.compile("protonmail_quote"), "protonmail_quote"),
+    Container("Zoho", re.compile("zmail_extra"), "zmail_extra"),
+    Container("Outlook", re.compile("divrplyfwdmsg"), "divrplyfwdmsg", rest=True),
+    Container("Outlook for phones", re.compile("appendonsend"), "appendonsend", rest=True),
+    Container(
+        "Outlook for phones",
+        re.compile("mail-editor-reference-message-container"),
+        "mail-editor-reference-message-container",
+        rest=True,
+    ),
+    Container(
+        "Outlook for phones",
+        re.compile("ms-outlook-mobile-reference-message"),
+        "ms-outlook-mobile-reference-message",
+        rest=True,
+    ),
     Container(
         "Outlook for Windows",
         re.compile(r"border-top:\s{0,3}solid\s{0,3}#(?:e1e1e1|b5c4df)"),
+        "border-top:",
         rest=True,
         block=True,
     ),
@@ -94,6 +109,8 @@ def _containers(made: Walk) -> _Quotes:
     lowered = made.lowered
     hits: list[tuple[int, Container]] = []
     for container in CONTAINERS:
+        if container.word not in lowered:  # many times as fast as the pattern
+            continue
         for found in container.pattern.finditer(lowered):
             hits.append((made.token_at(made.source(found.start())), container))
             if len(hits) > _MOST:

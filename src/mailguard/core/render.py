@@ -143,7 +143,8 @@ def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) ->
     pieces = None if decoded.stateful else _pieces(decoded, data, edits, part)
     written = None if pieces is None else _splice(part.transfer_encoding, body, data, pieces)
     if written is not None:
-        return [(part.body_start, part.end, written)]
+        before, after = _parted(message, part, header_grows=False)
+        return [(part.body_start, part.end, before + written + after)]
     return _anew(message, part, planned_text(decoded.text, edits), decoded.codec)
 
 
@@ -222,8 +223,28 @@ def _anew(message: Message, part: Part, text: str, codec: str) -> list[splice.Pi
     else:
         encoding, body = b"base64", splice.to_base64(data)
         body += b"\r\n" if message.raw[part.body_start : part.end].endswith(b"\n") else b""
-    changes = [(part.body_start, part.end, body)]
-    return _header_changes(message, part, name, encoding) + changes
+    changes = _header_changes(message, part, name, encoding)
+    end = _header_end(part)
+    grows = any(change[:2] == (end, end) for change in changes)
+    before, after = _parted(message, part, header_grows=grows)
+    return [*changes, (part.body_start, part.end, before + body + after)]
+
+
+def _header_end(part: Part) -> int:
+    return part.fields[-1].end if part.fields else part.start
+
+
+def _parted(message: Message, part: Part, *, header_grows: bool) -> tuple[bytes, bytes]:
+    """The line ends that a body which was not there needs around it: the blank line after a
+    header that had none, and the one that an empty part shares with two delimiters."""
+    raw, end = message.raw, _header_end(part)
+    empty = part.body_start == part.end
+    before = b""
+    if end == part.body_start and (empty or (header_grows and not part.fields)):
+        ended = header_grows or not part.fields or raw[end - 1 : end] == b"\n"
+        before = b"\r\n" if ended else b"\r\n\r\n"
+    shared = empty and part.path and raw.startswith(b"--", part.end)
+    return before, b"\r\n" if shared else b""
 
 
 def _header_changes(
@@ -247,7 +268,9 @@ def _header_changes(
     if not part.path and not message.fields("MIME-Version"):
         missing = b"MIME-Version: 1.0\r\n" + missing
     if missing:
-        end = part.fields[-1].end if part.fields else part.start
+        end = _header_end(part)
+        if part.fields and message.raw[end - 1 : end] != b"\n":
+            missing = b"\r\n" + missing  # the header's last line was cut off
         changes.append((end, end, missing))
     return changes
 

@@ -17,6 +17,7 @@ LINE = 76  # RFC 2045 6.7 (5) and 6.8: characters of an encoded line
 LONGEST = 998  # RFC 5322 2.1.1: octets of any line
 _ESCAPE = re.compile(rb"=[0-9A-Fa-f]{2}")
 _UNSAFE = re.compile(rb"[^\t\x20-\x3c\x3e-\x7e]")
+_SOFT_BREAK = re.compile(rb"=\r?\n\Z|=\Z")
 _END_SPACE = re.compile(rb"[ \t]\Z")
 
 
@@ -103,6 +104,8 @@ def _encoded_spans(body: bytes, data: bytes, offsets: list[int]) -> list[int] | 
             return None
         if offset is not None and offset < line_end:
             escapes = [m.start() for m in _ESCAPE.finditer(line)]
+            if len(_SOFT_BREAK.sub(b"", line)) - 2 * len(escapes) != len(decoded):
+                return None  # "==", which decoders read in their own ways
             passed = 0  # escapes in front of the offset, each two octets longer than what it means
             while offset is not None and offset < line_end:
                 inner = offset - decoded_at
@@ -114,6 +117,8 @@ def _encoded_spans(body: bytes, data: bytes, offsets: list[int]) -> list[int] | 
         raw_at += len(line)
     if decoded_at != len(data):
         return None
+    if offset is not None and body.rstrip(b" \t").endswith(b"="):
+        return None  # a soft line break that was cut off would swallow what is added
     while offset is not None:
         found.append(len(body))
         offset = next(wanted, None)

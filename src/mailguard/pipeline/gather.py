@@ -147,4 +147,4 @@ def _bayes(
 ) -> Bayes | Unavailable | None:
     if isinstance(reading, Unavailable):
         return reading
-    return world.learned.opinion(spam_words.words(transaction.message, reading))
+    return world.learned.opinion(lambda: spam_words.words(transaction.message, reading))

@@ -149,8 +149,8 @@ class Unblocking(Protocol):
 class Learned(Protocol):
     """What reviewers taught. In memory, so synchronous."""
 
-    def opinion(self, words: Sequence[str]) -> Bayes | Unavailable | None:
-        """None while there are too few examples on either side."""
+    def opinion(self, words: Callable[[], Sequence[str]]) -> Bayes | Unavailable | None:
+        """None while there are too few examples on either side; only else are words asked for."""
         ...
 
 

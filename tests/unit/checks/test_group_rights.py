@@ -23,15 +23,15 @@ def mail(author: str, subject: str = "Hello", *more: str) -> str:
 
 
 CASES = [
-    ("jdoe", "jdoe@example.org", TEACHERS, "Hello", []),
+    ("jdoe", "jdoe@example.org", TEACHERS, "Hello", ["granted"]),
     ("jdoe", "jdoe@example.org", CUSTODIANS, "Hello", ["not-aligned"]),
     ("jdoe", "jdoe@example.org", SITE, "Hello", ["not-authorised"]),
     ("jdoe", "jdoe@example.org", DISTRICT, "Hello", ["not-authorised"]),
-    ("aberg", "anna.berg@example.org", SITE, "Hello", []),
+    ("aberg", "anna.berg@example.org", SITE, "Hello", ["granted"]),
     ("aberg", "anna.berg@example.org", DISTRICT, "Hello", ["not-authorised"]),
-    ("aberg", "anna.berg@example.org", CUSTODIANS, "Hello", []),
-    ("rvance", "ruth.vance@example.org", DISTRICT, "Hello", []),
-    ("rvance", "ruth.vance@example.org", SITE, "Hello", []),
+    ("aberg", "anna.berg@example.org", CUSTODIANS, "Hello", ["granted"]),
+    ("rvance", "ruth.vance@example.org", DISTRICT, "Hello", ["granted"]),
+    ("rvance", "ruth.vance@example.org", SITE, "Hello", ["granted"]),
     ("pquill", "peter.quill@example.org", DISTRICT, "Phishing", ["not-authorised"]),
     ("pquill", "peter.quill@example.org", DISTRICT, "[it alert] Phishing", ["granted"]),
     ("pquill", "peter.quill@example.org", DISTRICT, "About the [IT ALERT]", ["not-authorised"]),
@@ -41,7 +41,7 @@ CASES = [
     ("copier12", "ruth.vance@example.org", DISTRICT, "Hello", ["not-authorised"]),
     ("ghost", "ruth.vance@example.org", DISTRICT, "Hello", ["outside"]),
     ("jdoe", "jdoe@example.org", "tim.moss@example.org", "Hello", []),
-    ("jdoe", "jdoe@example.org", COUNCIL, "Hello", []),
+    ("jdoe", "jdoe@example.org", COUNCIL, "Hello", ["granted"]),
 ]
 
 
@@ -69,7 +69,7 @@ def test_a_forged_owner_fact_gives_no_rights_outside(build, codes) -> None:
 
 
 def test_an_open_group_takes_outside_mail(build, codes) -> None:
-    assert codes(CHECK, build(mail("parent@home.test"), recipients=(COUNCIL,))) == []
+    assert codes(CHECK, build(mail("parent@home.test"), recipients=(COUNCIL,))) == ["granted"]
 
 
 def test_only_the_groups_copies_are_concerned(build) -> None:
@@ -78,7 +78,11 @@ def test_only_the_groups_copies_are_concerned(build) -> None:
         mail("jdoe@example.org"), role=Role.SUBMISSION, account="jdoe", recipients=recipients
     )
     findings = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
-    assert [f.recipients for f in findings] == [(CUSTODIANS,), (SITE,)]
+    assert [(f.recipients, f.code.partition(".")[2]) for f in findings] == [
+        ((CUSTODIANS,), "not-aligned"),
+        ((TEACHERS,), "granted"),
+        ((SITE,), "not-authorised"),
+    ]
 
 
 def test_evidence_and_advice_say_why_and_whom_to_ask(build) -> None:
@@ -93,7 +97,7 @@ def test_evidence_and_advice_say_why_and_whom_to_ask(build) -> None:
 
 def test_relay_vouches_for_a_known_person(build, codes) -> None:
     case = build(mail("ruth.vance@example.org"), role=Role.RELAY, recipients=(DISTRICT,))
-    assert codes(CHECK, case) == []
+    assert codes(CHECK, case) == ["granted"]
     assert codes(CHECK, case, relay_vouches=False) == ["outside"]
 
 
