@@ -12,13 +12,14 @@ import json
 import random
 import time
 
-WORDS = (
-    "the of and a to in is you that it he was for on are as with his they at be this have from or "
-    "one had by word but not what all were we when your can said there use an each which she do how "
-    "their if will up other about out many then them these so some her would make like him into time "
-    "has look two more write go see number no way could people my than first water been call who oil "
-    "its now find long down day did get come made may part homework classroom parents meeting school"
-).split()
+WORDS = """
+the of and a to in is you that it he was for on are as with his they at be this have from
+or one had by word but not what all were we when your can said there use an each which she
+do how their if will up other about out many then them these so some her would make like
+him into time has look two more write go see number no way could people my than first
+water been call who oil its now find long down day did get come made may part homework
+classroom parents meeting school
+""".split()
 
 
 def html_mail(number: int, seed: int) -> bytes:
@@ -30,7 +31,7 @@ def html_mail(number: int, seed: int) -> bytes:
     ]
     rows = "\r\n".join(
         f'<tr><td style="font-family:Arial;font-size:14px;padding:4px 8px" class="c{n}">'
-        f"<p>{' '.join(dice.choices(WORDS, k=150))}.</p> {link[n]}</td></tr>"
+        f"<p>{' '.join(dice.choices(WORDS, k=165))}.</p> {link[n]}</td></tr>"
         for n in range(10)
     )
     text = "\r\n\r\n".join(" ".join(dice.choices(WORDS, k=12)) for _ in range(35))

@@ -1,1 +1,1 @@
-"""What all tests share: nothing yet but this place. Peers are in peers.py, servers in serving.py."""
+"""What all tests share. Peers are in peers.py and postfix.py, our own server in serving.py."""

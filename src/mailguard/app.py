@@ -182,7 +182,7 @@ class House:
         log.info("stopped")
 
     async def reload(self) -> None:
-        """Read the configuration and the certificates again; what is wrong is refused and logged."""
+        """Read configuration and certificates again; what is wrong is refused and logged."""
         if not await self.live.reload():
             await self._remember_policy()
         try:

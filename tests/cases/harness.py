@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,18 @@ class Judged:
         }
 
 
-async def judged(folder: Path) -> Judged:
-    """Run one case through the code that `serve` and `check` share."""
+@cache
+def all_judged() -> Mapping[Path, Judged]:
+    """Every case through the code that `serve` and `check` share."""
+
+    async def judge_all() -> dict[Path, Judged]:
+        async with Checker.open(load(ROOT / "config")) as checker:
+            return {folder: await _judged(checker, folder) for folder in FOLDERS}
+
+    return asyncio.run(judge_all())
+
+
+async def _judged(checker: Checker, folder: Path) -> Judged:
     said = yaml.safe_load((folder / "envelope.yaml").read_text())
     raw = (folder / "message.eml").read_bytes()
     request = Request(
@@ -52,8 +64,7 @@ async def judged(folder: Path) -> Judged:
         auth_user=said["account"] or "",
         now=float(said["received_at"]),
     )
-    async with Checker.open(load(ROOT / "config")) as checker:
-        dossier, problems = await checker.dossier(request)
+    dossier, problems = await checker.dossier(request)
     assert not problems, problems
     return Judged(raw, yaml.safe_load((folder / "decision.yaml").read_text()), dossier)
 

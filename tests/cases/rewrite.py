@@ -1,15 +1,12 @@
-"""`make cases`: write every case's outputs anew. decision.yaml is never touched: people write it."""
+"""`make cases`: write every case's outputs anew. decision.yaml is written by people alone."""
 
 from __future__ import annotations
 
-import asyncio
-
-from tests.cases.harness import FOLDERS, judged, outputs
+from tests.cases.harness import FOLDERS, all_judged, outputs
 
 
-async def main() -> None:
-    for folder in FOLDERS:
-        case = await judged(folder)
+def main() -> None:
+    for folder, case in all_judged().items():
         for old in (folder / "reply.txt", *folder.glob("out/*.eml")):
             old.unlink(missing_ok=True)
         for name, octets in outputs(case).items():
@@ -20,4 +17,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

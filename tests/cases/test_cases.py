@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cases.harness import FOLDERS, judged, outputs, words_of
+from tests.cases.harness import FOLDERS, all_judged, outputs, words_of
 
 WITHOUT = b"/l/"  # a sealed link: its key is the machine's own
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-async def test_case(folder: Path) -> None:
-    case = await judged(folder)
+def test_case(folder: Path) -> None:
+    case = all_judged()[folder]
     outcomes = case.dossier.decision.outcomes
     assert set(case.wanted["recipients"]) == set(outcomes)
     for recipient, wanted in case.wanted["recipients"].items():
@@ -40,9 +40,9 @@ async def test_case(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-async def test_outputs_are_as_reviewed(folder: Path) -> None:
+def test_outputs_are_as_reviewed(folder: Path) -> None:
     """`make cases` rewrites them; what differs is reviewed as a diff."""
-    made = outputs(await judged(folder))
+    made = outputs(all_judged()[folder])
     kept = {
         str(p.relative_to(folder)): p.read_bytes()
         for p in (folder / "reply.txt", *folder.glob("out/*.eml"))

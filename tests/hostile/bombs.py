@@ -138,6 +138,8 @@ def _html(scale: int) -> Iterator[Body]:
         "svg": b"<svg>" * n + b'<a xlink:href="http://a.test">x</a>',
         "mathml": b"<math><mi>" * n + b'<annotation-xml encoding="text/html">' + LINK,
         "foreign": b"<svg><foreignObject><math><mtext><svg>" * (n // 5) + LINK,
+        "svg-links": b"<svg>" + b'<a xlink:href="http://a.test">' * (n // 20) + b"text " * (8 * n),
+        "vml-links": b"<v:a href=http://a.test>" * (n // 20) + b"text " * (8 * n),
         "templates": b"<template>" * n + LINK,
         "scripts": b"<script>" + b"<!--<script>" * n + LINK,
         "script": b"<script>document.write('" + LINK * 100 + b"')</script>",

@@ -1,1 +1,1 @@
-"""Effects at the edges: files, database, DNS, the next hop. Each fulfils a port of `pipeline.ports`."""
+"""Effects at the edges: files, database, DNS, the next hop. Each fulfils a port."""

@@ -1,39 +1,46 @@
-"""The blob store: raw messages as zstd files named by their SHA-256, with envelopes beside them.
+"""The blob store: raw messages as zstd files named by their SHA-256, their envelopes in them.
 
 Owns the files below one directory and what "durable" means for them (R51). Must not know the
 database, nor what a blob is kept for.
 
-    ab/cd/abcd….zst               the message, written once
-    ab/cd/abcd….envelope.jsonl    one JSON line for each transaction that brought it
-    incoming/                     files on their way; what a crash leaves is swept at start
+    ab/abcd….zst    the message, written once; behind it an envelope for each transaction that
+                    brought it (`envelopes` has the form)
+    arrivals/       which blobs got an envelope lately (`arrivals`)
+    incoming/       files on their way; what a crash leaves is swept at start
 
-One thread writes. What waits is written together: every file, then every fsync, then each
-directory's fsync once. `store` returns after the last of them.
+One thread writes. What waits is written together: every file, then every fsync, then every rename,
+then each directory's fsync once. `store` returns after the last of them. Whoever puts a file into a
+directory, adds to one or takes one away holds the directory's flock: processes may share a store.
 """
 
-# ruff: noqa: PTH103, PTH105, PTH108, PTH116, PTH120
+# ruff: noqa: PTH
 # Paths are text where messages are written: pathlib took a third of the CPU of a store.
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import itertools
 import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import structlog
 import zstandard
 
-from mailguard.adapters import envelopes
+from mailguard.adapters import durable, envelopes
+from mailguard.adapters.arrivals import KEPT, Arrivals
 from mailguard.pipeline.ports import StoreError
+
+log = structlog.get_logger("mailguard.blobs")
 
 _BATCH = 64  # stores written together at most
 _BATCH_OCTETS = 8_388_608
@@ -41,44 +48,57 @@ _LARGE = 524_288  # octets from which a blob is compressed off the writing threa
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SWEEP_AFTER = 3_600.0  # seconds until a file in incoming/ is surely nobody's
 _FILE, _DIRECTORY = 0o600, 0o700  # mail is for nobody else's eyes
+_FAN = tuple(f"{number:02x}" for number in range(256))
 
 
 @dataclass(slots=True)
 class _Job:
     raw: bytes
-    line: bytes  # of the envelope; empty for none
+    envelope: bytes  # its frame; empty for none
     future: asyncio.Future[str]
     loop: asyncio.AbstractEventLoop
     digest: str = ""
-    blob: str = ""  # its path; text, since pathlib would cost more than the digest
     frame: bytes | None = None  # compressed already
+
+
+@dataclass(slots=True)
+class _Blob:
+    """What one batch does to one file."""
+
+    digest: str
+    path: str  # text, since pathlib would cost more than the digest
+    temporary: str
+    jobs: list[_Job] = field(default_factory=list)
+    envelopes: bytes = b""
+    descriptor: int = -1  # of what is written and not yet synchronised
+    is_new: bool = False  # it stands in incoming/
     error: StoreError | None = None
-    touched: set[str] = field(default_factory=set)  # directories to fsync
 
 
 class Blobs:
     """The Archive port on a local file system. `level` is zstd's."""
 
     def __init__(self, directory: Path, level: int = 3) -> None:
-        self._directory = directory
+        self._directory = str(directory)
         self._level = level
+        self._arrivals = Arrivals(f"{directory}/arrivals")
         self._local = threading.local()
         self._names = itertools.count()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
         self._closed = False
-        self._known: set[str] = set()  # directories whose own entry is surely durable
+        self._is_laid_out = False
 
     async def store(self, raw: bytes, envelope: Mapping[str, Any] | None) -> str:
-        """Write the blob and a line of its envelope, durable when this returns; the digest.
+        """Write the blob and its envelope, durable when this returns; the digest.
 
         An envelope names its transaction as `id`, beside `received_at`, `listener` and what
-        `envelope_json` gives. None writes no line: a message of our own. Raises StoreError.
+        `envelope_json` gives. None writes none: a message of our own. Raises StoreError.
         """
         loop = asyncio.get_running_loop()
-        line = b"" if envelope is None else envelopes.encode(envelope)
-        job = _Job(raw, line, loop.create_future(), loop)
+        frame = b"" if envelope is None else envelopes.encode(envelope)
+        job = _Job(raw, frame, loop.create_future(), loop)
         if len(raw) >= _LARGE:
             await asyncio.to_thread(self._prepare, job)
         if self._closed:
@@ -115,37 +135,53 @@ class Blobs:
         return Path(self._blob(digest))
 
     def _blob(self, digest: str) -> str:
-        return f"{self._directory}/{digest[:2]}/{digest[2:4]}/{digest}.zst"
+        return f"{self._directory}/{digest[:2]}/{digest}.zst"
 
     def envelopes(self, digest: str) -> list[dict[str, Any]]:
-        """Every envelope that stands beside a blob, oldest first; torn lines are left out."""
+        """Every envelope that stands with a blob, oldest first; what is torn is left out. Raises
+        StoreError when the message is damaged so that they cannot be found."""
         try:
-            return envelopes.read(Path(envelopes.beside(str(self.path(digest)))))
+            return envelopes.read(self.path(digest))
         except FileNotFoundError:
             return []
-        except OSError as error:
+        except (OSError, zstandard.ZstdError) as error:
             raise _trouble(error) from error
 
     def iter_envelopes(self, since: float = 0.0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Digest and envelope of every line in files changed since then (seconds since the
-        epoch). Only directories that changed since are looked into."""
-        for name in envelopes.changed(self._directory, since):
-            with suppress(FileNotFoundError):
-                for envelope in envelopes.read(name):
-                    yield name.name.partition(".")[0], envelope
+        """Digest and envelope of every blob changed since then (seconds since the epoch). Every
+        blob is looked at only when that is longer ago than the arrivals go back."""
+        lately = since >= time.time() - KEPT
+        for digest in self._arrivals.since(since) if lately else self._digests():
+            try:
+                if os.stat(self._blob(digest)).st_mtime < since:
+                    continue
+                found = self.envelopes(digest)
+            except FileNotFoundError:  # noted, and then not written
+                continue
+            except (OSError, StoreError) as error:  # the others must be seen all the same
+                log.error("blob_damaged", digest=digest, reason=str(error))
+                continue
+            for envelope in found:
+                yield digest, envelope
+
+    def _digests(self) -> Iterator[str]:
+        for two in _FAN:
+            with suppress(FileNotFoundError), os.scandir(f"{self._directory}/{two}") as entries:
+                for entry in entries:
+                    yield entry.name.removesuffix(".zst")
 
     @property
     def reconciled_at(self) -> float:
         """When everything older was seen to be in the ledger; 0 if never."""
         try:
-            return float((self._directory / "reconciled").read_text())
+            return float(Path(self._directory, "reconciled").read_text())
         except (OSError, ValueError):
             return 0.0
 
     def mark_reconciled(self, at: float) -> None:
         """Remember that. Losing it costs only a longer look next time."""
         with suppress(OSError):
-            (self._directory / "reconciled").write_text(repr(at))
+            Path(self._directory, "reconciled").write_text(repr(at))
 
     def size(self, digest: str) -> int:
         """Octets of the message, from the frame's header. Raises KeyError or StoreError."""
@@ -172,8 +208,7 @@ class Blobs:
         while not self._jobs.empty():  # came in while the thread ended
             late = self._jobs.get()
             if late is not None:
-                late.error = StoreError("the archive is closed")
-                _answer([late])
+                _answer([late], {late.digest: StoreError("the archive is closed")})
 
     def _begin(self) -> None:
         with self._start:
@@ -185,9 +220,11 @@ class Blobs:
     def _sweep(self) -> None:
         before = time.time() - _SWEEP_AFTER
         with suppress(OSError):
-            for left in (self._directory / "incoming").iterdir():
-                if left.stat().st_mtime < before:
-                    left.unlink()
+            self._arrivals.sweep()
+            with os.scandir(f"{self._directory}/incoming") as entries:
+                for left in entries:
+                    if left.stat().st_mtime < before:
+                        os.unlink(left.path)
 
     def _run(self) -> None:
         ending = False
@@ -206,36 +243,76 @@ class Blobs:
                     break
             else:
                 ending = True
-            self._write(jobs)
-            _answer(jobs)
+            _answer(jobs, self._write(jobs))
+        self._arrivals.close()
 
-    def _write(self, jobs: list[_Job]) -> None:
-        """Make every job durable, or give it its error."""
-        written: dict[str, int] = {}  # blobs of this batch: descriptors not yet synchronised
-        try:
-            for job in jobs:
-                try:
-                    self._prepare(job)
-                    self._write_blob(job, written)
-                except (OSError, zstandard.ZstdError, MemoryError) as error:
-                    job.error = _trouble(error)
-            self._publish(jobs, written)
-        finally:
-            for descriptor in written.values():
-                os.close(descriptor)
+    def _write(self, jobs: list[_Job]) -> dict[str, StoreError]:
+        """Make every job durable; the errors, by digest."""
+        blobs: dict[str, _Blob] = {}
         for job in jobs:
-            if job.error is None and job.line:
-                try:
-                    envelopes.append(envelopes.beside(job.blob), job.line)
-                except OSError as error:
-                    job.error = _trouble(error)
-        self._synchronise_directories(jobs)
+            self._prepare(job)
+            if job.digest not in blobs:
+                temporary = self._temporary(job.digest)
+                blobs[job.digest] = _Blob(job.digest, self._blob(job.digest), temporary)
+            blobs[job.digest].jobs.append(job)
+            blobs[job.digest].envelopes += job.envelope
+        batch = list(blobs.values())
+        try:
+            self._together(lambda _: self._lay_out(), [batch])
+            self._each(self._write_new, batch)
+            self._each(_synchronise, batch)
+            self._together(self._note, [batch])
+            directories: dict[str, list[_Blob]] = {}
+            for blob in batch:
+                directories.setdefault(os.path.dirname(blob.path), []).append(blob)
+            self._together(self._publish, directories.values())
+            self._each(_synchronise, batch)
+            # In any case: another process may have put a file there a moment ago, and its entry
+            # is not durable before the directory is.
+            self._together(
+                lambda theirs: durable.synchronise(os.path.dirname(theirs[0].path)),
+                directories.values(),
+            )
+        finally:
+            for blob in batch:
+                _discard(blob)
+        return {blob.digest: blob.error for blob in batch if blob.error is not None}
+
+    def _each(self, step: Callable[[_Blob], None], batch: list[_Blob]) -> None:
+        self._together(lambda alone: step(alone[0]), ([blob] for blob in batch))
+
+    def _together(self, step: Callable[[list[_Blob]], None], groups: Iterable[list[_Blob]]) -> None:
+        """Take a step for each group, of which only those without an error; an error is the
+        whole group's."""
+        for group in groups:
+            sound = [blob for blob in group if blob.error is None]
+            try:
+                if sound:
+                    step(sound)
+            except (OSError, zstandard.ZstdError, MemoryError) as error:
+                if isinstance(error, FileNotFoundError):  # somebody took a directory away
+                    self._is_laid_out = False
+                for blob in sound:
+                    blob.error = blob.error or _trouble(error)
+
+    def _lay_out(self) -> None:
+        """Make every directory, once, so that no message waits for one."""
+        if self._is_laid_out:
+            return
+        os.makedirs(self._directory, mode=_DIRECTORY, exist_ok=True)
+        present = set(os.listdir(self._directory))
+        for name in {"incoming", "arrivals", *_FAN} - present:
+            with suppress(FileExistsError):
+                os.mkdir(f"{self._directory}/{name}", _DIRECTORY)
+        # Even if all were there: another process may have made them a moment ago.
+        durable.synchronise(self._directory)
+        durable.synchronise(os.path.dirname(self._directory) or ".")
+        self._is_laid_out = True
 
     def _prepare(self, job: _Job) -> None:
         if not job.digest:
             job.digest = hashlib.sha256(job.raw).hexdigest()
-            job.blob = self._blob(job.digest)
-            if len(job.raw) >= _LARGE and not _is_stored(job.blob):
+            if len(job.raw) >= _LARGE and not _is_stored(self._blob(job.digest)):
                 job.frame = self._compress(job.raw)
 
     def _compress(self, raw: bytes) -> bytes:
@@ -246,76 +323,56 @@ class Blobs:
         frame: bytes = compressor.compress(raw)
         return frame
 
-    def _write_blob(self, job: _Job, written: dict[str, int]) -> None:
-        directory = os.path.dirname(job.blob)
-        if directory not in self._known:
-            self._make(directory, job)
-        # Another process may have put it there a moment ago: its entry is not durable before
-        # the directory is, so that is synchronised in any case.
-        job.touched.add(directory)
-        if job.digest in written or _is_stored(job.blob):
-            return
-        temporary = self._temporary(job.digest)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE)
+    def _write_new(self, blob: _Blob) -> None:
+        """Write the file into incoming/, unless the blob is there already."""
+        if not _is_stored(blob.path):
+            self._write_temporary(blob)
+
+    def _write_temporary(self, blob: _Blob) -> None:
+        frame = blob.jobs[0].frame or self._compress(blob.jobs[0].raw)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        blob.descriptor = os.open(blob.temporary, flags, _FILE)
+        blob.is_new = True
+        durable.write_all(blob.descriptor, frame + blob.envelopes)
+
+    def _note(self, batch: list[_Blob]) -> None:
+        digests = [blob.digest for blob in batch if blob.envelopes]
+        if digests:
+            self._arrivals.add(digests)
+
+    def _publish(self, blobs: list[_Blob]) -> None:
+        """Put the blobs of one directory where they belong: a new file by its name, an envelope
+        of a known one at its end."""
+        descriptor = os.open(os.path.dirname(blobs[0].path), os.O_RDONLY | os.O_DIRECTORY)
         try:
-            envelopes.write_all(descriptor, job.frame or self._compress(job.raw))
-        except OSError:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # to be let go before anything is synchronised
+            self._each(self._place, blobs)
+        finally:
             os.close(descriptor)
-            os.unlink(temporary)
-            raise
-        written[job.digest] = descriptor
 
-    def _publish(self, jobs: list[_Job], written: dict[str, int]) -> None:
-        failed: dict[str, StoreError] = {}
-        for digest, descriptor in written.items():
-            temporary = self._temporary(digest)
-            try:
-                os.fsync(descriptor)
-                os.replace(temporary, self._blob(digest))
-            except OSError as error:
-                with suppress(OSError):
-                    os.unlink(temporary)
-                failed[digest] = _trouble(error)
-        for job in jobs:
-            job.error = job.error or failed.get(job.digest)
-
-    def _make(self, directory: str, job: _Job) -> None:
-        """Make a directory and the one above it; those whose entries may not be durable yet are
-        noted."""
-        os.makedirs(f"{self._directory}/incoming", mode=_DIRECTORY, exist_ok=True)
-        os.makedirs(directory, mode=_DIRECTORY, exist_ok=True)
-        job.touched.update((os.path.dirname(directory), str(self._directory)))
-        job.touched.add(os.path.dirname(self._directory) or ".")
+    def _place(self, blob: _Blob) -> None:
+        try:
+            added = envelopes.append(blob.path, blob.envelopes)
+        except (FileNotFoundError, zstandard.ZstdError):  # not there, or damaged: ours is whole
+            if not blob.is_new:
+                self._write_temporary(blob)
+                _synchronise(blob)
+            os.rename(blob.temporary, blob.path)
+            blob.is_new = False
+        else:
+            _discard(blob)  # another process was quicker
+            blob.descriptor = added
 
     def _temporary(self, name: str) -> str:
         return f"{self._directory}/incoming/{name}.{os.getpid()}"
 
-    def _synchronise_directories(self, jobs: list[_Job]) -> None:
-        failed: dict[str, StoreError] = {}
-        for directory in {one for job in jobs if job.error is None for one in job.touched}:
-            try:
-                descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-            except OSError as error:
-                failed[directory] = _trouble(error)
-        for job in jobs:
-            if job.error is None:
-                trouble = [failed[one] for one in job.touched if one in failed]
-                if trouble:
-                    job.error = trouble[0]
-                else:
-                    self._known.add(os.path.dirname(job.blob))
-
     def _try_out(self) -> None:
         name = self._temporary(f"ready.{next(self._names)}")
         try:
-            os.makedirs(f"{self._directory}/incoming", mode=_DIRECTORY, exist_ok=True)
+            self._lay_out()
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, _FILE)
             try:
-                envelopes.write_all(descriptor, bytes(4_096))
+                durable.write_all(descriptor, bytes(4_096))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -324,19 +381,38 @@ class Blobs:
             raise _trouble(error) from error
 
 
-def _answer(jobs: list[_Job]) -> None:
+def _synchronise(blob: _Blob) -> None:
+    if blob.descriptor >= 0:
+        os.fsync(blob.descriptor)
+        descriptor, blob.descriptor = blob.descriptor, -1
+        os.close(descriptor)
+
+
+def _discard(blob: _Blob) -> None:
+    """Close and remove what is on its way."""
+    descriptor, blob.descriptor = blob.descriptor, -1
+    if descriptor >= 0:
+        with suppress(OSError):
+            os.close(descriptor)
+    if blob.is_new:
+        blob.is_new = False
+        with suppress(OSError):
+            os.unlink(blob.temporary)
+
+
+def _answer(jobs: list[_Job], errors: Mapping[str, StoreError]) -> None:
     for loop in {job.loop for job in jobs}:
         theirs = [job for job in jobs if job.loop is loop]
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_resolve, theirs)
+            loop.call_soon_threadsafe(_resolve, theirs, errors)
 
 
-def _resolve(jobs: list[_Job]) -> None:
+def _resolve(jobs: list[_Job], errors: Mapping[str, StoreError]) -> None:
     for job in jobs:
         if job.future.done():  # the caller was cancelled
             continue
-        if job.error is not None:
-            job.future.set_exception(job.error)
+        if job.digest in errors:
+            job.future.set_exception(errors[job.digest])
         else:
             job.future.set_result(job.digest)
 

@@ -28,14 +28,16 @@ _START_SECONDS = 30.0  # for a new worker's imports on a busy machine
 
 
 class PooledReader:
-    """Fulfils `ports.Reader`. `start` brings the workers up, `close` ends them."""
+    """Fulfils `ports.Reader`. Workers start when they are needed first, or all at `start`."""
 
     def __init__(self, workers: int, above: int, seconds: float, memory: int) -> None:
         self._above = above
         self._seconds = seconds
         self._memory = memory
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
         self._all = [_Worker(memory) for _ in range(workers)]
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        for worker in self._all:
+            self._idle.put_nowait(worker)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="reader")
 
     async def start(self) -> None:
@@ -44,8 +46,6 @@ class PooledReader:
         await asyncio.gather(
             *(loop.run_in_executor(self._threads, worker.ensure) for worker in self._all)
         )
-        for worker in self._all:
-            self._idle.put_nowait(worker)
 
     async def read(self, message: Message) -> Reading | Unavailable:
         """What a person would see in the message. Never raises for what the message holds."""

@@ -52,6 +52,7 @@ NOT_EDITABLE = FindingType(
     Disposition.FORWARD,
 )
 
+_LONGEST_HOST = 253  # RFC 1035 2.3.4, as text
 _SHOWN = 5  # addresses in an evidence
 _LONGEST_SHOWN = 120
 _SITE = re.compile(r"(?:https?://)?((?:[\w-]{1,63}\.){1,10}[\w-]{2,63})(?::\d+)?(?:[/?#]\S*)?")
@@ -174,6 +175,8 @@ def _exempt(link: Link, exempt: frozenset[str], facts: Facts) -> bool:
         return False
     if facts.district.owns_domain(name):
         return not _is_copy_page(link.target, facts)
+    if len(name) > _LONGEST_HOST:
+        return False
     while name:
         if name in exempt:
             return True

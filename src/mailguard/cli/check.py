@@ -1,4 +1,4 @@
-"""`mailguard check`: what would be done with a message, by the daemon's own code, without effects."""
+"""`mailguard check`: what would be done with a message, by the daemon's code, without effects."""
 
 from __future__ import annotations
 

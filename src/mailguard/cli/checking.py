@@ -35,6 +35,9 @@ from mailguard.pipeline.judge import judge
 from mailguard.pipeline.ports import World
 
 
+_YEAR_10000 = 253_402_300_800  # no date field can be written from here on
+
+
 class UsageError(Exception):
     """A request that is not of the right form."""
 
@@ -65,8 +68,7 @@ class Checker:
     @asynccontextmanager
     async def open(cls, loaded: Loaded) -> AsyncIterator[Checker]:
         """A checker on the configuration's state, which is only read, and need not exist."""
-        reader = make_reader(loaded.settings)
-        await reader.start()
+        reader = make_reader(loaded.settings)  # its workers start when a big message needs one
         lists = _ReadOnlyLists(loaded)
         try:
             yield cls(loaded, _world(loaded, reader, lists))
@@ -156,10 +158,14 @@ def _request(line: bytes, defaults: dict[str, Any]) -> Request:
     values = {**defaults, **asked}
     if isinstance(values["rcpt"], str):
         values["rcpt"] = [values["rcpt"]]
+    if not isinstance(values["rcpt"], list):
+        raise UsageError("rcpt is an address or a list of them")
     texts = [values[k] for k in ("client_ip", "helo", "mail_from", "listener", "auth_user", "dns")]
     well = all(isinstance(text, str) for text in (*texts, *values["rcpt"]))
     if not well or not isinstance(values["now"], (int, float, type(None))):
         raise UsageError("a value has the wrong type")
+    if values["now"] is not None and not 0 <= values["now"] < _YEAR_10000:
+        raise UsageError("now is in seconds since the epoch, in a year of four digits")
     return Request(**values, message=message)
 
 

@@ -73,7 +73,6 @@ async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) ->
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy
     raw = await state.blobs.fetch(entry.digest)
     reader = make_reader(loaded.settings)
-    await reader.start()
     try:
         nowhere: Any = None  # a replay relays nothing
         world = make_world(loaded.settings, state, nowhere, reader)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table
+from mailguard.cli.output import ConfigOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.pipeline.ports import LedgerEntry

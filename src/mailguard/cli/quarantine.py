@@ -187,7 +187,7 @@ def _found(state: StateDirectory, references: Sequence[str], wanted: str | None)
             holds = list(state.ledger.holds(state=wanted, transaction_id=text))
         if not holds:
             fail(
-                f"nothing is kept under {shown(reference)}; `mailguard quarantine list` shows what is"
+                f"nothing is kept under {shown(reference)}; see: mailguard quarantine list"
             )
         found |= {h.id: h for h in holds}
     return list(found.values())

@@ -28,6 +28,9 @@ _HARMLESS = frozenset(("mailto", "tel", "sms", "callto", "cid", "mid", "data", "
 _CONDITIONAL = re.compile(r"\[if\b", re.IGNORECASE)
 _HOLDS_LINK = re.compile(r"href|action|http-equiv", re.IGNORECASE)
 _LONGEST_TEXT = 500
+_MOST_TEXT = 50_000_000  # characters read for the texts of links: nested ones share theirs
+_REOPENED = re.compile(r"<(?=(?:html|body)[\s/])", re.IGNORECASE)
+_MOST_REOPENED = 100
 
 
 def target_of(written: str, base: str = "") -> str:
@@ -60,23 +63,35 @@ def target_of(written: str, base: str = "") -> str:
 
 def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
     """The links of an HTML body in the order of the source, and whether there were over `most`."""
-    document = parse(made.normal, source_locations=True)
+    document, many = _parse(made.normal)
     base_at = document.find("base")
     base = target_of(base_at.attr("href") or "") if base_at is not None else ""
     found: list[Link] = []
-    _constructs(part, document, made, 0, base, False, found, most)
+    room = _constructs(part, document, made, 0, base, False, found, most, _MOST_TEXT)
     for number in made.comments:
         body = made.tokens[number].data or ""
-        if len(found) > most:
+        if len(found) > most or room < 0:
             break
         if _CONDITIONAL.match(body.lstrip()) and _HOLDS_LINK.search(body):
             opening = body.find(">") + 1  # of "[if mso]>"
             offset = _normal_start(made, number) + 4 + opening
-            inner = parse(body[opening:], source_locations=True)
-            _constructs(part, inner, made, offset, base, True, found, most)
+            inner, more = _parse(body[opening:])
+            many = many or more
+            room = _constructs(part, inner, made, offset, base, True, found, most, room)
     _in_text(part, made, found, most)
     found.sort(key=lambda link: link.start)
-    return tuple(found[:most]), len(found) > most
+    return tuple(found[:most]), many or room < 0 or len(found) > most
+
+
+def _parse(text: str) -> tuple[Document, bool]:
+    """The tree of a text, and whether it is not the whole one: every further <html> or <body> gives
+    its attributes to the first, which costs the parser the square of their number."""
+    tags = [found.start() for found in _REOPENED.finditer(text)]
+    if len(tags) <= _MOST_REOPENED:
+        return parse(text, source_locations=True), False
+    at = tags[_MOST_REOPENED]
+    text = text[:at] + _REOPENED.sub(">", text[at:])
+    return parse(text, source_locations=True), True
 
 
 def _normal_start(made: Walk, number: int) -> int:
@@ -93,7 +108,9 @@ def _constructs(
     commented: bool,
     found: list[Link],
     most: int,
-) -> None:
+    room: int,
+) -> int:
+    """Add the constructs of one tree; the room for texts that is left, negative when it ended."""
     for element in document.select(_SELECT):
         location = element.source_location
         if location is None or location.start_tag is None:
@@ -102,8 +119,10 @@ def _constructs(
             span = location.attrs.get(name)
             if span is None:
                 continue
-            if len(found) > most:
-                return
+            text = element.text if element.tag != "base" else ""
+            room -= len(text)
+            if len(found) > most or room < 0:
+                return room
             start, end = span.start_offset + offset, span.end_offset + offset
             start, end = _value(made.normal, start, end)
             close = location.end_tag
@@ -115,13 +134,14 @@ def _constructs(
                     made.source(start),
                     made.source(end),
                     target,
-                    _shown(element),
+                    collapse(text[:_LONGEST_TEXT]),
                     made.source(outer.start_offset + offset),
                     made.source(outer.end_offset + offset),
                     0 if close is None else made.source(close.start_offset + offset),
                     0 if close is None else made.source(close.end_offset + offset),
                 )
             )
+    return room
 
 
 def _targets(element: Element, base: str) -> list[tuple[str, str, str]]:
@@ -167,10 +187,6 @@ def _value(normal: str, start: int, end: int) -> tuple[int, int]:
     if start < end and normal[start] in "\"'":
         return start + 1, end - 1 if normal[end - 1] == normal[start] and end - 1 > start else end
     return start, end
-
-
-def _shown(element: Element) -> str:
-    return collapse(element.text[:_LONGEST_TEXT]) if element.tag != "base" else ""
 
 
 def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:

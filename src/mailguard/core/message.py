@@ -29,7 +29,7 @@ class Defect:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header field; `raw[start:end]` includes its line ends, `value_start` follows the colon."""
+    """One header field; `raw[start:end]` has its line ends, `value_start` follows the colon."""
 
     name: str  # as written, without white space before the colon
     start: int

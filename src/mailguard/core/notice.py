@@ -8,7 +8,7 @@ Must not know when a notice is due (`plan`) or how it is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import policy as email_policy
 from email.message import EmailMessage
@@ -108,9 +108,9 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
 
 def _one_line(value: str) -> str:
     """Without control characters, bidirectional overrides and line separators (log and header
-    injection, RTLO)."""
+    injection, RTLO); half a character, which cannot be written, as U+FFFD."""
     return "".join(
-        " " if c in "\r\n\t\u2028\u2029" else c
+        " " if c in "\r\n\t\u2028\u2029" else "\ufffd" if "\ud800" <= c <= "\udfff" else c
         for c in value
         if (c >= " " and c != "\x7f" and not "\x80" <= c <= "\x9f" and c not in _BIDI)
         or c in "\r\n\t"

@@ -40,4 +40,6 @@ def refusal(text: str, code: int = 550, status: str = "5.7.1") -> Reply:
     return Reply(code, f"{status} {said or 'Refused'}")
 
 
-_TYPOGRAPHY = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
+_TYPOGRAPHY = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."}
+)

@@ -6,6 +6,7 @@ Must not know the database.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -61,4 +62,4 @@ def decision_json(decision: Decision) -> bytes:
         ],
         "edits": len(decision.edits),
     }
-    return to_json(brief)
+    return json.dumps(brief).encode("ascii")  # half a character in evidence is escaped

@@ -58,13 +58,15 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         await _record(dossier, dossier.reply(), dossier.states_so_far())
         return dossier.reply()
 
+    with counting.stage("render"):  # pure, and checked: what is wrong here is our own trouble
+        copies = dossier.copies()
+
     if plan.holds or plan.tellings:
         with counting.stage("keep"):  # holds and notices are durable now
             await world.ledger.keep(dossier.entry_so_far(), plan.holds, dossier.outgoing())
             world.outbox_wakes()
 
     with counting.stage("relay"):  # the next hop's own replies, per recipient
-        copies = dossier.copies()
         delivered = await _relay(dossier, copies, world)
         conclusion = conclude(plan, delivered)
 

@@ -71,12 +71,16 @@ class Dossier:
         return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
 
     def copy(self, edits: Sequence[Edit]) -> bytes:
-        """The message with these edits, forged trace fields taken off, our own on top."""
+        """The message with these edits, forged trace fields taken off, our own on top.
+
+        Raises RenderError when the result is not what the edits say: nothing leaves altered."""
         message = self.transaction.message
-        forged = trace.forged_fields(message, self.snapshot.district)
-        return trace.received(self.transaction, self.world.hostname) + render.render(
-            message, (*forged, *edits)
-        )
+        planned = (*trace.forged_fields(message, self.snapshot.district), *edits)
+        rendered = render.render(message, planned)
+        fault = render.verify(message, rendered, planned) if planned else None
+        if fault is not None:
+            raise render.RenderError(fault)
+        return trace.received(self.transaction, self.world.hostname) + rendered
 
     @staticmethod
     def body(copy: bytes) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mailguard.core import render
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.ports import Outgoing
 
@@ -19,8 +20,7 @@ def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoi
     """
     outgoing = []
     for number, recipient in holds:
-        edits = [e for e in dossier.decision.edits if not e.recipients or recipient in e.recipients]
-        copy = dossier.copy(edits)
+        copy = dossier.copy(render.concerning(dossier.decision.edits, recipient))
         envelope = dossier.transaction.envelope
         outgoing.append(
             Outgoing(
