@@ -71,15 +71,25 @@ def _structures(scale: int) -> Iterator[Body]:
     yield ("long-parameter", f"{TYPE}text/plain; name*=utf-8''{'%ff' * 30_000}", b"text")
     yield ("quoted-unclosed", f'{TYPE}text/plain; name="{"(" * 30_000}', b"text")
     yield ("comments", f"{TYPE}{'(' * 30_000}text/html", LINK)
-    yield ("encoded-multipart", f"{TYPE}multipart/mixed; boundary=b\r\nContent-Transfer-Encoding:"
-           " base64", base64.encodebytes(b"--b\r\n\r\nx\r\n--b--\r\n"))
-    yield ("preamble", f"{TYPE}multipart/mixed; boundary=b",
-           b"Content-Type: text/html\r\n\r\n" + LINK + b"\r\n--b\r\n\r\nx\r\n--b--\r\n" + LINK)
+    yield (
+        "encoded-multipart",
+        f"{TYPE}multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64",
+        base64.encodebytes(b"--b\r\n\r\nx\r\n--b--\r\n"),
+    )
+    yield (
+        "preamble",
+        f"{TYPE}multipart/mixed; boundary=b",
+        b"Content-Type: text/html\r\n\r\n" + LINK + b"\r\n--b\r\n\r\nx\r\n--b--\r\n" + LINK,
+    )
     fields = b"".join(b"X-%d: y\r\n" % n for n in range(60_000 // scale))
     yield ("part-fields", *_multipart("f", fields + b"\r\nx"))
     yield ("no-blank-line", *_multipart("f", b"Content-Type: text/html"))
-    yield ("related", *_multipart("r", *[b"Content-Type: text/html\r\n\r\n" + LINK] * 60,
-                                  kind="related; start=x"))
+    yield (
+        "related",
+        *_multipart(
+            "r", *[b"Content-Type: text/html\r\n\r\n" + LINK] * 60, kind="related; start=x"
+        ),
+    )
 
 
 def nested_same(depth: int) -> bytes:
@@ -216,16 +226,28 @@ def _texts(scale: int) -> Iterator[Body]:
     yield "text-dots", PLAIN, b"http://a.test/" + b"." * n + b"a." * n
     yield "text-colons", PLAIN, b":" * n + b"//" * n
     yield "text-line", PLAIN, b"x" * (1_000_000 // scale)
-    yield "text-gtube", PLAIN, b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+    yield (
+        "text-gtube",
+        PLAIN,
+        b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X",
+    )
     yield "text-nul", PLAIN, b"\0" * n + b"http://a\0.test"
     yield "text-cr", PLAIN, b"x\r" * n
     yield "text-lf", PLAIN, b"x\n" * n
     yield "text-crs", PLAIN, b"\r\r\n" * n
     yield "text-dotlines", PLAIN, b".\r\n..\r\n" * n
     yield "text-empty", PLAIN, b""
-    yield "text-tricks", PLAIN, "\u202e\u2066\u200b\u200d\ufeff\u2028\u2029\x85\x1b[2J\ufffe".encode() * 99
+    yield (
+        "text-tricks",
+        PLAIN,
+        "\u202e\u2066\u200b\u200d\ufeff\u2028\u2029\x85\x1b[2J\ufffe".encode() * 99,
+    )
     yield "text-marks", PLAIN, ("a" + "\u0301" * n).encode()
-    yield "text-homoglyphs", PLAIN, "Ѕylvia Aѕpen \U0001d54a\uff33 http://\u0435x\u0430mple.org".encode() * 99
+    yield (
+        "text-homoglyphs",
+        PLAIN,
+        "Ѕylvia Aѕpen \U0001d54a\uff33 http://\u0435x\u0430mple.org".encode() * 99,
+    )
     yield "text-surrogates", PLAIN, b"\xed\xa0\x80\xed\xb0\x80 http://a.test/\xed\xa0\x80" * 99
     yield "text-overlong", PLAIN, b"\xc0\xae\xf8\x88\x80\x80\x80\xff\xfe" * 999
     flowed = PLAIN + "; format=flowed; delsp=yes"
@@ -277,17 +299,32 @@ def _encodings(scale: int) -> Iterator[Body]:
         yield f"b64-padding-{kind}", base + "base64", b"PGEg=" * n
         yield f"b64-equals-{kind}", base + "base64", b"=" * n
         yield f"b64-line-{kind}", base + "base64", base64.b64encode(LINK * (n // 40))
-        yield f"b64-spaced-{kind}", base + "base64", b" ".join(
-            base64.b64encode(LINK)[i : i + 1] for i in range(40)
+        yield (
+            f"b64-spaced-{kind}",
+            base + "base64",
+            b" ".join(base64.b64encode(LINK)[i : i + 1] for i in range(40)),
         )
         yield f"b64-then-text-{kind}", base + "base64", base64.b64encode(LINK) + b"\r\n\r\n" + LINK
         yield f"qp-equals-{kind}", base + "quoted-printable", b"=" * n + LINK
-        yield f"qp-soft-{kind}", base + "quoted-printable", b"=\r\n" * n + LINK.replace(b"=", b"=3D")
+        yield (
+            f"qp-soft-{kind}",
+            base + "quoted-printable",
+            b"=\r\n" * n + LINK.replace(b"=", b"=3D"),
+        )
         yield f"qp-bad-{kind}", base + "quoted-printable", b"=ZZ=3=\n=0=" * n + LINK
         yield f"qp-spaces-{kind}", base + "quoted-printable", b" \t" * n + b"=20\r\n" + LINK
         yield f"qp-ends-{kind}", base + "quoted-printable", LINK.replace(b"=", b"=3d") + b"="
         yield f"qp-controls-{kind}", base + "quoted-printable", b"=00=0D=0A=1B=0D=\r\n=0A" * 999
-        for odd in ("x-uuencode", "binary", "7bit", "8BIT", "(x) base64", '"base64"', "base64;x", "=?b?"):
+        for odd in (
+            "x-uuencode",
+            "binary",
+            "7bit",
+            "8BIT",
+            "(x) base64",
+            '"base64"',
+            "base64;x",
+            "=?b?",
+        ):
             yield f"encoding-{odd}-{kind}", base + odd, b"begin 644 x\r\n\xff" + LINK
         yield f"encoding-two-{kind}", base + "base64\r\nContent-Transfer-Encoding: 7bit", LINK
 
@@ -303,10 +340,18 @@ def _shapes(scale: int) -> Iterator[Body]:
     yield ("signed-backwards", *_multipart("s", signature, html, kind="signed"))
     yield ("signed-alone", *_multipart("s", kind="signed"))
     yield ("encrypted", *_multipart("s", html, html, kind="encrypted"))
-    status = b"Content-Type: message/delivery-status\r\n\r\n" + b"Final-Recipient: rfc822; x\r\n\r\n" * n
+    status = (
+        b"Content-Type: message/delivery-status\r\n\r\n" + b"Final-Recipient: rfc822; x\r\n\r\n" * n
+    )
     original = b"Content-Type: message/rfc822\r\n\r\nFrom: x\r\n\r\n" + LINK
-    yield ("dsn", *_multipart("d", html, status, original, kind="report; report-type=delivery-status"))
-    yield ("mdn", *_multipart("d", html, status, kind="report; report-type=disposition-notification"))
+    yield (
+        "dsn",
+        *_multipart("d", html, status, original, kind="report; report-type=delivery-status"),
+    )
+    yield (
+        "mdn",
+        *_multipart("d", html, status, kind="report; report-type=disposition-notification"),
+    )
     calendar = b"BEGIN:VCALENDAR\r\n" + b"ATTENDEE:mailto:x@y.test\r\n" * n
     yield "calendar", TYPE + "text/calendar; method=REQUEST", calendar
     calendars = b"Content-Type: text/calendar\r\n\r\n" + calendar
@@ -316,15 +361,48 @@ def _shapes(scale: int) -> Iterator[Body]:
     yield "rfc822", TYPE + "message/rfc822", b"Content-Type: text/html\r\n\r\n" + LINK
     yield "rfc822-empty", TYPE + "message/rfc822", b""
     yield ("forwarded", *_multipart("m", html, original, original))
-    yield "zip", TYPE + 'application/zip; name="x.zip"', b"PK\x03\x04" + zlib.compress(b"\0" * 9_999)
-    yield ("names", *_multipart("n", *(
-        f'Content-Disposition: attachment; filename="{name}"\r\n\r\nx'.encode("utf-8", "surrogateescape")
-        for name in ("../../x", "x\0y", "=?utf-8?b?Li4v?=", "\u202egpj.exe", "a" * 9_000, "\\", "\udcff", "")
-    )))
-    yield ("alternatives", *_multipart("a", *[b"Content-Type: text/plain\r\n\r\nx\r\n", html] * 20,
-                                       kind="alternative"))
-    yield ("text-odd", *_multipart("a", b"Content-Type: text/enriched\r\n\r\n<x>", b"Content-Type: "
-                                   b"text/x-amp-html\r\n\r\n" + LINK, html, kind="alternative"))
+    yield (
+        "zip",
+        TYPE + 'application/zip; name="x.zip"',
+        b"PK\x03\x04" + zlib.compress(b"\0" * 9_999),
+    )
+    yield (
+        "names",
+        *_multipart(
+            "n",
+            *(
+                f'Content-Disposition: attachment; filename="{name}"\r\n\r\nx'.encode(
+                    "utf-8", "surrogateescape"
+                )
+                for name in (
+                    "../../x",
+                    "x\0y",
+                    "=?utf-8?b?Li4v?=",
+                    "\u202egpj.exe",
+                    "a" * 9_000,
+                    "\\",
+                    "\udcff",
+                    "",
+                )
+            ),
+        ),
+    )
+    yield (
+        "alternatives",
+        *_multipart(
+            "a", *[b"Content-Type: text/plain\r\n\r\nx\r\n", html] * 20, kind="alternative"
+        ),
+    )
+    yield (
+        "text-odd",
+        *_multipart(
+            "a",
+            b"Content-Type: text/enriched\r\n\r\n<x>",
+            b"Content-Type: text/x-amp-html\r\n\r\n" + LINK,
+            html,
+            kind="alternative",
+        ),
+    )
     yield "odd-type", TYPE + "text", LINK
     yield "odd-type-2", TYPE + "text/html/x", LINK
     yield "odd-type-3", TYPE + ";" * 9_000, LINK

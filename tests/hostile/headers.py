@@ -90,7 +90,13 @@ def fields(scale: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"space-colon-{name}", {name: [], f"{name} ": [OUTSIDE]}
         yield f"many-{name}", {name: [OUTSIDE] * 3_000}
     for name in ("X-Mailguard-Spam", "Authentication-Results", "ARC-Seal", "Received", "X" * 900):
-        for value in ("mailguard.example.org; spf=pass", "(" * 1_000, '"mailguard.example.org"', "", "\r\n x"):
+        for value in (
+            "mailguard.example.org; spf=pass",
+            "(" * 1_000,
+            '"mailguard.example.org"',
+            "",
+            "\r\n x",
+        ):
             yield f"forged-{name[:9]}-{len(value)}", {name: [value] * 50}
     dkim = "v=1; a=rsa-sha256; d=example.com; s=x; l=1; h=from; b=" + "A" * 9_000
     yield "dkim", {"DKIM-Signature": [dkim] * 60}

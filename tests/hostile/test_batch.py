@@ -88,7 +88,9 @@ def test_five_hundred_small_ones(tmp_path: Path) -> None:
 def test_requests_of_the_wrong_form_are_named_so(tmp_path: Path) -> None:
     asked = list(generate.wrong())
     answers = batch(tmp_path, asked)
-    assert [name for (name, _), a in zip(asked, answers, strict=True) if "usage_error" not in a] == []
+    assert [
+        name for (name, _), a in zip(asked, answers, strict=True) if "usage_error" not in a
+    ] == []
 
 
 def test_the_same_message_is_judged_the_same(tmp_path: Path) -> None:

@@ -90,6 +90,31 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in slugs, target
 
 
+@pytest.mark.parametrize("name", ["flow.md", "design.md", "hacking.md", "threat-model.md"])
+def test_files_that_a_document_names_exist(name: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    made = ("tests/cases/900-", "src/mailguard/checks/shown_addresses.py")  # by hacking.md
+    for path in set(re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yaml|toml))`", text)):
+        if path.startswith(made):
+            continue
+        assert any((base / path).exists() for base in (ROOT, ROOT / "src" / "mailguard")), path
+
+
+def test_the_types_that_the_design_names_exist() -> None:
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([A-Z]\w+)` \|", text, re.MULTILINE)
+    source = "\n".join(
+        path.read_text() for floor in ("core", "pipeline") for path in _modules(floor)
+    )
+    assert len(named) > 10
+    missing = [n for n in named if not re.search(rf"^(class {n}\b|{n} = )", source, re.MULTILINE)]
+    assert missing == []
+
+
+def _modules(floor: str) -> list[Path]:
+    return sorted((ROOT / "src" / "mailguard" / floor).glob("*.py"))
+
+
 def test_the_picture_is_whole_and_told_in_words() -> None:
     root = ElementTree.parse(ROOT / "docs" / "flow.svg").getroot()
     space = "{http://www.w3.org/2000/svg}"

@@ -5,7 +5,7 @@ is. Errors are the system's own (OSError). A line may name a blob that never cam
 written, durably, before that is.
 """
 
-# ruff: noqa: PTH
+# ruff: noqa: PTH108, PTH123, PTH208
 # Paths are text where messages are written: pathlib took a third of the CPU of a store.
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DIGEST = 64  # characters
 
 
 class Arrivals:
-    """The files below one directory, which must be there. One thread adds; several processes may."""
+    """The files below one directory, which must be there. One thread of a process adds."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -79,22 +79,6 @@ class Arrivals:
             return sorted(os.listdir(self._directory))
         except FileNotFoundError:
             return []
-
-
-def _names(self) -> list[str]:
-    try:
-        return sorted(os.listdir(self._directory))
-    except FileNotFoundError:
-        return []
-
-
-def synchronise(directory: str) -> None:
-    """Make a directory's entries durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _name(at: float) -> str:

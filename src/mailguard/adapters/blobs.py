@@ -13,7 +13,7 @@ then each directory's fsync once. `store` returns after the last of them. Whoeve
 directory, adds to one or takes one away holds the directory's flock: processes may share a store.
 """
 
-# ruff: noqa: PTH
+# ruff: noqa: PTH102, PTH103, PTH108, PTH116, PTH120, PTH208
 # Paths are text where messages are written: pathlib took a third of the CPU of a store.
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ import zstandard
 
 from mailguard.adapters import durable, envelopes
 from mailguard.adapters.arrivals import KEPT, Arrivals
+from mailguard.adapters.incoming import Incoming, is_stored
 from mailguard.pipeline.ports import StoreError
 
 log = structlog.get_logger("mailguard.blobs")
@@ -59,20 +61,6 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     digest: str = ""
     frame: bytes | None = None  # compressed already
-
-
-@dataclass(slots=True)
-class _Blob:
-    """What one batch does to one file."""
-
-    digest: str
-    path: str  # text, since pathlib would cost more than the digest
-    temporary: str
-    jobs: list[_Job] = field(default_factory=list)
-    envelopes: bytes = b""
-    descriptor: int = -1  # of what is written and not yet synchronised
-    is_new: bool = False  # it stands in incoming/
-    error: StoreError | None = None
 
 
 class Blobs:
@@ -156,7 +144,7 @@ class Blobs:
                 if os.stat(self._blob(digest)).st_mtime < since:
                     continue
                 found = self.envelopes(digest)
-            except FileNotFoundError:  # noted, and then not written
+            except (FileNotFoundError, KeyError):  # noted and not written; or no blob at all
                 continue
             except (OSError, StoreError) as error:  # the others must be seen all the same
                 log.error("blob_damaged", digest=digest, reason=str(error))
@@ -248,52 +236,57 @@ class Blobs:
 
     def _write(self, jobs: list[_Job]) -> dict[str, StoreError]:
         """Make every job durable; the errors, by digest."""
-        blobs: dict[str, _Blob] = {}
+        blobs: dict[str, Incoming] = {}
         for job in jobs:
             self._prepare(job)
-            if job.digest not in blobs:
-                temporary = self._temporary(job.digest)
-                blobs[job.digest] = _Blob(job.digest, self._blob(job.digest), temporary)
-            blobs[job.digest].jobs.append(job)
-            blobs[job.digest].envelopes += job.envelope
+            digest = job.digest
+            blob = blobs.get(digest)
+            if blob is None:
+                frame = partial(self._frame, job)
+                blob = Incoming(digest, self._blob(digest), self._aside(digest), frame)
+                blobs[digest] = blob
+            blob.behind += job.envelope
         batch = list(blobs.values())
+        directories: dict[str, list[Incoming]] = {}
+        for blob in batch:
+            directories.setdefault(os.path.dirname(blob.path), []).append(blob)
+        errors: dict[str, StoreError] = {}
         try:
-            self._together(lambda _: self._lay_out(), [batch])
-            self._each(self._write_new, batch)
-            self._each(_synchronise, batch)
-            self._together(self._note, [batch])
-            directories: dict[str, list[_Blob]] = {}
-            for blob in batch:
-                directories.setdefault(os.path.dirname(blob.path), []).append(blob)
-            self._together(self._publish, directories.values())
-            self._each(_synchronise, batch)
-            # In any case: another process may have put a file there a moment ago, and its entry
-            # is not durable before the directory is.
-            self._together(
-                lambda theirs: durable.synchronise(os.path.dirname(theirs[0].path)),
-                directories.values(),
-            )
+            self._together(self._lay_out, batch, errors)
+            self._each(Incoming.write, batch, errors)
+            self._each(Incoming.synchronise, batch, errors)
+            self._together(partial(self._note, batch), batch, errors)
+            for directory, theirs in directories.items():
+                self._together(partial(self._place, directory, theirs, errors), theirs, errors)
+            self._each(Incoming.synchronise, batch, errors)
+            # Even where only an envelope was added: another process may have put the file there a
+            # moment ago, and its name is not durable before the directory is.
+            for directory, theirs in directories.items():
+                self._together(partial(durable.synchronise, directory), theirs, errors)
         finally:
             for blob in batch:
-                _discard(blob)
-        return {blob.digest: blob.error for blob in batch if blob.error is not None}
+                blob.discard()
+        return errors
 
-    def _each(self, step: Callable[[_Blob], None], batch: list[_Blob]) -> None:
-        self._together(lambda alone: step(alone[0]), ([blob] for blob in batch))
+    def _each(
+        self, step: Callable[[Incoming], None], batch: list[Incoming], errors: dict[str, StoreError]
+    ) -> None:
+        """Take a step for each blob that had no error yet; note its error."""
+        for blob in batch:
+            if blob.digest not in errors:
+                self._together(partial(step, blob), [blob], errors)
 
-    def _together(self, step: Callable[[list[_Blob]], None], groups: Iterable[list[_Blob]]) -> None:
-        """Take a step for each group, of which only those without an error; an error is the
-        whole group's."""
-        for group in groups:
-            sound = [blob for blob in group if blob.error is None]
-            try:
-                if sound:
-                    step(sound)
-            except (OSError, zstandard.ZstdError, MemoryError) as error:
-                if isinstance(error, FileNotFoundError):  # somebody took a directory away
-                    self._is_laid_out = False
-                for blob in sound:
-                    blob.error = blob.error or _trouble(error)
+    def _together(
+        self, step: Callable[[], None], batch: list[Incoming], errors: dict[str, StoreError]
+    ) -> None:
+        """Take one step for all; an error is everybody's who had none yet."""
+        try:
+            step()
+        except (OSError, zstandard.ZstdError, MemoryError) as error:
+            if isinstance(error, FileNotFoundError):  # somebody took a directory away
+                self._is_laid_out = False
+            for blob in batch:
+                errors.setdefault(blob.digest, _trouble(error))
 
     def _lay_out(self) -> None:
         """Make every directory, once, so that no message waits for one."""
@@ -312,7 +305,7 @@ class Blobs:
     def _prepare(self, job: _Job) -> None:
         if not job.digest:
             job.digest = hashlib.sha256(job.raw).hexdigest()
-            if len(job.raw) >= _LARGE and not _is_stored(self._blob(job.digest)):
+            if len(job.raw) >= _LARGE and not is_stored(self._blob(job.digest)):
                 job.frame = self._compress(job.raw)
 
     def _compress(self, raw: bytes) -> bytes:
@@ -323,51 +316,26 @@ class Blobs:
         frame: bytes = compressor.compress(raw)
         return frame
 
-    def _write_new(self, blob: _Blob) -> None:
-        """Write the file into incoming/, unless the blob is there already."""
-        if not _is_stored(blob.path):
-            self._write_temporary(blob)
+    def _frame(self, job: _Job) -> bytes:
+        return job.frame or self._compress(job.raw)
 
-    def _write_temporary(self, blob: _Blob) -> None:
-        frame = blob.jobs[0].frame or self._compress(blob.jobs[0].raw)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        blob.descriptor = os.open(blob.temporary, flags, _FILE)
-        blob.is_new = True
-        durable.write_all(blob.descriptor, frame + blob.envelopes)
-
-    def _note(self, batch: list[_Blob]) -> None:
-        digests = [blob.digest for blob in batch if blob.envelopes]
-        if digests:
+    def _note(self, batch: list[Incoming]) -> None:
+        if digests := [blob.digest for blob in batch if blob.behind]:
             self._arrivals.add(digests)
 
-    def _publish(self, blobs: list[_Blob]) -> None:
-        """Put the blobs of one directory where they belong: a new file by its name, an envelope
-        of a known one at its end."""
-        descriptor = os.open(os.path.dirname(blobs[0].path), os.O_RDONLY | os.O_DIRECTORY)
+    def _place(self, directory: str, blobs: list[Incoming], errors: dict[str, StoreError]) -> None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # to be let go before anything is synchronised
-            self._each(self._place, blobs)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for a rename, not for an fsync
+            self._each(Incoming.place, blobs, errors)
         finally:
             os.close(descriptor)
 
-    def _place(self, blob: _Blob) -> None:
-        try:
-            added = envelopes.append(blob.path, blob.envelopes)
-        except (FileNotFoundError, zstandard.ZstdError):  # not there, or damaged: ours is whole
-            if not blob.is_new:
-                self._write_temporary(blob)
-                _synchronise(blob)
-            os.rename(blob.temporary, blob.path)
-            blob.is_new = False
-        else:
-            _discard(blob)  # another process was quicker
-            blob.descriptor = added
-
-    def _temporary(self, name: str) -> str:
+    def _aside(self, name: str) -> str:
         return f"{self._directory}/incoming/{name}.{os.getpid()}"
 
     def _try_out(self) -> None:
-        name = self._temporary(f"ready.{next(self._names)}")
+        name = self._aside(f"ready.{next(self._names)}")
         try:
             self._lay_out()
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, _FILE)
@@ -379,25 +347,6 @@ class Blobs:
                 os.unlink(name)
         except OSError as error:
             raise _trouble(error) from error
-
-
-def _synchronise(blob: _Blob) -> None:
-    if blob.descriptor >= 0:
-        os.fsync(blob.descriptor)
-        descriptor, blob.descriptor = blob.descriptor, -1
-        os.close(descriptor)
-
-
-def _discard(blob: _Blob) -> None:
-    """Close and remove what is on its way."""
-    descriptor, blob.descriptor = blob.descriptor, -1
-    if descriptor >= 0:
-        with suppress(OSError):
-            os.close(descriptor)
-    if blob.is_new:
-        blob.is_new = False
-        with suppress(OSError):
-            os.unlink(blob.temporary)
 
 
 def _answer(jobs: list[_Job], errors: Mapping[str, StoreError]) -> None:
@@ -415,13 +364,6 @@ def _resolve(jobs: list[_Job], errors: Mapping[str, StoreError]) -> None:
             job.future.set_exception(errors[job.digest])
         else:
             job.future.set_result(job.digest)
-
-
-def _is_stored(blob: str) -> bool:
-    try:
-        return os.stat(blob).st_size > 0
-    except FileNotFoundError:
-        return False
 
 
 def _trouble(error: BaseException) -> StoreError:

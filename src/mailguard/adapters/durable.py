@@ -3,9 +3,6 @@
 Owns how they are asked of the system. Must not know what is stored. Errors are the system's own.
 """
 
-# ruff: noqa: PTH
-# Paths are text where messages are written: pathlib took a third of the CPU of a store.
-
 from __future__ import annotations
 
 import os

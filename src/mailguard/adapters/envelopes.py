@@ -54,11 +54,13 @@ def append(path: str, frames: bytes) -> int:
     descriptor, to synchronise and to close. The caller keeps everybody else from adding."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - a descriptor
+        with open(descriptor, "rb", closefd=False) as file:
             end = _message_end(file)
             for _, after in _lines(file):
                 end = after
-        os.ftruncate(descriptor, end)
+            torn = _size(file) > end
+        if torn:
+            os.ftruncate(descriptor, end)
         try:
             durable.write_all(descriptor, frames)
         except OSError:

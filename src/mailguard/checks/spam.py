@@ -74,7 +74,7 @@ class SpamSettings(CheckSettings):
     points: dict[str, float] = Field(
         {},
         description="Other points for single signs, by symbol; 0 turns one off. The symbols are "
-        "listed in the reference of the scorer.",
+        "listed in docs/reference/spam.md.",
     )
 
     @field_validator("points")

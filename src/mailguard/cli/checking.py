@@ -34,7 +34,6 @@ from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.judge import judge
 from mailguard.pipeline.ports import World
 
-
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
 
 

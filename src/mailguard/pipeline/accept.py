@@ -7,8 +7,6 @@ hop or durably kept by us; our own trouble is 451. Must not know sessions, files
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import structlog
@@ -65,20 +63,24 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         with counting.stage("keep"):  # holds and notices are durable now
             await world.ledger.keep(dossier.entry_so_far(), plan.holds, dossier.outgoing())
             world.outbox_wakes()
+            if plan.tellings:
+                world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 
     with counting.stage("relay"):  # the next hop's own replies, per recipient
         delivered = await _relay(dossier, copies, world)
         conclusion = conclude(plan, delivered)
 
+    states = dict(conclusion.states)
     if conclusion.put_off or conclusion.returned:
         with counting.stage("keep"):  # what others' success made ours to deliver or to return
             holds, outgoing = dossier.left_over(conclusion, copies, delivered)
             await world.ledger.keep(dossier.entry_so_far(), holds, outgoing)
             world.outbox_wakes()
+            states |= {hold.recipient: State.QUARANTINED for hold in holds}
 
     reply = conclusion.failure or dossier.reply()
     with counting.stage("record"):
-        await _record(dossier, reply, conclusion.states)
+        await _record(dossier, reply, states)
     return reply
 
 
@@ -126,19 +128,10 @@ def _beside_the_blob(transaction: Transaction) -> dict[str, object]:
     }
 
 
-_CRASHES_ALLOWED = 3
-_REMEMBERED = 1_000
-_crashes: OrderedDict[bytes, int] = OrderedDict()
-
-
 async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
     """451, so that the client keeps the message; but one that crashes us again and again is
     quarantined unread, or it would come back until its sender gives up."""
-    key = hashlib.sha256(transaction.message.raw).digest()
-    _crashes[key] = _crashes.pop(key, 0) + 1
-    if len(_crashes) > _REMEMBERED:
-        _crashes.popitem(last=False)
-    if _crashes[key] < _CRASHES_ALLOWED:
+    if not world.crashes.again(transaction.message.raw):
         return _TROUBLE
     try:
         digest = await world.archive.store(transaction.message.raw, _beside_the_blob(transaction))

@@ -30,9 +30,10 @@ def decided(
 ) -> Dossier:
     """The pure part: the same facts give the same dossier, so a stored decision can be replayed."""
     decision = decide(transaction, facts, snapshot.policy)
+    sender = transaction.envelope.reverse_path
     plan = make_plan(
         decision,
-        answerable=may_answer(transaction, facts),
+        answerable=may_answer(transaction, facts) and world.notices.allows(sender, facts.now),
         tell_quarantine=world.tell_quarantine,
     )
     return Dossier(transaction, snapshot, world, facts, decision, plan, digest)

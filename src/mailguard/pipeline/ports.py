@@ -17,6 +17,7 @@ from mailguard.core.reading import Reading
 from mailguard.core.reply import Reply as Reply
 from mailguard.core.transaction import Envelope, Transaction
 from mailguard.core.verdict import Disposition
+from mailguard.pipeline.memory import Crashes, NoticeAllowance
 
 
 class StoreError(Exception):
@@ -191,3 +192,5 @@ class World:
     quarantine_copy: bool  # whether spammail@ gets a copy
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
+    crashes: Crashes = field(default_factory=Crashes)
+    notices: NoticeAllowance = field(default_factory=NoticeAllowance)
