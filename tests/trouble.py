@@ -131,7 +131,7 @@ class NextHop:
         if mood == LATER:
             return b"451 4.3.0 Try again later\r\n"
         self.octets += len(raw)
-        number = _NUMBER.search(raw[:4_096])
+        number = _NUMBER.search(raw.partition(b"\r\n\r\n")[0] + b"\r\n")
         if number is not None and self.keep:
             self.taken.setdefault(number[1].decode(), []).append(raw)
         elif self.keep:

@@ -52,7 +52,14 @@ def converse(serve: Serve, request: generate.Request) -> int:
     with smtplib.SMTP("127.0.0.1", port, timeout=SECONDS) as client:
         client.ehlo("client.example.net")
         login = request.get("auth_user", "")
-        if login in ("tolive", "saspen", "wbirch", "crowan", "copier-oak", "bpoplar"):
+        if request["listener"] == "submission" and login in (
+            "tolive",
+            "saspen",
+            "wbirch",
+            "crowan",
+            "copier-oak",
+            "bpoplar",
+        ):
             client.login(login, PASSWORD)
 
         def say(line: bytes) -> int:

@@ -150,3 +150,14 @@ async def test_two_processes_never_lease_the_same(
     one, two = (json.loads(answer) for answer in answers)
     assert len(one) + len(two) == 200
     assert not set(one) & set(two)
+
+
+async def test_a_lease_is_renewed_by_its_holder_alone(store: OutboxStore) -> None:
+    await store.put([outgoing()], 10.0)
+    (entry,) = await store.lease("a", 10.0, 20, 10)
+    await store.renew("b", [entry.id], 500.0)
+    await store.renew("a", [entry.id], 60.0)
+    assert await store.lease("b", 59.0, 20, 10) == []
+    assert len(await store.lease("b", 60.0, 20, 10)) == 1
+    await store.renew("a", [entry.id], 500.0)  # too late: it is b's now
+    assert len(await store.lease("c", 80.0, 20, 10)) == 1

@@ -116,7 +116,7 @@ class CachingResolver:
             answer = Unavailable("no DNS servers are configured")
         else:
             try:
-                absolute = dns.name.from_text(name or ".")
+                absolute = _absolute(name)
                 found = await self._resolver.resolve(
                     absolute,
                     record_type,
@@ -141,6 +141,18 @@ class CachingResolver:
                 answer = Unavailable(f"DNS failure: {type(error).__name__}")
         DNS_QUERIES.labels(type(answer).__name__.lower()).inc()
         return answer, seconds
+
+
+def _absolute(name: str) -> dns.name.Name:
+    """The labels as they stand: in a mail domain "@" and "\\" are no zone file's signs.
+
+    Raises dns.name.LabelTooLong, EmptyLabel, NameTooLong, or UnicodeError."""
+    name = name.removesuffix(".")
+    if not name:
+        return dns.name.root
+    if not name.isascii():
+        return dns.name.from_text(name)  # as A-labels
+    return dns.name.Name((*name.encode("ascii").split(b"."), b""))
 
 
 def _value(rdata: object) -> bytes:

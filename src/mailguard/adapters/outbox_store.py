@@ -52,6 +52,13 @@ class _Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class _Renewal:
+    holder: str
+    entries: tuple[int, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     id: int
     state: str
@@ -84,6 +91,10 @@ class OutboxStore:
         """Take up to `limit` entries that are due, for so many seconds: no other holder gets them
         before that. Each lease counts as an attempt, so what crashes us shows."""
         return await self._database.commit(_lease, _Lease(holder, now, seconds, limit))
+
+    async def renew(self, holder: str, entries: Sequence[int], until: float) -> None:
+        """Keep leases that are still the holder's until then."""
+        await self._database.commit(_renew, _Renewal(holder, tuple(entries), until))
 
     async def sent(self, entry: int, reply: str, now: float, refused: Iterable[str] = ()) -> None:
         """The next hop took it for every recipient left, but for those it refused for good."""
@@ -205,6 +216,13 @@ def _lease_one(connection: Connection, item: _Lease) -> list[OutboxEntry]:
     rows = connection.execute(select(outbox).where(outbox.c.id.in_(chosen))).mappings()
     order = {number: place for place, number in enumerate(chosen)}
     return sorted((_entry(row) for row in rows), key=lambda entry: order[entry.id])
+
+
+def _renew(connection: Connection, items: Sequence[_Renewal]) -> Sequence[None]:
+    for item in items:
+        theirs = outbox.c.id.in_(item.entries) & (outbox.c.lease_holder == item.holder)
+        connection.execute(update(outbox).where(theirs).values(lease_until=item.until))
+    return [None] * len(items)
 
 
 def _settle(connection: Connection, items: Sequence[_Outcome]) -> Sequence[None]:

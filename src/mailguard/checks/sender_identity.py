@@ -2,7 +2,8 @@
 
 Owns the questions of who may write as whom. On submission the account must own the reverse-path
 and every author, sender and reply address; a trusted server vouches for the district's own
-addresses; from outside nobody may claim the district's domain, or a staff member's name.
+addresses; from outside nobody may claim the district's domain. `impersonation` owns the likenesses:
+names, titles and domains that a reader takes for the district's.
 Must not know SPF, DKIM or DMARC beyond their facts, which are not used yet.
 """
 
@@ -14,6 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from mailguard.core import address, names
+from mailguard.core.claims import AUTHOR_FIELDS, claims
 from mailguard.core.directory import Account, Person
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.message import Message
@@ -43,27 +45,12 @@ CLAIMS_DISTRICT = FindingType(
     Disposition.QUARANTINE,
     advice="Send the message through the district's own mail server, with a login.",
 )
-LOOKALIKE_DOMAIN = FindingType(
-    "sender-identity.lookalike-domain",
-    "the sender's domain looks like the district's",
-    ("R1",),
-    Disposition.QUARANTINE,
-    advice="Send the message from another address.",
-)
 STAFF_NAME = FindingType(
     "sender-identity.staff-name",
-    "the display name is that of a staff member, the address is not",
+    "the display name is that of another staff member",
     ("R1",),
     Disposition.QUARANTINE,
-    advice="Staff write from their district address. Anybody else may write under a display "
-    "name that cannot be taken for a staff member's.",
-)
-ADDRESS_IN_NAME = FindingType(
-    "sender-identity.address-in-name",
-    "the display name shows an address of the district",
-    ("R1",),
-    Disposition.QUARANTINE,
-    advice="Take the address out of the display name.",
+    advice="Set the display name of your mail program to your name as in the directory.",
 )
 AMBIGUOUS_AUTHOR = FindingType(
     "sender-identity.ambiguous-author",
@@ -94,7 +81,6 @@ ORGANIZATION = FindingType(
     advice="Set the organization in your mail program to the district's or your site's name.",
 )
 
-_AUTHORS = ("From", "Sender", "Resent-From", "Resent-Sender")  # fields that say who writes
 _LISTED = 5  # addresses that evidence names at most
 
 
@@ -117,11 +103,6 @@ class SenderIdentitySettings(CheckSettings):
         description="Separates a detail from the local part, as in jane+trips@; an account owns "
         "every detail of its addresses. Empty: no details.",
     )
-    may_use_staff_names: tuple[str, ...] = Field(
-        (),
-        description="Outside addresses, each written in full, that may bear a staff member's "
-        "display name; counts only where the reverse-path is the same address.",
-    )
 
 
 class SenderIdentity:
@@ -134,9 +115,7 @@ class SenderIdentity:
         NOT_OWNER,
         UNKNOWN_ACCOUNT,
         CLAIMS_DISTRICT,
-        LOOKALIKE_DOMAIN,
         STAFF_NAME,
-        ADDRESS_IN_NAME,
         AMBIGUOUS_AUTHOR,
         SEVERAL_AUTHORS,
         DISPLAY_NAME,
@@ -185,9 +164,8 @@ def _by_account(
 ) -> Iterator[Finding]:
     """Mail under a login: every address is the account's, and so is the name."""
     message, reverse_path = transaction.message, transaction.envelope.reverse_path
-    claims = list(_claims(transaction, (*_AUTHORS, "Reply-To")))
     alien = []
-    for where, mailbox in claims:
+    for where, mailbox in claims(transaction, (*AUTHOR_FIELDS, "Reply-To")):
         if _owned(mailbox, account, settings.delimiter):
             continue
         if where == "Reply-To" and (
@@ -247,27 +225,13 @@ def _unproven(
     """Mail without a login: from a trusted server, or from anywhere."""
     district, author = facts.district, transaction.message.author
     vouched = settings.relay_vouches and transaction.listener.role is Role.RELAY
-    claims = [
-        (where, mailbox, address.domain_of(mailbox))
-        for where, mailbox in _claims(transaction, _AUTHORS)
-    ]
     if not vouched:
-        own = [f"{w}: {mailbox}" for w, mailbox, d in claims if district.owns_domain(d)]
+        own = [f"{w}: {mailbox}" for w, mailbox in claims(transaction) if district.owns(mailbox)]
         if own:
             yield Finding(
                 CLAIMS_DISTRICT.code,
                 f"the client did not log in, yet the message claims {'; '.join(own[:_LISTED])}",
             )
-    likenesses = {names.domain_skeleton(domain): domain for domain in district.domains}
-    for where, mailbox, domain in claims:
-        imitated = _imitated(domain, likenesses)
-        if imitated and not district.owns_domain(domain):
-            yield Finding(
-                LOOKALIKE_DOMAIN.code,
-                f"{where}: {mailbox} looks like an address at {imitated}, and is none",
-            )
-            break
-    yield from _names_outside(transaction, facts, settings, vouched)
     if len(author.addresses) > 1 and not (
         vouched and all(district.owns(mailbox) for mailbox in author.addresses)
     ):
@@ -280,57 +244,6 @@ def _unproven(
         )
 
 
-def _names_outside(
-    transaction: Transaction, facts: Facts, settings: SenderIdentitySettings, vouched: bool
-) -> Iterator[Finding]:
-    district, author = facts.district, transaction.message.author
-    written = {address.normalise(mailbox) for mailbox in author.addresses}
-    if vouched and written and all(district.owns(mailbox) for mailbox in written):
-        return  # the trusted server vouches for names as it does for addresses
-    exempt = written == {address.normalise(transaction.envelope.reverse_path)} and written <= {
-        address.normalise(mailbox) for mailbox in settings.may_use_staff_names
-    }
-    # Whether the address is theirs does not matter where nobody proved to have sent from it.
-    if facts.namesakes and not exempt:
-        person = facts.namesakes[0]
-        shown = ", ".join(sorted(written)[:_LISTED]) or "(none)"
-        theirs = vouched and all(mailbox in person.addresses for mailbox in written)
-        if not theirs:
-            truth = "is not theirs" if not written & set(person.addresses) else "is not proven"
-            yield Finding(
-                STAFF_NAME.code,
-                f"the display name is that of {_person(person)}; the address {shown} {truth}",
-            )
-    for box in author.boxes:
-        inner = _address_shown(box.display_name)
-        if inner and inner != address.normalise(box.address):
-            domain = address.domain_of(inner)
-            if district.owns_domain(domain) or _imitated(
-                domain, {names.domain_skeleton(d): d for d in district.domains}
-            ):
-                yield Finding(
-                    ADDRESS_IN_NAME.code,
-                    f"the display name shows {inner}; the address is {box.address}",
-                )
-                break
-
-
-def _claims(transaction: Transaction, fields: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Every address the message says it comes from, with where it says so; each once."""
-    message, seen = transaction.message, set()
-    reverse_path = transaction.envelope.reverse_path
-    if reverse_path:
-        yield "reverse-path", address.normalise(reverse_path)
-    for name in fields:
-        if message.fields(name):
-            found = message.author if name == "From" else message.mailboxes(name)
-            for written in found.addresses:
-                claim = (name, address.normalise(written))
-                if claim not in seen:
-                    seen.add(claim)
-                    yield claim
-
-
 def _owned(mailbox: str, account: Account, delimiter: str) -> bool:
     if mailbox in account.addresses:
         return True
@@ -338,25 +251,6 @@ def _owned(mailbox: str, account: Account, delimiter: str) -> bool:
     if delimiter and delimiter in local:
         return f"{local.partition(delimiter)[0]}{at}{domain}" in account.addresses
     return False
-
-
-def _imitated(domain: str, likenesses: dict[str, str]) -> str:
-    """The district's domain that this one looks like, itself or a parent of it."""
-    rest = names.domain_skeleton(domain)
-    while rest:
-        if rest in likenesses:
-            return likenesses[rest]
-        rest = rest.partition(".")[2]
-    return ""
-
-
-def _address_shown(display_name: str) -> str:
-    """The first thing in a display name that a reader would take for an address."""
-    for word in display_name[:500].replace("＠", "@").split():
-        local, at, domain = word.strip("<>()[]{}\"',;:").rpartition("@")
-        if at and local and "." in domain:
-            return address.normalise(f"{local}@{domain}")
-    return ""
 
 
 def _person(person: Person) -> str:

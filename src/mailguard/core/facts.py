@@ -25,35 +25,64 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Spf:
-    """RFC 7208."""
+    """RFC 7208. `explanation` is the client's domain speaking, not us."""
 
     result: str  # none, neutral, pass, fail, softfail, temperror, permerror
-    domain: str = ""
+    domain: str = ""  # the A-label form of what was checked
+    identity: str = "mailfrom"  # or "helo" (RFC 7208 2.3, 2.4)
+    reason: str = ""  # the term that matched or what is wrong, in printable ASCII
+    explanation: str = ""  # RFC 7208 6.2, printable ASCII; only with fail
 
 
 @dataclass(frozen=True, slots=True)
 class Dkim:
     """One signature's result (RFC 6376)."""
 
-    result: str
-    domain: str = ""
+    result: str  # pass, fail, policy, neutral, temperror, permerror (RFC 8601 2.7.1)
+    domain: str = ""  # d=, in lower case
     selector: str = ""
+    reason: str = ""  # in words; "" for a pass
+    identity: str = ""  # i=
+    algorithm: str = ""
+    key_bits: int = 0
+    signature: str = ""  # how b= begins, to tell signatures apart
+    body_length_limited: bool = False  # l=
+    testing: bool = False  # the key's t=y
+    uncovered: tuple[str, ...] = ()  # fields shown to people that are not signed
+
+
+@dataclass(frozen=True, slots=True)
+class ArcSet:
+    """One sealer's word in a chain that passed."""
+
+    domain: str  # of the seal, in lower case
+    selector: str
+    results: str  # the ARC-Authentication-Results, unfolded, from the authserv-id on
 
 
 @dataclass(frozen=True, slots=True)
 class Arc:
     """RFC 8617."""
 
-    cv: str = "none"
+    cv: str = "none"  # none, pass, fail
+    reason: str = ""  # in words, for a fail
+    sets: tuple[ArcSet, ...] = ()  # of a chain that passed: the first sealer first
 
 
 @dataclass(frozen=True, slots=True)
 class Dmarc:
-    """RFC 9989."""
+    """RFC 9989. `aligned` is told with every result: with none it says who vouches for the author
+    although no policy is published."""
 
-    result: str
-    policy: str = "none"
-    domain: str = ""
+    result: str  # none, pass, fail, temperror, permerror
+    policy: str = "none"  # none, quarantine, reject: what is asked for, after sp, np and t
+    domain: str = ""  # the Author Domain, as an A-label
+    published: str = "none"  # the policy that applies before t=y weakens it (4.7)
+    record_domain: str = ""  # where the record that applies was found (4.10.1)
+    organizational_domain: str = ""  # the Author Domain's (4.10.2)
+    aligned: tuple[str, ...] = ()  # "spf", "dkim": what passed in alignment (4.4)
+    testing: bool = False  # t=y
+    reason: str = ""  # in words, where the result needs them
 
 
 @dataclass(frozen=True, slots=True)

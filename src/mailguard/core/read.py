@@ -103,13 +103,18 @@ def _root_of_related(part: Part) -> tuple[Part, ...]:
 def text_of(message: Message, part: Part) -> tuple[charset.Decoded, bytes]:
     """The decoded text of a part and the octets it was decoded from. Shared with `render`."""
     data, _ = mime.decoded_body(message, part)
-    name = part.charset
-    if "charset" not in part.parameters and not data.isascii():
-        name = "utf-8"
-    decoded = charset.decode(data, name)
+    decoded = text_in(data, part)
     if part.transfer_encoding not in ENCODINGS:
         decoded = charset.Decoded(decoded.text, decoded.codec, "its transfer encoding is unknown")
     return decoded, data
+
+
+def text_in(data: bytes, part: Part) -> charset.Decoded:
+    """The text of octets that stand in this part."""
+    name = part.charset
+    if "charset" not in part.parameters and not data.isascii():
+        name = "utf-8"
+    return charset.decode(data, name)
 
 
 def _read_text(

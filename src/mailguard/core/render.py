@@ -142,10 +142,22 @@ def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) ->
     body = message.raw[part.body_start : part.end]
     pieces = None if decoded.stateful else _pieces(decoded, data, edits, part)
     written = None if pieces is None else _splice(part.transfer_encoding, body, data, pieces)
-    if written is not None:
+    misread = pieces is not None and not _reads_alike(decoded.text, data, edits, pieces, part)
+    if written is not None and not misread:
         before, after = _parted(message, part, header_grows=False)
         return [(part.body_start, part.end, before + written + after)]
-    return _anew(message, part, planned_text(decoded.text, edits), decoded.codec)
+    return _anew(message, part, planned_text(decoded.text, edits), decoded.codec, misread)
+
+
+def _reads_alike(
+    text: str, data: bytes, edits: Sequence[ReplaceText], pieces: list[splice.Piece], part: Part
+) -> bool:
+    """Whether what stays is still read by the same charset: where the declared one did not fit, an
+    edit may take away the very octets that said so."""
+    if all(data[start:end].isascii() for start, end, _ in pieces):
+        return True
+    left = splice.apply(data, pieces)
+    return read.text_in(left, part).text == planned_text(text, edits)
 
 
 def _in_ascii(edit: ReplaceText) -> ReplaceText:
@@ -205,19 +217,22 @@ def _splice(encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece])
     return written
 
 
-def _anew(message: Message, part: Part, text: str, codec: str) -> list[splice.Piece]:
-    """Write one part's body anew in an encoding that carries any text; its header says so."""
+def _anew(message: Message, part: Part, text: str, codec: str, misread: bool) -> list[splice.Piece]:
+    """Write one part's body anew in an encoding that carries any text; its header says so.
+
+    `misread`: in UTF-8 whatever was declared, since the declaration would not give this text."""
     declared = charset.codec_named(part.charset)
     data = charset.encode(text, codec)
     name: bytes | None = None
-    if data is None or codec != declared:
+    if data is None or codec != declared or misread:
         data, name = text.encode("utf-8", "replace"), b"utf-8"
-    if part.content_type == "text/html":
+    if part.content_type == "text/html" and not misread:
         # A <meta> may name the charset too, so it stays.
         kept = charset.encode(text, codec)
         if kept is not None:
             data, name = kept, None
-    lines = part.transfer_encoding != "base64" and not codec.startswith(("utf-16", "utf-32"))
+    wide = codec.startswith(("utf-16", "utf-32")) and not misread
+    lines = part.transfer_encoding != "base64" and not wide
     if lines:
         encoding, body = b"quoted-printable", splice.to_quoted_printable(data)
     else:

@@ -6,15 +6,21 @@ and answers everybody alike. Must not know which message a link came from.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable
+from functools import cache
 from html import escape
 from importlib.resources import files
 
+from publicsuffixlist import PublicSuffixList
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from mailguard.core import links
+from mailguard.core.district import District
+from mailguard.core.site import Site, site_of
 from mailguard.pipeline.snapshot import Snapshot
 
 HEADERS = {
@@ -25,22 +31,28 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex, nofollow",
 }
 _STATIC = {"copy-page.css": "text/css", "copy-page.js": "text/javascript"}
+_LONG = 300  # characters from which the address may need scrolling, and so the keyboard's focus
+_LONGEST_NAME = 120  # of a user's name shown in a warning
+_UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))  # Unicode's categories
 
-# The static files are named relative to the page, so that a proxy may serve both below a path.
+# The static files are below the pages and named relative to them: a reverse proxy publishes one
+# path, wherever it likes.
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="stylesheet" href="../l-static/copy-page.css">
-<script src="../l-static/copy-page.js" defer></script>
+<title>{title} – {district}</title>
+<link rel="stylesheet" href="static/copy-page.css">
+<script src="static/copy-page.js" defer></script>
 </head>
 <body>
+<header><p>{district}</p></header>
 <main>
 {body}
 </main>
@@ -48,54 +60,84 @@ _PAGE = """<!doctype html>
 </html>
 """
 
-_ADDRESS = """<h1>Copy this address</h1>
-<p>{district} asks that links in e-mail are not clicked but copied. The link leads to this site:</p>
-<p class="host"><strong>{host}</strong></p>
-{other}<label for="address">The whole address</label>
-<input id="address" type="text" value="{target}" readonly spellcheck="false" autocomplete="off">
+_ADDRESS = """<h1>Copy this address to open it</h1>
+<p>You followed a link in an e-mail. {district} asks that links are copied, not clicked, so that
+everybody sees where a link leads before going there. Nothing has been opened yet.</p>
+<div class="card">
+<h2 class="label">The link leads to</h2>
+<p class="host"><bdi>{host}</bdi></p>
+{warnings}<h2 class="label">The address in full</h2>
+<pre dir="ltr"{focus}><code>{marked}</code></pre>
+</div>
+<label for="address">The address to copy</label>
+<div class="copy">
+<input id="address" type="text" dir="ltr" value="{target}" readonly spellcheck="false" \
+autocomplete="off">
 <button id="copy" type="button" hidden>Copy the address</button>
-<p id="state" role="status" aria-live="polite"></p>
-<p>Is this the site that you expect? If so, copy the address and paste it into the address bar of
-your browser. If not, close this page.</p>
-<p>The address in full, for reading:</p>
-<pre><code>{marked}</code></pre>
+</div>
+<p id="state" role="status"></p>
+<h2>Before you paste it</h2>
+<ol>
+<li>{check}</li>
+<li>Did you expect this message, from this sender? A school, a bank or a shop does not ask for your
+password by e-mail.</li>
+<li>If all is well, paste the address into the address bar of your browser. If not, close this
+page.</li>
+</ol>
+<footer>
+<p><strong>Not sure?</strong> Ask {department} before you open it: {postmaster}</p>
+<p>This page does not visit the address and does not record who reads it.</p>
+</footer>
 """
 
 _UNKNOWN = """<h1>This link is not valid</h1>
-<p>The link was not made by {district}, or it was changed or cut off on the way. No address can be
-shown. Go back to the message and copy the link again as a whole, or ask whoever sent it.</p>
+<p>It was not made by {district}, or it was changed or cut off on the way. No address can be
+shown, and nothing has been opened.</p>
+<p>Go back to the message and copy the link again as a whole, or ask whoever sent it.</p>
+<footer>
+<p><strong>Not sure?</strong> Ask {department}: {postmaster}</p>
+</footer>
 """
 
 
-def render_page(target: str, district_name: str) -> str:
+def render_page(target: str, district: District) -> str:
     """The page for one address. Everything that comes from a message is escaped."""
-    name = links.host(target)
-    ascii_name, unicode_name = links.readings_of_host(name)
-    other = ""
-    if ascii_name != unicode_name:
-        other = (
-            '<p class="warning">The name has letters outside the English alphabet, which can look '
-            f"like others. In full it is <bdi>{escape(unicode_name)}</bdi>, which computers write "
-            f"as <strong>{escape(ascii_name)}</strong>.</p>\n"
-        )
-    before, found, after = _around_host(target, name)
-    marked = f"{escape(before)}<strong>{escape(found)}</strong>{escape(after)}"
+    site = site_of(target)
+    before, registered = _registered(site)
+    host = f"{_visible(before)}<strong>{_visible(registered)}</strong>"
+    check = "Is it the site that you expect?"
+    if registered:
+        check = f"Is <strong>{_visible(registered)}</strong> the site that you expect?"
+    if before:
+        check += " What stands before that name can be anything."
     return _PAGE.format(
         title="Copy this address",
+        district=escape(district.name),
         body=_ADDRESS.format(
-            district=escape(district_name),
-            host=escape(ascii_name),
-            other=other,
+            district=escape(district.name),
+            host=host,
+            warnings="".join(f'<p class="warning">{w}</p>\n' for w in _warnings(target, site)),
+            focus=' tabindex="0"' if len(target) > _LONG else "",
+            marked=(
+                f"{_visible(target[: site.start])}<strong>{_visible(site.written)}</strong>"
+                f"{_visible(target[site.end :])}"
+            ),
             target=escape(target),
-            marked=marked,
+            check=check,
+            department=escape(district.department),
+            postmaster=escape(district.postmaster),
         ),
     )
 
 
-def render_unknown(district_name: str) -> str:
+def render_unknown(district: District) -> str:
     """The page for a token that is not ours."""
-    body = _UNKNOWN.format(district=escape(district_name))
-    return _PAGE.format(title="This link is not valid", body=body)
+    body = _UNKNOWN.format(
+        district=escape(district.name),
+        department=escape(district.department),
+        postmaster=escape(district.postmaster),
+    )
+    return _PAGE.format(title="This link is not valid", district=escape(district.name), body=body)
 
 
 def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
@@ -108,8 +150,8 @@ def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
         try:
             target = links.open_(request.path_params["token"], snapshot.link_keys)
         except links.LinkError:
-            return HTMLResponse(render_unknown(snapshot.district.name), 404, HEADERS)
-        return HTMLResponse(render_page(target, snapshot.district.name), 200, HEADERS)
+            return HTMLResponse(render_unknown(snapshot.district), 404, HEADERS)
+        return HTMLResponse(render_page(target, snapshot.district), 200, HEADERS)
 
     async def file(request: Request) -> Response:
         name = request.path_params["name"]
@@ -119,18 +161,72 @@ def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
         return Response(static[name], 200, headers, _STATIC[name])
 
     return [
+        Route("/l/static/{name}", file, methods=["GET"]),
         Route("/l/{token}", page, methods=["GET"]),
-        Route("/l-static/{name}", file, methods=["GET"]),
     ]
 
 
-def _around_host(target: str, name: str) -> tuple[str, str, str]:
-    """The address cut before and after its host."""
-    begin = target.find("://") + 3
-    end = min((at for at in (target.find(c, begin) for c in "/\\?#") if at >= 0), default=-1)
-    authority = target[begin:end] if end >= 0 else target[begin:]
-    at = authority.rfind("@") + 1
-    start = target.lower().find(name, begin + at) if name else -1
-    if start < 0:
-        return target, "", ""
-    return target[:start], target[start : start + len(name)], target[start + len(name) :]
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+def _registered(site: Site) -> tuple[str, str]:
+    """The site's name cut before the part that somebody has registered, which is what counts."""
+    name = site.opened or site.written
+    if site.is_number or not site.opened:
+        return "", name
+    registered = _suffixes().privatesuffix(name) or name
+    return name[: len(name) - len(registered)], registered
+
+
+def _warnings(target: str, site: Site) -> list[str]:
+    """What is odd about an address, in plain words and escaped."""
+    found = []
+    if not site.opened:
+        found.append("Browsers do not open this address: its name is written wrongly.")
+    elif site.is_number:
+        found.append("The site has a number instead of a name. Sites for the public have names.")
+    elif site.written.lower().rstrip(".") not in (site.opened, site.shown):
+        found.append(
+            f"The message writes this name as <bdi>{_visible(site.written)}</bdi>, so that it "
+            "reads like another one. The name above is where a browser goes."
+        )
+    if site.opened != site.shown:
+        found.append(
+            "The name has letters outside the English alphabet, which can look like others. "
+            f"Browsers may show it as <bdi>{_visible(site.shown)}</bdi>; computers write it as "
+            f"<strong>{escape(site.opened)}</strong>."
+        )
+    if site.user:
+        user = site.user if len(site.user) <= _LONGEST_NAME else site.user[:_LONGEST_NAME] + "…"
+        found.append(
+            f"What stands before the “@” is not the site: <bdi>{_visible(user)}</bdi> "
+            "says nothing about where the link leads."
+        )
+    if any(_is_unseen(c) for c in target):
+        found.append(
+            "The address has characters that cannot be seen or that turn the text round. They are "
+            "marked below, and copied as they are."
+        )
+    return found
+
+
+def _is_unseen(c: str) -> bool:
+    return not c.isascii() and unicodedata.category(c) in _UNSEEN
+
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+def _visible(text: str) -> str:
+    """Escaped text in which nothing hides: a character that cannot be seen, or that would turn the
+    rest round, is isolated and gets its name from the style sheet. What is copied is the text."""
+    return _NOT_ASCII.sub(_named, escape(text))
+
+
+def _named(found: re.Match[str]) -> str:
+    c = found[0]
+    if not _is_unseen(c):
+        return c
+    return f'<bdi class="unseen" data-name="U+{ord(c):04X}">{c}</bdi>'

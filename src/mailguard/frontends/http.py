@@ -41,7 +41,7 @@ def application(
             await gauges()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(
+    pages = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
@@ -49,6 +49,8 @@ def application(
             *copy_page_routes(snapshot),
         ]
     )
+    pages.router.redirect_slashes = False  # the copy page never redirects, not even to itself
+    return pages
 
 
 class HttpServer:

@@ -21,7 +21,8 @@ from mailguard.pipeline.ports import Archive, Clock, NextHop, Outgoing, StoreErr
 log = structlog.get_logger("mailguard.outbox")
 
 _AT_ONCE = 10  # entries leased together
-_LEASE = 600.0  # seconds: longer than any relay may take
+_LEASE = 20.0  # seconds: what a crash leaves leased waits no longer
+_RENEWED = 5.0  # seconds between renewals while a relay takes its time
 
 
 class Waiting(Protocol):
@@ -55,6 +56,7 @@ class Store(Protocol):
     async def lease(
         self, holder: str, now: float, seconds: float, limit: int
     ) -> Sequence[Waiting]: ...
+    async def renew(self, holder: str, entries: Sequence[int], until: float) -> None: ...
     async def sent(
         self, entry: int, reply: str, now: float, refused: Sequence[str] = ()
     ) -> None: ...
@@ -132,11 +134,24 @@ class Outbox:
     async def turn(self) -> bool:
         """Try everything that is due, some at a time; whether there was anything."""
         entries = await self._store.lease(self._holder, self._clock(), _LEASE, _AT_ONCE)
-        results = await asyncio.gather(*map(self._try, entries), return_exceptions=True)
+        renewing = asyncio.create_task(self._renew([entry.id for entry in entries]))
+        try:
+            results = await asyncio.gather(*map(self._try, entries), return_exceptions=True)
+        finally:
+            renewing.cancel()
         for entry, result in zip(entries, results, strict=True):
             if isinstance(result, BaseException):
                 log.error("outbox_entry", entry=entry.id, reason=repr(result))
         return bool(entries)
+
+    async def _renew(self, entries: Sequence[int]) -> None:
+        """Keep the leases while we are at it. One settled meanwhile is no longer ours."""
+        while entries:
+            await asyncio.sleep(_RENEWED)
+            try:
+                await self._store.renew(self._holder, entries, self._clock() + _LEASE)
+            except StoreError as error:
+                log.warning("outbox_lease", reason=str(error))
 
     async def _try(self, entry: Waiting) -> None:
         raw = await self._archive.fetch(entry.digest)

@@ -8,9 +8,18 @@ import pytest
 from starlette.applications import Starlette
 
 from mailguard.core import links
+from mailguard.core.district import District
 from mailguard.frontends.copy_page import copy_page_routes, render_page
 
 KEYS = (b"k" * 32,)
+DISTRICT = District(
+    name="Example <Valley> District",
+    short_name="EVD",
+    domains=("example.org",),
+    spammail="spammail@example.org",
+    postmaster="postmaster@example.org",
+    authserv_id="mailguard.example.org",
+)
 TARGET = "https://news.example.test/a?x=1&y=<\"'>"
 
 
@@ -22,8 +31,7 @@ class Answer(SimpleNamespace):
 
 async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) -> Answer:
     """One request through the ASGI interface."""
-    district = SimpleNamespace(name="Example <Valley> District")
-    snapshot = SimpleNamespace(district=district, link_keys=keys)
+    snapshot = SimpleNamespace(district=DISTRICT, link_keys=keys)
     app = Starlette(routes=copy_page_routes(lambda: snapshot))
     answer = Answer(status=0, headers={}, text="")
 
@@ -59,7 +67,9 @@ async def test_it_shows_the_exact_address_and_no_way_to_go_there() -> None:
     assert (
         'value="https://news.example.test/a?x=1&amp;y=&lt;&quot;&#x27;&gt;" readonly' in answer.text
     )
-    assert "<strong>news.example.test</strong>" in answer.text
+    assert "https://<strong>news.example.test</strong>/a?x=1" in answer.text
+    assert "<bdi>news.<strong>example.test</strong></bdi>" in answer.text
+    assert "Ask Technology Services before you open it: postmaster@example.org" in answer.text
     assert "<a" not in answer.text
     assert "http-equiv" not in answer.text
     assert "location" not in answer.headers
@@ -99,26 +109,73 @@ async def test_other_methods_are_harmless() -> None:
     ("name", "kind"), [("copy-page.js", "text/javascript"), ("copy-page.css", "text/css")]
 )
 async def test_script_and_style_come_from_the_same_origin(name: str, kind: str) -> None:
-    answer = await ask(f"/l-static/{name}")
+    answer = await ask(f"/l/static/{name}")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith(kind)
-    assert f"../l-static/{name}" in render_page(TARGET, "x")
-    assert (await ask(f"/l-static/x{name}")).status == 404
+    assert f'"static/{name}"' in render_page(TARGET, DISTRICT)
+    assert (await ask(f"/l/static/x{name}")).status == 404
 
 
 def test_an_international_name_is_shown_both_ways() -> None:
     for target in ("https://xn--bcher-kva.test/", "https://b\u00fccher.test/"):
-        page = render_page(target, "x")
+        page = render_page(target, DISTRICT)
         assert "xn--bcher-kva.test" in page
         assert "<bdi>b\u00fccher.test</bdi>" in page
 
 
 @pytest.mark.parametrize(
-    "target", ["https://u@evil.test:8/x", "https://A.Test", "https://[::1]/", "http://a.test\\b@c"]
+    ("target", "written", "opened"),
+    [
+        ("https://u@evil.test:8/x", "evil.test", "evil.test"),
+        ("https://A.Test", "A.Test", "a.test"),
+        ("https://[::1]/", "[::1]", "[::1]"),
+        ("http://a.test\\b@c", "a.test", "a.test"),
+        ("https://\u0130@\u0130\u0130.evil.test/", "\u0130\u0130.evil.test", "evil.test"),
+        ("https://www.example.org%2eevil.test/", "www.example.org%2eevil.test", "evil.test"),
+        ("https://www.example.org.evil.test/", "www.example.org.evil.test", "evil.test"),
+        ("https://\u2460\u2461\u2466.0.0.1/", "\u2460\u2461\u2466.0.0.1", "127.0.0.1"),
+        ("https:///", "", ""),
+    ],
 )
-def test_the_marked_address_is_whole(target: str) -> None:
-    page = render_page(target, "x")
+def test_the_marked_address_is_whole_and_the_site_the_one_that_opens(
+    target: str, written: str, opened: str
+) -> None:
+    page = render_page(target, DISTRICT)
     marked = page[page.index("<code>") + 6 : page.index("</code>")]
     assert marked.replace("<strong>", "").replace("</strong>", "") == target
-    host = links.host(target)
-    assert f"<strong>{host}</strong>" in marked.lower()
+    assert f"<strong>{written}</strong>" in marked
+    assert f"<strong>{opened}</strong></bdi></p>" in page
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("https://www.example.org@evil.test/", "What stands before the “@”"),
+        ("https://www.example.org%2eevil.test/", "writes this name as"),
+        ("https://0x7f.1/", "a number instead of a name"),
+        ("https://evil.test:70000/", "do not open this address"),
+        ("https://evil.test/\u202egpj.exe", "cannot be seen"),
+        ("https://\u0440aypal.test/", "outside the English alphabet"),
+    ],
+)
+def test_what_is_odd_is_said(target: str, words: str) -> None:
+    assert words in render_page(target, DISTRICT)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://news.example.test/a", "http://a.test.:80/", "https://B\u00dcCHER.test/"]
+)
+def test_nothing_is_said_without_reason(target: str) -> None:
+    page = render_page(target, DISTRICT)
+    assert page.count('class="warning"') == (0 if target.isascii() else 1)
+
+
+def test_a_character_that_hides_is_isolated_and_named() -> None:
+    page = render_page("https://evil.test/\u202egpj.exe", DISTRICT)
+    marked = page[page.index("<code>") : page.index("</code>")]
+    assert '/<bdi class="unseen" data-name="U+202E">\u202e</bdi>gpj.exe' in marked
+
+
+async def test_a_page_that_is_nobodys_keeps_its_words() -> None:
+    answer = await ask("/l/x")
+    assert "Ask Technology Services: postmaster@example.org" in answer.text
