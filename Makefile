@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs bench fuzz lock clean
+.PHONY: help env dev demo test check format cases docs pictures bench fuzz lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ cases: dev  ## rewrite the outputs of tests/cases from what the code does now; r
 
 docs: dev  ## rewrite docs/reference from the code
 	$(BIN)/python -m mailguard.reference docs/reference
+
+pictures: dev  ## take the pictures in docs/images anew (needs chromium, chromium-driver)
+	$(BIN)/python -m tests.browser.pictures
 
 bench: dev  ## CPU per message through the whole of serve
 	$(BIN)/python bench/run.py $(ARGS)

@@ -144,13 +144,19 @@ class Browser:
         return self._command("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def requested(self) -> list[str]:
-        """The addresses that Chromium asked for, by whatever means, since the last call."""
-        asked = []
+        """The addresses that Chromium asked for, by whatever means, since the last call. What the
+        page's own policy kept it from asking for is left out."""
+        asked: dict[str, list[str]] = {}
         for entry in self._command("POST", "/se/log", {"type": "performance"}):
             event = json.loads(entry["message"])["message"]
+            parameters = event["params"]
             if event["method"] == "Network.requestWillBeSent":
-                asked.append(event["params"]["request"]["url"])
-        return asked
+                asked.setdefault(parameters["requestId"], []).append(parameters["request"]["url"])
+            elif event["method"] == "Network.loadingFailed" and (
+                parameters.get("blockedReason") == "csp"
+            ):
+                asked.pop(parameters["requestId"], None)
+        return [url for urls in asked.values() for url in urls]
 
     def screenshot(self) -> bytes:
         """The viewport as PNG."""

@@ -120,9 +120,7 @@ def seal(
     # RFC 8617 5.1.2: the seal of a chain that fails covers its own set alone.
     before = b"" if cv == "fail" else _relaxed_chain(view, instance - 1)
     sealed = before + ours.relaxed(1) + ours.relaxed(0)
-    seal_field = signature_field(
-        b"ARC-Seal", [*shared, (b"cv", cv.encode()), *origin], key, sealed
-    )
+    seal_field = signature_field(b"ARC-Seal", [*shared, (b"cv", cv.encode()), *origin], key, sealed)
     return seal_field + message_signature + own_results
 
 
@@ -146,7 +144,8 @@ class _Set:
 def _signature(view: Canonical, index: int, required: bytes, now: float) -> Signature:
     tags = read_tags(view.value(index))
     check_times(tags, now)
-    return read_signature(index, tags, required)
+    # RFC 8617 does not say what no c= means; relaxed is what ARC's sealers and validators take.
+    return read_signature(index, tags, required, b"relaxed/relaxed")
 
 
 def _read(view: Canonical, now: float) -> list[_Set]:

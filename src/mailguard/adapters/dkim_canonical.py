@@ -1,4 +1,4 @@
-"""What DKIM and ARC hash: canonical forms of a header and a body, and tag lists (RFC 6376 3.2, 3.4).
+"""What DKIM and ARC hash: canonical headers and bodies, and tag lists (RFC 6376 3.2, 3.4).
 
 Owns the octets that are signed. Everything is linear, and the body is taken in pieces, so that a
 thread that does it never holds the interpreter for long. Must not know keys, DNS or verdicts.

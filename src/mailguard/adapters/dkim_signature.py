@@ -66,8 +66,11 @@ def read_tags(value: bytes) -> Mapping[bytes, bytes]:
     return tags
 
 
-def read_signature(index: int, tags: Mapping[bytes, bytes], required: bytes) -> Signature:
-    """What the tags claim, so far as DKIM and ARC agree. Raises Refused."""
+def read_signature(
+    index: int, tags: Mapping[bytes, bytes], required: bytes, form: bytes = b"simple/simple"
+) -> Signature:
+    """What the tags claim, so far as DKIM and ARC agree; `form` is what no c= means. Raises
+    Refused."""
     for letter in required.split():
         if not tags.get(letter) and not (letter == b"h" and b"h" in tags):
             raise Refused("permerror", f"the signature has no {letter.decode()}=")
@@ -78,7 +81,7 @@ def read_signature(index: int, tags: Mapping[bytes, bytes], required: bytes) -> 
     domain, selector = tags[b"d"].decode().lower(), tags[b"s"].decode().lower()
     if not (_DOMAIN.fullmatch(domain) and _DOMAIN.fullmatch(selector)):
         raise Refused("permerror", "d= or s= is not a domain name")
-    header_form, _, body_form = tags.get(b"c", b"simple/simple").partition(b"/")
+    header_form, _, body_form = tags.get(b"c", form).partition(b"/")
     relaxed_header, relaxed_body = _FORMS.get(header_form), _FORMS.get(body_form or b"simple")
     if relaxed_header is None or relaxed_body is None:
         raise Refused("permerror", "unknown canonicalization")

@@ -35,6 +35,7 @@ from mailguard.pipeline.ports import Reply
 
 REMEMBERED = 25_000  # recipients known to exist, and as many known not to
 PROBE_SECONDS = 3.0
+_PREPARED_ASIDE = 2_097_152  # octets from which a message is made ready in a thread
 
 _log = structlog.get_logger("mailguard.relay")
 _COUNTERS = {digit: NEXT_HOP_REPLIES.labels(f"{digit}xx") for digit in (2, 4, 5)}
@@ -172,7 +173,11 @@ class Relay:
         """
         replies: dict[str, Reply] = {}
         try:
-            mail = Mail.prepare(reverse_path, raw, body, smtputf8, origin)
+            ready = (reverse_path, raw, body, smtputf8, origin)
+            if len(raw) > _PREPARED_ASIDE:
+                mail = await asyncio.to_thread(Mail.prepare, *ready)
+            else:
+                mail = Mail.prepare(*ready)
             await self._send(mail, list(dict.fromkeys(recipients)), replies)
         except Unsendable as error:
             _log.error("next_hop.unsendable", reason=str(error))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from mailguard.adapters.smtp_reply import told
+from mailguard.core import octets
 from mailguard.core.transaction import Envelope
 from mailguard.pipeline.ports import Reply
 
@@ -162,8 +163,9 @@ class Mail:
         Raises Unsendable for NUL or a CR or LF that stands alone, and for a reverse-path that
         would break its command: what a next hop could read differently never leaves.
         """
-        pairs = raw.count(b"\r\n")
-        if raw.count(b"\n") != pairs or raw.count(b"\r") != pairs or b"\0" in raw:
+        pairs = octets.count(raw, b"\r\n")
+        bare = octets.count(raw, b"\n") != pairs or octets.count(raw, b"\r") != pairs
+        if bare or b"\0" in raw:
             raise Unsendable("a bare CR, a bare LF or a NUL in the message")
         if reverse_path and not is_sendable(reverse_path):
             raise Unsendable("a reverse-path that is no mailbox")
@@ -172,17 +174,16 @@ class Mail:
         if smtputf8 and not ascii_only and not utf8_header:
             end = raw.find(_HEADER_END)
             utf8_header = not raw[: end if end >= 0 else len(raw)].isascii()
-        stuffed = raw.replace(b"\r\n.", b"\r\n..")
-        octets = b"".join(
+        stuffed = b"".join(
             (
                 b"." if raw.startswith(b".") else b"",
-                stuffed,
+                octets.replace(raw, b"\r\n.", b"\r\n.."),
                 b".\r\n" if not raw or raw.endswith(b"\r\n") else b"\r\n.\r\n",
             )
         )
         return cls(
             reverse_path,
-            Content(octets),
+            Content(stuffed),
             len(raw),
             not ascii_only,
             utf8_header,

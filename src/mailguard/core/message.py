@@ -112,7 +112,16 @@ class Message:
 
     def mailboxes(self, name: str) -> address.Mailboxes:
         """Every mailbox in every field of that name. Never raises; see `Mailboxes.ambiguous`."""
-        return address.parse_mailboxes([self.raw_value(item) for item in self.fields(name)])
+        key = name.lower()
+        if key not in self._mailboxes:
+            values = [self.raw_value(item) for item in self.fields(key)]
+            self._mailboxes[key] = address.parse_mailboxes(values)
+        return self._mailboxes[key]
+
+    @cached_property
+    def _mailboxes(self) -> dict[str, address.Mailboxes]:
+        """Those asked for so far: several readers ask for the same, and a hostile field is long."""
+        return {}
 
     @cached_property
     def author(self) -> address.Mailboxes:

@@ -104,8 +104,9 @@ def _encoded_spans(body: bytes, data: bytes, offsets: list[int]) -> list[int] | 
             return None
         if offset is not None and offset < line_end:
             escapes = [m.start() for m in _ESCAPE.finditer(line)]
-            if len(_SOFT_BREAK.sub(b"", line)) - 2 * len(escapes) != len(decoded):
-                return None  # "==", which decoders read in their own ways
+            bare = len(_SOFT_BREAK.sub(b"", line)) - 2 * len(escapes)
+            if bare != len(decoded) or b"==" in line:
+                return None  # no proper escapes, which decoders read in their own ways
             passed = 0  # escapes in front of the offset, each two octets longer than what it means
             while offset is not None and offset < line_end:
                 inner = offset - decoded_at

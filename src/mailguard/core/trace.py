@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
+from mailguard.core import authentication_results
 from mailguard.core.district import District
 from mailguard.core.edit import RemoveField
 from mailguard.core.message import Message
@@ -18,27 +19,15 @@ OURS = "x-mailguard-"
 def forged_fields(message: Message, district: District) -> tuple[RemoveField, ...]:
     """Fields that only we may write: X-Mailguard-*, and Authentication-Results that bear our
     authserv-id. A later reader must be able to trust them."""
-    ours = district.authserv_id.lower().encode()
     return tuple(
         RemoveField(item.start, item.end)
         for item in message.root.fields
         if item.name.lower().startswith(OURS)
         or (
             item.name.lower() == "authentication-results"
-            and _authserv_id(message.raw_value(item)) == ours
+            and authentication_results.is_ours(message.raw_value(item), district.authserv_id)
         )
     )
-
-
-def _authserv_id(value: bytes) -> bytes:
-    """The first token, comments and quotes taken off; a hostile value is at worst not ours to us
-    and unreadable to others."""
-    text = value[:1000].lstrip()
-    while text.startswith(b"("):
-        text = text.partition(b")")[2].lstrip()
-    for end in (b";", b" ", b"\t", b"\r", b"\n", b"("):
-        text = text.partition(end)[0]
-    return text.strip(b'"').lower()
 
 
 def received(transaction: Transaction, hostname: str) -> bytes:

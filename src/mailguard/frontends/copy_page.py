@@ -86,7 +86,7 @@ page.</li>
 </ol>
 <footer>
 <p><strong>Not sure?</strong> Ask {department} before you open it: {postmaster}</p>
-<p>This page does not visit the address and does not record who reads it.</p>
+<p>This page never visits the address by itself.</p>
 </footer>
 """
 

@@ -1,5 +1,7 @@
 """Which places of an HTML body are links, and where exactly (R39)."""
 
+import time
+
 import pytest
 
 from mailguard.core import html, hyperlinks, read
@@ -137,3 +139,18 @@ def test_places_survive_line_ends_and_astral_characters(line_end: str) -> None:
     text = f"<p>\U0001f600{line_end}{line_end}\u00e9</p>{line_end}<p>www.a.test</p>"
     (link,) = found(text)
     assert text[link.start : link.end] == "www.a.test"
+
+
+def test_many_body_tags_end_the_reading_instead_of_costing_their_square() -> None:
+    text = "".join(f'<body a{n}="x">' for n in range(20_000)) + '<a href="http://a.test/">x</a>'
+    began = time.process_time()
+    found, more = hyperlinks.links("", html.walk(text), 5_000)
+    assert time.process_time() - began < 2
+    assert more
+    assert [link.target for link in found] == ["http://a.test/"]
+
+
+def test_nested_links_that_share_a_long_text_are_bounded() -> None:
+    text = "<svg>" + "<a href=http://a.test>" * 2_000 + "text " * 100_000
+    _, more = hyperlinks.links("", html.walk(text), 5_000)
+    assert more

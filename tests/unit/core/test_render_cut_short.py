@@ -55,7 +55,7 @@ def test_quoted_printable_that_decoders_read_differently(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
-@pytest.mark.parametrize("charset", ["utf-8", "us-ascii", "windows-1252", "utf-7", "shift_jis"])
+@pytest.mark.parametrize("charset", ["utf-8", "us-ascii", "windows-1252", "shift_jis"])
 @pytest.mark.parametrize(
     "body", [b"\xff caf\xc3\xa9", b"\xef\xbb\xbf caf\xc3\xa9 \xff", b"\x81 \x93"]
 )

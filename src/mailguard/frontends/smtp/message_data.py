@@ -3,13 +3,15 @@
 Owns the end of data, dot-stuffing and the rules a message's octets must obey. There is one rule
 for line ends: **a message with a bare CR, a bare LF or a NUL is refused whole** (554 5.6.0), after
 it was read to its CRLF.CRLF, so that no reader behind us can see another end than we did.
-Must not know sockets or sessions. Every step is linear; there is no loop over lines.
+Must not know sockets or sessions. Every step is linear and short; there is no loop over lines.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
+from mailguard.core import octets as long_octets
 from mailguard.pipeline.ports import Reply
 
 _END = b"\r\n.\r\n"
@@ -73,15 +75,16 @@ class MessageData:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
         # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
         if self._octets.find(b"\r\n.") >= 0:
-            return bytes(self._octets.replace(b"\r\n.", b"\r\n"))[2:]
+            return long_octets.replace(self._octets, b"\r\n.", b"\r\n")[2:]
         with memoryview(self._octets) as view:
             return bytes(view[2:])
 
 
 def objection(raw: bytes, line_length: int, received_fields: int) -> Reply | None:
     """Why a message may not be taken, judged by its octets alone; None when it may."""
-    lines = raw.count(b"\r\n")
-    if raw.count(b"\n") != lines or raw.count(b"\r") != lines or raw.find(0) >= 0:
+    lines = long_octets.count(raw, b"\r\n")
+    feeds, returns = long_octets.count(raw, b"\n"), long_octets.count(raw, b"\r")
+    if feeds != lines or returns != lines or raw.find(0) >= 0:
         return Reply(554, "5.6.0 Message has a bare CR, a bare LF or a NUL")
     if _has_long_line(raw, line_length):
         return Reply(554, f"5.6.0 Message has a line over {line_length} octets")
@@ -103,5 +106,10 @@ def _has_long_line(raw: bytes, limit: int) -> bool:
 
 def _has_more_received_than(raw: bytes, limit: int) -> bool:
     end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n")
-    fields = _RECEIVED.finditer(raw, 0, len(raw) if end < 0 else end)
-    return any(number > limit for number, _ in enumerate(fields, start=1))
+    found = 0
+    start, end = 0, len(raw) if end < 0 else end
+    while start < end and found <= limit:  # in steps from line to line
+        step = raw.find(b"\n", start + long_octets.STEP, end) + 1 or end
+        found += sum(1 for _ in islice(_RECEIVED.finditer(raw, start, step), limit + 1))
+        start = step
+    return found > limit
