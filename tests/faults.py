@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import re
+import resource
 import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
 
 from tests.serving import Serve
 from tests.trouble import (
@@ -31,11 +35,6 @@ from tests.trouble import (
 )
 
 from mailguard.adapters.blobs import Blobs
-
-QUICK_RETRIES = {
-    "quarantine_to: both": "quarantine_to: both\noutbox: { first_retry: 1, longest_retry: 2 }\n"
-}
-_PASS_ALL = "steps:\n  - check: structure\n"
 
 
 def brisk(next_hop: str = "", limits: str = "", more: str = "") -> dict[str, str]:
@@ -210,6 +209,242 @@ async def until_normal(port: int, number: str, seconds: float) -> float:
         await asyncio.sleep(0.1)
 
 
-Settings = Mapping[str, str]
-Making = Callable[[str, int], tuple[Sequence[str], bytes]]
-Entry = dict[str, Any]
+@asynccontextmanager
+async def serving(
+    hop: NextHop, settings: dict[str, str] | None = None, policy: str | None = None
+) -> AsyncIterator[Serve]:
+    """A running mailguard in front of this next hop."""
+    serve = await asyncio.to_thread(Serve, hop.port, settings, policy)
+    try:
+        await asyncio.to_thread(serve.start)
+        yield serve
+    finally:
+        await asyncio.to_thread(serve.__exit__)
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Another process would hold SQLite's write lock like this."""
+    other = sqlite3.connect(database, isolation_level=None, timeout=30)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def fill(directory: Path) -> Path:
+    """Leave not one octet free; the file to remove."""
+    filler = directory / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return filler
+
+
+async def slow_clients(
+    count: int, port: int
+) -> tuple[list[asyncio.StreamWriter], asyncio.Task[None]]:
+    """So many greeted sessions that send an octet now and then, and the task that does it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 500
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    writers: list[asyncio.StreamWriter] = []
+
+    async def one(n: int) -> None:
+        source = (f"127.0.{1 + n // 250}.{1 + n % 250}", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=source)
+        assert (await reader.readline()).startswith(b"220")
+        writer.write(b"EHLO sl")
+        writers.append(writer)
+
+    for first in range(0, count, 250):
+        await asyncio.gather(*(one(n) for n in range(first, min(count, first + 250))))
+
+    async def trickle() -> None:
+        while True:
+            for n, writer in enumerate(writers):
+                writer.write(b"o")
+                if n % 50 == 49:
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)
+
+    return writers, asyncio.create_task(trickle())
+
+
+def memory_kb(pid: int) -> int:
+    """Resident memory now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found
+    return int(found[1])
+
+
+async def canaries_among(count: int) -> tuple[list[float], float]:
+    """Seconds that each of ten messages took among so many slow clients, and kilobytes of memory
+    that each of those cost."""
+    limits = f"  connections: {count + 100}\n"
+    async with NextHop() as hop, serving(hop, brisk(limits=limits)) as serve:
+        assert serve.process is not None
+        await until_normal(serve.ports["mx"], "before", 5)
+        before = memory_kb(serve.process.pid)
+        writers, trickling = await slow_clients(count, serve.ports["mx"])
+        try:
+            took = []
+            for n in range(10):
+                code, text, seconds = await answers(
+                    serve.ports["mx"], (TARA,), numbered(f"canary{n}")
+                )
+                assert code == 250, text
+                took.append(seconds)
+            each = (memory_kb(serve.process.pid) - before) / count
+            shown = await asyncio.to_thread(serve.metric, "mailguard_connections", listener="mx")
+            assert shown >= count
+        finally:
+            trickling.cancel()
+            for writer in writers:
+                writer.transport.abort()
+        return took, each
+
+
+_BOTH = """
+steps:
+  - check: structure
+  - check: group_rights
+    mode: {mode}
+    settings: {{ reason_tag: "[IT ALERT]" }}
+  - check: links
+    settings: {{ inbound: "{links}", internal: "off", outbound: "off" }}
+"""
+STRICT = _BOTH.format(mode="enforce", links="unlink")
+LAX = _BOTH.format(mode="observe", links="off")
+_LINKED = "Please read http://news.example.net/today and answer."
+
+
+def linked(number: str, _n: int) -> tuple[Sequence[str], bytes]:
+    """STRICT takes its link apart and keeps the group's copy; LAX does neither."""
+    return (TARA, ALL_STAFF), numbered(number, _LINKED)
+
+
+async def reloaded_under_load(reloads: int, pause: float) -> dict[str, float]:
+    """Swap two policies again and again under load. Nothing may be lost, and both steps of a
+    message are always of one policy: the one that the ledger names. Figures."""
+    async with NextHop() as hop, serving(hop, brisk(), STRICT) as serve:
+        assert serve.process is not None
+        first = await asyncio.to_thread(serve.metric, "mailguard_reloads_total", result="accepted")
+        load = Load(serve.ports["mx"], 4, make=linked)
+        async with load:
+            for n in range(reloads):
+                draft = serve.config / ".policy.yaml.new"
+                draft.write_text(STRICT if n % 2 else LAX)
+                os.replace(draft, serve.config / "policy.yaml")
+                serve.process.send_signal(signal.SIGHUP)
+                await asyncio.sleep(pause)
+            await load.end()
+        await asyncio.sleep(1)
+        page = serve.metric
+        accepted = await asyncio.to_thread(page, "mailguard_reloads_total", result="accepted")
+        refused = await asyncio.to_thread(page, "mailguard_reloads_total", result="refused")
+        seen: Counter[tuple[str, bool, bool]] = Counter()
+        digests = policy_digests(serve)
+        lost = 0
+        for number, (code, _) in load.answered.items():
+            copies = hop.taken.get(number, [])
+            lost += code != 250 or len(copies) == 0
+            whole = "".join(copy.decode() for copy in copies)
+            to_group = any(ALL_STAFF in one for one in hop.recipients.get(number, []))
+            seen[digests[number], "http://news" in whole, to_group] += 1
+        print("policy, link left, group served:", dict(seen))
+        return {
+            "messages": len(load.answered),
+            "lost": lost,
+            "kinds": len(seen),
+            "policies": len({digest for digest, _, _ in seen}),
+            "half": sum(n for (_, link, group), n in seen.items() if link != group),
+            "reloads": accepted - first,
+            "refused": refused,
+            "kept": len(kept_copies(serve)),
+            "strict": sum(n for (_, link, _g), n in seen.items() if not link),
+        }
+
+
+def policy_digests(serve: Serve) -> dict[str, str]:
+    """By a message's number, the digest of the policy that its acknowledged transaction names."""
+    database = sqlite3.connect(serve.state / "mailguard.db")
+    rows = database.execute(
+        "SELECT subject, policy_digest FROM transactions WHERE reply LIKE '250%'"
+    ).fetchall()
+    database.close()
+    return {subject.split()[-1]: digest for subject, digest in rows}
+
+
+async def vanish_after_the_dot(count: int) -> dict[str, int]:
+    """Clients that are gone as soon as the final dot has left, half of them rudely. How many
+    messages had which number of transactions and of copies."""
+    async with NextHop() as hop, serving(hop, brisk()) as serve:
+        hop.delay = 0.02
+        await until_normal(serve.ports["mx"], "before", 5)
+
+        async def one(n: int) -> None:
+            async with Client(serve.ports["mx"]) as client:
+                await client.open()
+                await client.say(b"MAIL FROM:<parent@example.com>\r\n")
+                await client.say(f"RCPT TO:<{TARA}>\r\n".encode())
+                await client.say(b"DATA\r\n")
+                body = GTUBE if n % 4 == 3 else "Hello"
+                await client.put(numbered(f"gone{n}", body).replace(b"\r\n.", b"\r\n..") + b".\r\n")
+                if n % 2:
+                    assert client.writer is not None
+                    client.writer.close()
+                    await client.writer.wait_closed()
+
+        for first in range(0, count, 20):
+            await asyncio.gather(*(one(n) for n in range(first, min(count, first + 20))))
+        assert await asyncio.to_thread(serve.stop) == 0
+        database = sqlite3.connect(serve.state / "mailguard.db")
+        rows = database.execute(
+            "SELECT t.subject, t.reply, r.state FROM transactions t"
+            " JOIN recipients r ON r.transaction_id = t.id WHERE t.subject LIKE '%gone%'"
+        ).fetchall()
+        database.close()
+        kept = len(kept_copies(serve))
+        by_subject = Counter(subject for subject, _, _ in rows)
+        wrong = 0
+        for n in range(count):
+            copies = len(hop.taken.get(f"gone{n}", []))
+            ends = [(reply[:3], state) for subject, reply, state in rows
+                    if subject == f"Question gone{n}"]  # fmt: skip
+            spam = n % 4 == 3
+            expected = ("550", "quarantined") if spam else ("250", "forwarded")
+            if by_subject[f"Question gone{n}"] == 0 and copies == 0:
+                continue  # a rude end may overtake the dot: then there was no message
+            wrong += ends != [expected] or copies != (not spam)
+        return {"sent": count, "recorded": len(by_subject), "wrong": wrong, "kept": kept}
+
+
+async def terminated_under_load(rounds: int) -> tuple[Audit, list[float]]:
+    """SIGTERM under load and start again; the audit, and the seconds that each end took."""
+    async with NextHop() as hop:
+        hop.delay = 0.1
+        serve = await asyncio.to_thread(Serve, hop.port, brisk())
+        try:
+            await asyncio.to_thread(serve.start)
+            took = []
+            load = Load(serve.ports["mx"], 8, make=various)
+            async with load:
+                for _ in range(rounds):
+                    await asyncio.sleep(0.5)
+                    began = time.monotonic()
+                    assert await asyncio.to_thread(serve.stop) == 0
+                    took.append(time.monotonic() - began)
+                    await asyncio.to_thread(serve.start)
+                await load.end()
+            return await audit(load, hop, serve), took
+        finally:
+            await asyncio.to_thread(serve.__exit__)

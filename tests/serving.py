@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.nameserver import nameserver
 from tests.postfix import free_port
 
 from mailguard.adapters.passwords import hash_password
@@ -51,6 +52,7 @@ class Serve:
         for name, written in LISTENERS.items():
             text = text.replace(f"127.0.0.1:{written}", f"127.0.0.1:{self.ports[name]}")
         text = text.replace("127.0.0.1:2600", f"127.0.0.1:{next_hop}")
+        text += f"\ndns:\n  servers: ['{nameserver()}']\n"
         for old, new in (settings or {}).items():
             assert old in text, old
             text = text.replace(old, new)

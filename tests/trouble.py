@@ -37,7 +37,9 @@ class NextHop:
         self.mood = mood
         self.moods: Counter[str] = Counter()
         self.keep = keep
+        self.delay = 0.0  # seconds before the reply to the final dot
         self.taken: dict[str, list[bytes]] = {}
+        self.recipients: dict[str, list[frozenset[str]]] = {}  # of each of `taken`
         self.others: list[bytes] = []  # without a number: notices and copies
         self.octets = 0
         self._server: asyncio.Server | None = None
@@ -81,17 +83,17 @@ class NextHop:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example.org ESMTP\r\n")
-        mood, recipients = FINE, 0
+        mood, recipients = FINE, list[str]()
         while line := await reader.readline():
             verb = line[:4].upper()
             reply = b"250 2.0.0 Ok\r\n"
-            if self.mood == HANGING:
-                await asyncio.sleep(3600)
+            while self.mood == HANGING:
+                await asyncio.sleep(0.02)
             if verb == b"EHLO":
                 reply = b"250-mail.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
                 reply += b"250-SMTPUTF8\r\n250 SIZE 104857600\r\n"
             elif verb == b"MAIL":
-                mood, recipients = self._now(), 0
+                mood, recipients = self._now(), []
                 if mood == "closes":
                     return
                 if mood == "hangs briefly":
@@ -100,13 +102,13 @@ class NextHop:
                 if mood == REFUSING:
                     reply = b"451 4.3.0 Not now\r\n"
                 else:
-                    recipients += 1
+                    recipients.append(line[9:-3].decode())
             elif verb == b"DATA":
                 if not recipients:
                     reply = b"554 5.5.1 No valid recipients\r\n"
                 else:
                     writer.write(b"354 Go on\r\n")
-                    answer = await self._data(reader, mood)
+                    answer = await self._data(reader, mood, frozenset(recipients))
                     if answer is None:
                         return
                     reply = answer
@@ -117,7 +119,9 @@ class NextHop:
             writer.write(reply)
             await writer.drain()
 
-    async def _data(self, reader: asyncio.StreamReader, mood: str) -> bytes | None:
+    async def _data(
+        self, reader: asyncio.StreamReader, mood: str, recipients: frozenset[str]
+    ) -> bytes | None:
         if mood == CUTTING:
             await reader.read(64)
             return None
@@ -128,12 +132,15 @@ class NextHop:
                 return None
             octets += chunk
         raw = bytes(octets[:-3]).replace(b"\r\n.", b"\r\n")[2:]  # RFC 5321 4.5.2
+        if self.delay:
+            await asyncio.sleep(self.delay)
         if mood == LATER:
             return b"451 4.3.0 Try again later\r\n"
         self.octets += len(raw)
         number = _NUMBER.search(raw.partition(b"\r\n\r\n")[0] + b"\r\n")
         if number is not None and self.keep:
             self.taken.setdefault(number[1].decode(), []).append(raw)
+            self.recipients.setdefault(number[1].decode(), []).append(recipients)
         elif self.keep:
             self.others.append(raw)
         return None if mood == TAKING else b"250 2.0.0 Taken\r\n"

@@ -8,20 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from mailguard import __version__, metrics
-from mailguard.adapters.authentication import NoAuthentication
+from mailguard.adapters.authentication import SenderAuthentication
+from mailguard.adapters.dns import CachingResolver, Resolver
 from mailguard.adapters.ids import new_id
 from mailguard.adapters.passwords import PasswordFile
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.relay import Relay
+from mailguard.adapters.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
 from mailguard.config.load import Loaded
 from mailguard.config.policy import policy_json
@@ -33,6 +38,7 @@ from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.frontends.http import HttpServer, application
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
+from mailguard.pipeline import standing
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.outbox import Outbox, Waiting
 from mailguard.pipeline.ports import NextHop, Outgoing, StoreError, World
@@ -42,19 +48,25 @@ log = structlog.get_logger("mailguard.app")
 
 _PARSE_ASIDE = 1_048_576  # octets from which a message is parsed in a thread
 _REFRESH = 1.0  # seconds between looks at what other processes changed
+_OTHER_FILES = 500  # besides clients: next hop, archive, database, pages, libraries
 _LAG = 0.1  # seconds between two ticks of the event loop's watch
 
 
 def make_world(
-    settings: Settings, state: StateDirectory, next_hop: NextHop, reader: PooledReader
+    settings: Settings,
+    state: StateDirectory,
+    next_hop: NextHop,
+    reader: PooledReader,
+    resolver: Resolver,
 ) -> World:
-    """The ports as `serve` and the commands use them."""
+    """The ports as `serve` and the commands use them. Raises ValueError for a bad signing key."""
     return World(
         archive=state.blobs,
         ledger=state.ledger,
         next_hop=next_hop,
         reader=reader,
-        authenticator=NoAuthentication(),
+        authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
+        signing=Signatures.load(settings.signing, settings.district.time_zone),
         unblocking=state.unblocked,
         learned=state.learned,
         clock=time.time,
@@ -69,6 +81,19 @@ def make_reader(settings: Settings) -> PooledReader:
     """The reader with its budgets; not started."""
     pool = settings.pool
     return PooledReader(pool.workers, pool.above, pool.seconds, pool.memory)
+
+
+@asynccontextmanager
+async def replaying(loaded: Loaded, state: StateDirectory) -> AsyncIterator[World]:
+    """A world for taking recorded messages up again: it relays nothing and asks nobody."""
+    nowhere: Any = None
+    reader = make_reader(loaded.settings)
+    resolver = CachingResolver(loaded.settings.dns)
+    try:
+        yield make_world(loaded.settings, state, nowhere, reader, resolver)
+    finally:
+        await reader.close()
+        await resolver.close()
 
 
 class House:
@@ -88,7 +113,8 @@ class House:
             self.settings.next_hop, self.settings.hostname, self.settings.district.postmaster
         )
         self.reader = make_reader(self.settings)
-        world = make_world(self.settings, self.state, self.relay, self.reader)
+        self.resolver = CachingResolver(self.settings.dns)
+        world = make_world(self.settings, self.state, self.relay, self.reader, self.resolver)
         self.outbox = self._outbox(world)
         self.world = replace(world, outbox_wakes=self.outbox.wake)
         passwords = self.settings.auth.password_file
@@ -121,7 +147,34 @@ class House:
         return await accept(transaction, snapshot, self.world)
 
     async def log_in(self, login: str, password: bytes, client_address: str) -> str | None:
-        """The account that a login proves, by the password file or by the next hop."""
+        """The account that a login proves, by the password file or by the next hop. A leaver's is
+        disabled on the day after the last, whatever the password (R6)."""
+        account = await self._proven(login, password)
+        if account is not None and self._has_left(account):
+            log.warning("leaver_logs_in", account=account, client=client_address)
+            return None
+        return account
+
+    def acting(self, login: str, account: str) -> str | None:
+        """A generic account, for somebody who is named as its user (R5)."""
+        directory = self.live.snapshot.directory
+        own, wanted = directory.account_for(login), directory.account_for(account)
+        if own is None or wanted is None or wanted.kind != "generic":
+            return None
+        return wanted.login if own.owner is not None and own.owner in wanted.allowed else None
+
+    def needs_no_login(self, client_address: str, certificate: str | None) -> bool:
+        """Whether a device is registered with this very address or certificate (R1)."""
+        return self.live.snapshot.directory.device(client_address, certificate) is not None
+
+    def _has_left(self, login: str) -> bool:
+        snapshot = self.live.snapshot
+        account = snapshot.directory.account_for(login)
+        person = snapshot.directory.people.get(account.owner or "") if account else None
+        today = standing.day_at(self.world.clock(), snapshot.district.time_zone)
+        return person is not None and person.left_since(today) is not None
+
+    async def _proven(self, login: str, password: bytes) -> str | None:
         try:
             if self._passwords is not None:
                 account = await self._passwords.verify(login, password)
@@ -177,6 +230,7 @@ class House:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.http.stop()
         await self.relay.close()
+        await self.resolver.close()
         await self.reader.close()
         self.state.close()
         log.info("stopped")
@@ -274,6 +328,10 @@ class House:
             metrics.QUARANTINE.labels(disposition.word).set(number)
         since = min((first for _, first in waiting.values()), default=now)
         metrics.QUARANTINE_AGE.set(now - since)
+        snapshot = self.live.snapshot
+        today = standing.day_at(now, snapshot.district.time_zone)
+        due = [p.deletion_day(today) for p in snapshot.directory.leavers(today)]
+        metrics.LEAVERS_DUE.set(sum(day is not None and day <= today for day in due))
 
 
 async def _watch_the_loop() -> None:
@@ -282,6 +340,18 @@ async def _watch_the_loop() -> None:
         due = time.perf_counter() + _LAG
         await asyncio.sleep(_LAG)
         metrics.LOOP_HELD.observe(max(0.0, time.perf_counter() - due))
+
+
+def raise_file_limit(connections: int) -> None:
+    """As many open files as the system lets us: each client is one, and without any left over no
+    message can be stored. Shells and containers often begin with 1,024 of many more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < wanted:
+        log.warning("few_open_files", allowed=soft, wanted=wanted)
 
 
 async def serve(loaded: Loaded) -> int:

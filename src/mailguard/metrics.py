@@ -27,6 +27,14 @@ PROTOCOL_ERRORS = Counter(
     "mailguard_protocol_errors_total", "Commands refused.", ["listener", "code"]
 )
 LOGINS = Counter("mailguard_logins_total", "AUTH attempts.", ["listener", "result"])
+ACCOUNT_CLIENTS_ALERTS = Counter(
+    "mailguard_account_clients_alerts_total",
+    "Messages under a login that was used from too many client addresses (R4).",
+)
+LEAVERS_DUE = Gauge(
+    "mailguard_leavers_due",
+    "Leavers whose account is to be deleted: day 30 has come and no legal hold (R6).",
+)
 NEXT_HOP_REPLIES = Counter(
     "mailguard_next_hop_replies_total", "The next hop's replies to recipients.", ["class"]
 )

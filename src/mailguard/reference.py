@@ -19,8 +19,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from mailguard import metrics
+from mailguard.config.accounts import AccountRow, DelegationRow
 from mailguard.config.calendar import BusinessHours, Holiday
-from mailguard.config.directory import AccountRow, GroupEntry, PersonRow, SiteEntry
+from mailguard.config.directory import GroupEntry, PersonRow, SiteEntry
 from mailguard.config.json_schema import first_paragraph, schema
 from mailguard.config.load import default_checks
 from mailguard.config.policy import PolicyFile, StepFile
@@ -76,6 +77,7 @@ def settings_page(checks: Sequence[Check]) -> str:
     lines += ["### sites.yaml, by site id", "", *_table(SiteEntry)]
     lines += ["### groups.yaml, by address", "", *_table(GroupEntry)]
     lines += ["### accounts.csv", "", *_table(AccountRow)]
+    lines += ["### delegations.csv", "", *_table(DelegationRow)]
     lines += ["### roles", "", "| role | is | rules |", "|---|---|---|"]
     lines += [
         f"| `{key}` | {role.label} | {', '.join(role.rules)} |" for key, role in ROLES.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -324,7 +326,7 @@ def test_nothing_is_cut_off_when_it_is_narrow(
     browser: Browser, pages: Pages, width: int, scale: int, text: int
 ) -> None:
     browser.size(width, 640, scale, phone=width == 360)
-    for target in (*HOSTILE, "https://" + "very-long-name." * 15 + "evil.test/"):
+    for target in (HOSTILE[2], HOSTILE[-1], "https://" + "very-long-name." * 15 + "evil.test/"):
         browser.open(pages.of(target))
         browser.run("document.documentElement.style.fontSize = arguments[0] + '%'", text)
         assert browser.run(OVERFLOW) == [0, []], target[:60]
@@ -418,6 +420,22 @@ def test_nothing_redirects(pages: Pages, path: str) -> None:
 def test_what_the_page_shows_is_what_link_decode_prints(serve: Serve, pages: Pages) -> None:
     for target in (PLAIN, HOSTILE[4]):
         assert serve.command("link", "decode", pages.of(target)) == f"{target}\n".encode()
+
+
+def test_a_new_key_signs_and_the_old_one_still_opens(serve: Serve, pages: Pages) -> None:
+    old = f"/l/{links.seal(PLAIN, pages.keys)}"
+    file = serve.state / "link.keys"
+    first = bytes(range(32))
+    new = f"/l/{links.seal(PLAIN, (first,))}"
+    assert pages.ask("GET", new)[0] == 404
+    file.write_text(f"{first.hex()}\n{file.read_text()}")
+    assert serve.process is not None
+    serve.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while pages.ask("GET", new)[0] != 200 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert pages.ask("GET", new)[0] == 200
+    assert pages.ask("GET", old)[0] == 200
 
 
 def test_the_operators_pages_open_in_a_browser(browser: Browser, pages: Pages) -> None:

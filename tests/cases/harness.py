@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.nameserver import nameserver
 from tests.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
@@ -30,8 +31,12 @@ class Judged:
     dossier: Dossier
 
     def copies(self) -> dict[str, bytes]:
-        """Each forwarded recipient's copy, our Received field taken off."""
-        ours = trace.received(self.dossier.transaction, self.dossier.world.hostname)
+        """Each forwarded recipient's copy, our Received and Authentication-Results taken off."""
+        transaction = self.dossier.transaction
+        ours = trace.received(transaction, self.dossier.world.hostname)
+        results = trace.results(transaction, self.dossier.facts)
+        if results:
+            ours = trace.authentication_results_field(results) + ours
         rendered = self.dossier.copies()
         return {
             recipient: rendered[n].removeprefix(ours)
@@ -63,6 +68,7 @@ async def _judged(checker: Checker, folder: Path) -> Judged:
         listener=said["listener"],
         auth_user=said["account"] or "",
         now=float(said["received_at"]),
+        dns=nameserver(),
     )
     dossier, problems = await checker.dossier(request)
     assert not problems, problems

@@ -88,7 +88,7 @@ def test_each_rule_is_cited_by_what_is_recorded(demo):
     kept_list = run("quarantine", "list", "--json", "--config", str(kept / "config"))
     reasons = {hold["reason"] for hold in json.loads(kept_list.stdout)}
     assert reasons == {
-        "sender-identity.staff-name",
+        "impersonation.staff-name",
         "sender-identity.claims-district",
         "sender-identity.ambiguous-author",
         "spam.gtube",

@@ -6,13 +6,16 @@ import asyncio
 import hashlib
 import os
 import resource
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from mailguard.adapters.blobs import Blobs
 from mailguard.pipeline.ports import StoreError
@@ -20,8 +23,7 @@ from mailguard.pipeline.ports import StoreError
 ENVELOPE = {"id": "01", "reverse_path": "a@example.org", "recipients": ["b@example.org"]}
 
 
-def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+_SKIPPABLE = struct.pack("<I", 0x184D2A5E)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\0\r\n\xff", b"x" * 10, os.urandom(700_000)])
@@ -35,7 +37,7 @@ async def test_bytes_come_back_exactly(archive: Blobs, raw: bytes) -> None:
 
 async def test_the_layout_and_who_may_read_it(archive: Blobs, tmp_path: Path) -> None:
     digest = await archive.store(b"hello", ENVELOPE)
-    path = tmp_path / "blobs" / digest[:2] / digest[2:4] / f"{digest}.zst"
+    path = tmp_path / "blobs" / digest[:2] / f"{digest}.zst"
     assert archive.path(digest) == path
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
@@ -49,9 +51,33 @@ async def test_a_blob_is_written_once_and_an_empty_one_again(archive: Blobs) -> 
     assert archive.path(digest).stat().st_ino == before.st_ino
     assert [one["id"] for one in archive.envelopes(digest)] == ["01", "02"]
     archive.path(digest).write_bytes(b"")  # what a crash of the machine could leave
-    await archive.store(b"hello", None)
+    with pytest.raises(StoreError):
+        archive.envelopes(digest)
+    await archive.store(b"hello", ENVELOPE | {"id": "03"})
     assert await archive.fetch(digest) == b"hello"
-    assert len(archive.envelopes(digest)) == 2
+    assert [one["id"] for one in archive.envelopes(digest)] == ["03"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"hello", b"x" * 400_000, os.urandom(400_000)])
+async def test_other_decoders_see_the_message_alone(archive: Blobs, raw: bytes) -> None:
+    for number in range(3):  # blocks of every type, several blocks, several envelopes
+        digest = await archive.store(raw, ENVELOPE | {"id": str(number)})
+    path = archive.path(digest)
+    with path.open("rb") as file:
+        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        assert reader.read() == raw
+    if program := shutil.which("zstd"):
+        assert subprocess.check_output([program, "-dc", path]) == raw
+    assert [one["id"] for one in archive.envelopes(digest)] == ["0", "1", "2"]
+
+
+async def test_our_own_messages_have_no_envelope(archive: Blobs) -> None:
+    digest = await archive.store(b"a notice", None)
+    assert archive.envelopes(digest) == []
+    assert list(archive.iter_envelopes(time.time() - 60)) == []
+    size = archive.path(digest).stat().st_size
+    await archive.store(b"a notice", None)
+    assert archive.path(digest).stat().st_size == size
 
 
 async def test_stores_at_once(archive: Blobs) -> None:
@@ -79,14 +105,33 @@ async def test_each_file_and_directory_is_synchronised_before_the_answer(
     monkeypatch.setattr(os, "fsync", record)
     digest = await archive.store(b"hello", ENVELOPE)
     path = archive.path(digest)
-    assert synchronised[0].startswith(f"{path.parent.parent.parent}/incoming/{digest}")
-    assert str(path).replace(".zst", ".envelope.jsonl") == synchronised[1]
-    # The directory that holds it, and those that hold directories new to this process.
-    above = {str(one) for one in list(path.parents)[:4]}
-    assert set(synchronised[2:]) == above
+    blobs = path.parent.parent
+    assert synchronised[:2] == [str(blobs), str(blobs.parent)]  # the directories, made once
+    assert synchronised[2].startswith(f"{blobs}/incoming/{digest}")
+    assert synchronised[-1] == str(path.parent)
+    synchronised.clear()
+    await archive.store(b"hello", ENVELOPE)
+    assert synchronised == [str(path), str(path.parent)]
     synchronised.clear()
     await asyncio.gather(*(archive.store(b"hello", ENVELOPE) for _ in range(10)))
     assert synchronised.count(str(path.parent)) < 10
+    assert len(archive.envelopes(digest)) == 12
+
+
+async def test_nothing_has_its_name_before_it_is_durable(
+    archive: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    for name in ("fsync", "fdatasync", "rename"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *given, name=name, real=real: (steps.append(name), real(*given))[1]
+        )
+    await archive.store(b"first", ENVELOPE)
+    steps.clear()
+    await archive.store(b"second", ENVELOPE)
+    # The file; the arrivals, which must know of it first; its name; the directory.
+    assert steps == ["fsync", "fdatasync", "rename", "fsync"]
 
 
 async def test_damage_is_told_from_absence(archive: Blobs) -> None:
@@ -96,7 +141,8 @@ async def test_damage_is_told_from_absence(archive: Blobs) -> None:
         await archive.fetch("../../../etc/passwd")
     digest = await archive.store(b"hello " * 1000, ENVELOPE)
     whole = archive.path(digest).read_bytes()
-    for damaged in (whole[:-3], whole[:9] + bytes([whole[9] ^ 1]) + whole[10:], b"", b"junk"):
+    end = whole.index(_SKIPPABLE)
+    for damaged in (whole[: end - 3], whole[:9] + bytes([whole[9] ^ 1]) + whole[10:], b"", b"junk"):
         archive.path(digest).write_bytes(damaged)
         with pytest.raises(StoreError, match="damaged"):
             await archive.fetch(digest)
@@ -106,34 +152,122 @@ async def test_damage_is_told_from_absence(archive: Blobs) -> None:
         await archive.fetch(digest)
 
 
-async def test_a_torn_line_does_not_swallow_the_next(archive: Blobs) -> None:
+async def test_a_blob_cut_short_is_written_anew(archive: Blobs) -> None:
+    digest = await archive.store(b"hello " * 1000, ENVELOPE)
+    whole = archive.path(digest).read_bytes()
+    for cut in range(whole.index(_SKIPPABLE)):
+        archive.path(digest).write_bytes(whole[:cut])
+        await archive.store(b"hello " * 1000, ENVELOPE)
+        assert archive.path(digest).read_bytes() == whole
+
+
+async def test_a_torn_envelope_hides_neither_those_before_nor_the_next(archive: Blobs) -> None:
     digest = await archive.store(b"hello", ENVELOPE)
-    beside = archive.path(digest).with_suffix(".envelope.jsonl")
-    with beside.open("ab") as file:
-        file.write(b'{"id": "torn')
+    path = archive.path(digest)
+    first = path.read_bytes()
     await archive.store(b"hello", ENVELOPE | {"id": "02"})
+    both = path.read_bytes()
+    for torn in [both[:cut] for cut in range(len(first), len(both))] + [first + bytes(50)]:
+        path.write_bytes(torn)
+        assert archive.envelopes(digest) == [ENVELOPE]
+        assert await archive.fetch(digest) == b"hello"
+        await archive.store(b"hello", ENVELOPE | {"id": "02"})
+        assert path.read_bytes() == both
+
+
+async def test_an_envelope_that_finds_no_room_leaves_nothing(archive: Blobs) -> None:
+    digest = await archive.store(os.urandom(50_000), ENVELOPE)
+    raw = await archive.fetch(digest)
+    before = archive.path(digest).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
+    try:
+        with pytest.raises(StoreError) as caught:
+            await archive.store(raw, ENVELOPE | {"id": "02"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.full
+    assert archive.path(digest).read_bytes() == before
+    await archive.store(raw, ENVELOPE | {"id": "02"})
     assert [one["id"] for one in archive.envelopes(digest)] == ["01", "02"]
+
+
+async def test_two_stores_of_one_directory_lose_no_envelope(tmp_path: Path) -> None:
+    stores = [Blobs(tmp_path / "blobs") for _ in range(4)]  # as four processes would
+    raws = [f"message {number}".encode() for number in range(30)]
+    digests = await asyncio.gather(
+        *(
+            store.store(raw, ENVELOPE | {"id": f"{place}-{turn}"})
+            for raw in raws
+            for turn in range(3)
+            for place, store in enumerate(stores)
+        )
+    )
+    expected = {f"{place}-{turn}" for place in range(4) for turn in range(3)}
+    for digest in set(digests):
+        found = [one["id"] for one in stores[0].envelopes(digest)]
+        assert set(found) == expected and len(found) == len(expected)
+    for store in stores:
+        store.close()
+    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
+
+
+async def test_directories_that_were_taken_away_are_made_again(
+    archive: Blobs, tmp_path: Path
+) -> None:
+    await archive.store(b"hello", ENVELOPE)
+    shutil.rmtree(tmp_path / "blobs")
+    with pytest.raises(StoreError):
+        await archive.store(b"hello", ENVELOPE)
+    digest = await archive.store(b"hello", ENVELOPE)
+    assert await archive.fetch(digest) == b"hello"
 
 
 async def test_surrogates_in_an_envelope_come_back(archive: Blobs) -> None:
     envelope = ENVELOPE | {"helo": "\udcff\0\r\n\u2028"}
     digest = await archive.store(b"hello", envelope)
     assert archive.envelopes(digest) == [envelope]
-    assert len(archive.path(digest).with_suffix(".envelope.jsonl").read_bytes().splitlines()) == 1
+    behind = archive.path(digest).read_bytes().partition(_SKIPPABLE)[2]
+    assert len(behind[4:].splitlines()) == 1
 
 
-async def test_only_what_changed_is_looked_at(archive: Blobs) -> None:
+async def test_only_what_changed_is_looked_at(archive: Blobs, tmp_path: Path) -> None:
     old = await archive.store(b"old", ENVELOPE | {"id": "old"})
     new = await archive.store(b"new", ENVELOPE | {"id": "new"})
-    path = archive.path(old)
     past = time.time() - 1_000
-    os.utime(path.with_suffix(".envelope.jsonl"), (past, past))
-    os.utime(path.parent, (past, past))
+    os.utime(archive.path(old), (past, past))
     since = time.time() - 500
     assert [d for d, _ in archive.iter_envelopes(since)] == [new]
+    assert {d for d, _ in archive.iter_envelopes(past - 500)} == {old, new}
     assert {d for d, _ in archive.iter_envelopes()} == {old, new}
     await archive.store(b"old", ENVELOPE | {"id": "again"})  # no new name in the directory
     assert (old, ENVELOPE | {"id": "again"}) in list(archive.iter_envelopes(since))
+    shutil.rmtree(tmp_path / "blobs" / "arrivals")  # not looked at where all are
+    assert len(list(archive.iter_envelopes())) == 3
+
+
+async def test_a_damaged_blob_hides_no_other_envelope(archive: Blobs, tmp_path: Path) -> None:
+    damaged, gone, sound = [await archive.store(raw, ENVELOPE) for raw in (b"1", b"2", b"3")]
+    archive.path(damaged).write_bytes(b"junk")
+    archive.path(gone).unlink()
+    (tmp_path / "blobs" / "00" / "no blob").touch()
+    for since in (time.time() - 60, 0.0):
+        assert [digest for digest, _ in archive.iter_envelopes(since)] == [sound]
+
+
+async def test_torn_arrivals_swallow_nothing_and_old_ones_are_forgotten(tmp_path: Path) -> None:
+    arrivals = tmp_path / "blobs" / "arrivals"
+    arrivals.mkdir(parents=True)
+    (arrivals / "2001-01-01T00").write_text("0" * 64)
+    first, second = Blobs(tmp_path / "blobs"), Blobs(tmp_path / "blobs")
+    digests = [await first.store(b"one", ENVELOPE)]
+    (hour,) = arrivals.iterdir()
+    with hour.open("ab") as file:
+        file.write(b"0123456")
+    digests.append(await second.store(b"two", ENVELOPE))
+    assert [digest for digest, _ in first.iter_envelopes(time.time() - 60)] == digests
+    first.close()
+    second.close()
 
 
 async def test_a_full_disk_says_so_and_recovers_without_a_restart(
@@ -239,6 +373,7 @@ async def test_what_was_answered_outlives_kill_9(tmp_path: Path) -> None:
     child.wait()
     archive = Blobs(tmp_path / "blobs")
     assert len(answered) >= 300
+    assert answered <= {digest for digest, _ in archive.iter_envelopes(time.time() - 60)}
     for digest in answered:
         assert hashlib.sha256(await archive.fetch(digest)).hexdigest() == digest
         assert len(archive.envelopes(digest)) == 1

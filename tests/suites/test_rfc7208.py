@@ -32,7 +32,8 @@ from mailguard.demo.dns_server import DnsServer
 
 FILE = "rfc7208-tests.yml"
 CASES_IN_IT = 203
-TIMEOUT = 1.0  # seconds for a query; every case runs at the same time as the others
+TIMEOUT = 3.0  # seconds for a query: long for a busy machine, and the silent ones wait together
+AT_ONCE = 24  # cases: more would wait for this process longer than for DNS
 
 
 class SuiteZone(DnsServer):
@@ -127,26 +128,25 @@ NAMES = [
 Found = dict[tuple[str, str], Spf | Unavailable]
 
 
-async def _run(scenario: dict[str, Any]) -> Found:
+async def _run(scenario: dict[str, Any], turns: asyncio.Semaphore) -> Found:
     server = SuiteZone(scenario["zonedata"])
     host, port = await server.start()
     settings = DnsSettings(servers=(Address(host=host, port=port),), timeout=TIMEOUT)
     resolver = CachingResolver(settings)
-    deadline = asyncio.get_running_loop().time() + 30
     names = sorted(scenario["tests"])
-    try:
-        found = await asyncio.gather(
-            *(
-                check_spf(
-                    resolver,
-                    str(case["host"]),
-                    str(case.get("helo") or ""),
-                    str(case.get("mailfrom") or ""),
-                    deadline=deadline,
-                )
-                for case in (scenario["tests"][name] for name in names)
+
+    async def check(case: dict[str, Any]) -> Spf | Unavailable:
+        async with turns:
+            return await check_spf(
+                resolver,
+                str(case["host"]),
+                str(case.get("helo") or ""),
+                str(case.get("mailfrom") or ""),
+                deadline=asyncio.get_running_loop().time() + 30,
             )
-        )
+
+    try:
+        found = await asyncio.gather(*(check(scenario["tests"][name]) for name in names))
     finally:
         await resolver.close()
         await server.stop()
@@ -157,7 +157,8 @@ async def _run(scenario: dict[str, Any]) -> Found:
 def found() -> Iterator[Found]:
     async def everything() -> Found:
         merged: Found = {}
-        for part in await asyncio.gather(*map(_run, SCENARIOS)):
+        turns = asyncio.Semaphore(AT_ONCE)
+        for part in await asyncio.gather(*(_run(scenario, turns) for scenario in SCENARIOS)):
             merged |= part
         return merged
 

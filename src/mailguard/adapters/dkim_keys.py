@@ -96,7 +96,7 @@ def key_of(answer: Answer) -> PublicKey | NoKey:
 
 @lru_cache(maxsize=1_024)
 def _key_of_records(answer: Records) -> PublicKey | NoKey:
-    records = [value for value in answer.values if b"p" in value and b"=" in value]
+    records = [value for value in answer.values if not _is_another(value)]
     if len(records) != 1:  # RFC 6376 3.6.2.2: with several, anything may happen
         return NoKey("permerror", "several key records in DNS" if records else "no key in DNS")
     return parse_record(records[0])
@@ -138,6 +138,12 @@ def parse_record(record: bytes) -> PublicKey | NoKey:
     if key.key_size > MAX_BITS or key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS:
         return NoKey("policy", "the key is too long")
     return PublicKey("rsa-sha256", key.key_size, testing, strict, key)
+
+
+def _is_another(record: bytes) -> bool:
+    """Whether a record says that it is of another kind; such are passed over (RFC 6376 3.6.1)."""
+    start = unspaced(record[:40])
+    return start.startswith(b"v=") and not start.startswith(b"v=DKIM1")
 
 
 def _list(value: bytes) -> set[bytes]:

@@ -95,6 +95,12 @@ class Pool:
         else:
             connection.quit()
 
+    def distrust(self) -> None:
+        """Let go of what is kept: one connection that fell silent says the others may have too,
+        and each would cost a message its time-out."""
+        while self._idle:
+            self._idle.pop().quit()
+
     def _lost(self, connection: Connection) -> None:
         self._open.discard(connection)
         try:
@@ -215,6 +221,8 @@ class Relay:
                 await connection.carry_out(dialogue(connection))
                 return
             except Trouble as failure:
+                if failure.kind == "timeout":
+                    self._pool.distrust()
                 dead = connection.reused and failure.kind in ("closed", "refused")
                 if fresh or not dead or failure.dot_left:
                     raise

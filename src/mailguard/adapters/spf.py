@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 
-import idna
 from spftrace import (
     BaseResolver,
     DnsError,
@@ -20,10 +19,12 @@ from spftrace import (
     SpfPermError,
     Term,
 )
+from spftrace.evaluator import valid_domain
 from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL
 
 from mailguard.adapters.dns import NoData, NxDomain, Records, Resolver
+from mailguard.core.dmarc import a_label
 from mailguard.core.facts import Spf, Unavailable
 
 LONGEST_RECORD = 4_096  # octets; RFC 7208 3.4 advises 450, DNS would carry 65,535
@@ -33,6 +34,7 @@ LONGEST_EXPLANATION = 300  # characters; a reply line has 510
 _LONGEST_REASON = 200
 _LONGEST_TEXT = 512  # octets of an explanation before its macros are expanded
 _VERSION = b"v=spf1"
+_TOO_LATE = Unavailable("SPF: no answer before the deadline")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -85,26 +87,31 @@ async def _check(
     address = _address(client_address)
     if address is None:
         return Unavailable("the client's address is not known")
-    ascii_domain = _a_label(domain)
-    if ascii_domain is None:
-        # 4.3: a malformed domain, or an address literal, has no policy.
+    ascii_domain = a_label(domain)
+    if "." not in ascii_domain:
+        # 4.3: a malformed domain, or an address literal, has no policy; A-labels: RFC 8616 4.
         return Spf("none", _printable(domain, 255), identity, "no domain name to ask about")
-    remaining = deadline - asyncio.get_running_loop().time()
-    # The evaluator's own limit comes second, so that our time-out is never called temperror.
-    limits = Limits(time_limit=max(remaining, 0.0) + 1.0)
+    clock = asyncio.get_running_loop().time
+    remaining = deadline - clock()
+    if remaining <= 0:
+        return _TOO_LATE
+    # The evaluator has the deadline as well: `wait_for` in it may lose a cancellation (3.11).
+    limits = Limits(time_limit=remaining)
     evaluator = _Evaluator(_Bridge(resolver), limits, receiver)
     sender = f"{local_part or 'postmaster'}@{ascii_domain}"
     try:
         async with asyncio.timeout_at(deadline):
             found = await evaluator.evaluate(
-                address, sender, (_a_label(helo) or helo) if helo else ascii_domain
+                address, sender, (a_label(helo) or helo) if helo else ascii_domain
             )
     except TimeoutError:
-        return Unavailable("SPF: no answer before the deadline")
+        return _TOO_LATE
     except ValueError as error:
         return Spf("permerror", ascii_domain, identity, _printable(str(error), _LONGEST_REASON))
     except Exception as error:  # noqa: BLE001 - the evaluator's trouble is a fact, not a crash
         return Unavailable(f"SPF: {type(error).__name__}")
+    if found.result == "temperror" and clock() >= deadline:
+        return _TOO_LATE  # our time-out, not DNS's
     explanation = found.explanation if found.result == "fail" else ""
     return Spf(
         found.result,
@@ -126,7 +133,7 @@ class _Evaluator(Evaluator):
         try:
             with self.session.void_exempt():  # 4.6.4 counts what the verdict needed
                 target = truncate_domain(await expand(exp_term.arg or "", context))
-                if _a_label(target) is None:
+                if not valid_domain(target):
                     return None
                 _, texts = await self.session.query(target, "TXT")
                 if len(texts) != 1:
@@ -184,21 +191,6 @@ def _address(text: str) -> str | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)  # 5
     return str(address)
-
-
-def _a_label(domain: str) -> str | None:
-    """RFC 8616 4: in A-labels; None for what is no domain name (4.3)."""
-    domain = domain.rstrip(".")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain[:255], uts46=True).decode("ascii")
-        except (idna.IDNAError, UnicodeError, ValueError):
-            return None
-    if len(domain) > 253 or "." not in domain or domain.startswith("["):
-        return None
-    if any(not 1 <= len(label) <= 63 for label in domain.split(".")):
-        return None
-    return domain
 
 
 def _reason(found: Result) -> str:

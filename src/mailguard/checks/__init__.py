@@ -6,8 +6,10 @@ Adding a check is one file and one line here. Must not know policy or configurat
 
 from __future__ import annotations
 
+from mailguard.checks.authentication import AuthenticationCheck
 from mailguard.checks.disclaimer import Disclaimer
 from mailguard.checks.group_rights import GroupRights
+from mailguard.checks.impersonation import Impersonation
 from mailguard.checks.links import Links
 from mailguard.checks.sender_identity import SenderIdentity
 from mailguard.checks.spam import Spam
@@ -16,7 +18,9 @@ from mailguard.core.policy import Check
 
 CHECKS: tuple[Check, ...] = (
     Structure(),
+    AuthenticationCheck(),
     SenderIdentity(),
+    Impersonation(),
     GroupRights(),
     Spam(),
     Disclaimer(),

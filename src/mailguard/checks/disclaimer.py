@@ -65,8 +65,6 @@ SIMILAR = 0.9  # the share of the disclaimer's words that must stand close toget
 _SHORTEST_SIMILAR = 12  # words; a shorter disclaimer is present exactly or not at all
 _LONGEST = 20_000  # characters of the author's text that are compared, from its end
 _TELLING = 20  # words of a disclaimer that are looked for first
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
-_NOT_A_WORD = re.compile(r"[\W_]+")
 _SCHOOL = re.compile(r"\bschool\b", re.IGNORECASE)
 
 
@@ -249,17 +247,6 @@ def school_name(name: str) -> str:
     return name if _SCHOOL.search(name) else f"{name} School"
 
 
-def folded(text: str) -> str:
-    """The words of a text in one form: no case, punctuation, dashes, quotes or line ends."""
-    return _NOT_A_WORD.sub(" ", _caseless(text)).strip()
-
-
-def _caseless(text: str) -> str:
-    if text.isascii():
-        return text.lower()
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
-
-
 @lru_cache(maxsize=512)
 def _wanted(disclaimer: str) -> tuple[str, list[str], list[str]]:
     """A disclaimer folded, its words, and the longest of them; the same few, again and again."""
@@ -277,11 +264,11 @@ def is_present(disclaimer: str, author_visible: str, own: Sequence[str] = ()) ->
     """
     wanted, wanted_words, longest = _wanted(disclaimer)
     size = len(wanted_words)
-    caseless = _caseless(author_visible[-_LONGEST:])
+    caseless_text = caseless(author_visible[-_LONGEST:])
     # Each word that stands nowhere lowers the share: most texts are told apart by that alone.
-    if sum(word not in caseless for word in longest) > size * (1 - SIMILAR):
+    if sum(word not in caseless_text for word in longest) > size * (1 - SIMILAR):
         return False
-    have = _NOT_A_WORD.sub(" ", caseless).strip()
+    have = words_only(caseless_text)
     if f" {wanted} " in f" {have} ":
         return True
     words = have.split()
@@ -320,12 +307,8 @@ def _appended(
     values: Mapping[str, str],
     found: list[Finding],
 ) -> tuple[Edit, ...]:
-    targets = _first_body(transaction, reading)
-    reason = reading.untouchable
-    if not reason and not targets:
-        reason = "no text"
-    if not reason:
-        reason = next((part.obstacle for part in targets if not part.editable), "")
+    targets = first_body(transaction.message, reading)
+    reason = obstacle(reading, targets)
     if reason:
         found.append(
             Finding(NOT_PLACED.code, f"The disclaimer {profile.name!r} was not added: {reason}.")
@@ -335,59 +318,11 @@ def _appended(
     return tuple(_insertion(part, profile, values) for part in targets)
 
 
-def _first_body(transaction: Transaction, reading: Reading) -> list[TextPart]:
-    """The texts of which a client shows one: the first, and its alternatives."""
-    if not reading.texts:
-        return []
-    first = reading.texts[0]
-    parts = {part.path: part for part in transaction.message.parts}
-    above = first.path
-    while above:
-        above = above.rpartition(".")[0]
-        if above in parts and parts[above].content_type == "multipart/alternative":
-            prefix = f"{above}." if above else ""
-            return [text for text in reading.texts if text.path.startswith(prefix)]
-    return [first]
-
-
 def _insertion(part: TextPart, profile: Profile, values: Mapping[str, str]) -> ReplaceText:
-    line_end = "\r\n" if "\r\n" in part.text or "\n" not in part.text else "\n"
     text = profile.text.format(**values)
-    at = part.insert_at
-    if part.subtype == "html":
-        block = (
-            profile.html.format(**{k: html.escape(v) for k, v in values.items()})
-            if profile.html
-            else "<p>" + "<br>".join(map(html.escape, text.splitlines())) + "</p>"
-        )
-        return ReplaceText(part.path, at, at, f"{block}{line_end}", Phase.APPEND)
-    rows = [_stuffed(row, part.flowed) for row in _wrapped(text)]
-    block = line_end.join(rows) + line_end
-    before = part.text[:at]
-    if before.strip():
-        block = line_end + block if before.endswith("\n") else line_end * 2 + block
-    if part.text[at:].strip():
-        follows = part.text[at:].lstrip(" \t").startswith(("\r", "\n"))
-        block = block if follows else block + line_end
-    return ReplaceText(part.path, at, at, block, Phase.APPEND)
-
-
-def _stuffed(row: str, flowed: bool) -> str:
-    """RFC 3676 4.4: what looks like a quote, and no line that goes on by accident."""
-    if not flowed:
-        return row
-    row = row.rstrip(" ")
-    return f" {row}" if row.startswith((" ", ">", "From ")) else row
-
-
-def _wrapped(text: str) -> Sequence[str]:
-    """The lines of a text, broken at a space only where one would be too long for SMTP."""
-    rows: list[str] = []
-    for row in text.splitlines():
-        while len(row.encode()) > 900:
-            cut = row.rfind(" ", 1, 300)
-            cut = 300 if cut < 0 else cut
-            rows.append(row[:cut])
-            row = row[cut:].lstrip(" ")
-        rows.append(row)
-    return rows
+    block = (
+        profile.html.format(**{k: html.escape(v) for k, v in values.items()})
+        if profile.html
+        else "<p>" + "<br>".join(map(html.escape, text.splitlines())) + "</p>"
+    )
+    return insertion(part, text, block)

@@ -16,16 +16,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mailguard.adapters.authentication import NoAuthentication
+from pydantic import ValidationError
+
+from mailguard.adapters.authentication import SenderAuthentication
 from mailguard.adapters.database import Database, location
+from mailguard.adapters.dns import CachingResolver
 from mailguard.adapters.ids import new_id
 from mailguard.adapters.learned import LearnedWords
 from mailguard.adapters.reader import PooledReader
+from mailguard.adapters.signatures import Signatures
 from mailguard.adapters.unblocked import UnblockedList
 from mailguard.app import make_reader
 from mailguard.cli.check import decoded
 from mailguard.config.load import Loaded
-from mailguard.config.schema import ListenerSettings
+from mailguard.config.schema import DnsSettings, ListenerSettings
 from mailguard.core import address, mime
 from mailguard.core.explain import report
 from mailguard.core.facts import Bayes, Unavailable, Unblocked
@@ -62,6 +66,7 @@ class Checker:
     def __init__(self, loaded: Loaded, world: World) -> None:
         self._loaded = loaded
         self._world = world
+        self._resolvers: dict[str, CachingResolver] = {}  # by what --dns says
 
     @classmethod
     @asynccontextmanager
@@ -70,7 +75,12 @@ class Checker:
         reader = make_reader(loaded.settings)  # its workers start when a big message needs one
         lists = _ReadOnlyLists(loaded)
         try:
-            yield cls(loaded, _world(loaded, reader, lists))
+            checker = cls(loaded, _world(loaded, reader, lists))
+            try:
+                yield checker
+            finally:
+                for resolver in checker._resolvers.values():
+                    await resolver.close()
         finally:
             lists.close()
             await reader.close()
@@ -114,9 +124,23 @@ class Checker:
             envelope=envelope,
             message=mime.parse(request.message),
         )
-        world = replace(self._world, clock=lambda: clock)
+        world = replace(
+            self._world, clock=lambda: clock, authenticator=self._authenticator(request.dns)
+        )
         digest = hashlib.sha256(request.message).hexdigest()
         return await judge(transaction, self._loaded.snapshot, world, digest), problems
+
+    def _authenticator(self, dns: str) -> SenderAuthentication:
+        settings = self._loaded.settings
+        if dns not in self._resolvers:
+            given = settings.dns
+            if dns:
+                try:
+                    given = DnsSettings.model_validate({**given.model_dump(), "servers": [dns]})
+                except ValidationError as error:
+                    raise UsageError(f"--dns is HOST:PORT: {dns!r}") from error
+            self._resolvers[dns] = CachingResolver(given)
+        return SenderAuthentication(self._resolvers[dns], settings.dns.lifetime, settings.hostname)
 
     def _listener(self, request: Request) -> ListenerSettings:
         listeners = self._loaded.settings.listeners
@@ -246,7 +270,8 @@ def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World
         ledger=nowhere,
         next_hop=nowhere,
         reader=reader,
-        authenticator=NoAuthentication(),
+        authenticator=nowhere,  # each request has its own: see --dns
+        signing=Signatures.load(settings.signing, settings.district.time_zone),
         unblocking=lists,
         learned=lists,
         clock=time.time,

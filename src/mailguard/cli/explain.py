@@ -64,7 +64,7 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
 
 async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> Dossier:
     """The dossier of a recorded transaction, under the policy it was decided by."""
-    from mailguard.app import make_reader, make_world
+    from mailguard.app import replaying
     from mailguard.config.load import default_checks
     from mailguard.config.policy import restore
     from mailguard.pipeline.replay import replay
@@ -72,13 +72,8 @@ async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) ->
     stored = state.ledger.policy(entry.policy_digest)
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy
     raw = await state.blobs.fetch(entry.digest)
-    reader = make_reader(loaded.settings)
-    try:
-        nowhere: Any = None  # a replay relays nothing
-        world = make_world(loaded.settings, state, nowhere, reader)
+    async with replaying(loaded, state) as world:
         return await replay(entry, raw, replace(loaded.snapshot, policy=policy), world)
-    finally:
-        await reader.close()
 
 
 def _effect(finding: dict[str, Any]) -> str:

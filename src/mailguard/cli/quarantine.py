@@ -186,9 +186,7 @@ def _found(state: StateDirectory, references: Sequence[str], wanted: str | None)
         else:
             holds = list(state.ledger.holds(state=wanted, transaction_id=text))
         if not holds:
-            fail(
-                f"nothing is kept under {shown(reference)}; see: mailguard quarantine list"
-            )
+            fail(f"nothing is kept under {shown(reference)}; see: mailguard quarantine list")
         found |= {h.id: h for h in holds}
     return list(found.values())
 

@@ -12,6 +12,8 @@ from mailguard.cli import (
     check,
     config,
     demo,
+    directory,
+    dkim,
     explain,
     ledger,
     link,
@@ -48,5 +50,5 @@ application.command("demo")(demo.demo)
 application.command("check")(check.check)
 application.command("explain")(explain.explain)
 application.command("ledger")(ledger.ledger)
-for group in (config, allowlist, quarantine, archive, link, account):
+for group in (config, directory, allowlist, quarantine, archive, link, dkim, account):
     application.add_typer(group.commands)

@@ -23,17 +23,15 @@ def serve(
     """
     from mailguard import app
     from mailguard.adapters import logs
-    from mailguard.adapters.passwords import PasswordFileError
     from mailguard.cli.loading import load_or_exit
     from mailguard.pipeline.ports import StoreError
 
     loaded = load_or_exit(config, create_keys=True)
     logs.configure(loaded.settings.log.level, pretty)
+    app.raise_file_limit(loaded.settings.limits.connections)
     try:
         raise typer.Exit(asyncio.run(app.serve(loaded)))
-    except PasswordFileError as error:
-        for problem in error.errors:
-            typer.echo(problem, err=True)
-        raise typer.Exit(2) from None
+    except ValueError as error:  # a password file or a signing key that cannot be used
+        fail(f"mailguard: {error}", 2)
     except (OSError, StoreError) as error:
         fail(f"mailguard: cannot start: {error}")

@@ -1,25 +1,28 @@
 """From `config/directory/` to a Directory in which every reference resolves.
 
-Owns the columns and keys of people, sites, groups and accounts, and the checks across them.
+Owns the columns and keys of people, sites and groups, and the checks across files; accounts and
+delegations are `accounts`'.
 Linear in the files. Must not know policy; group rights are `core.rights`'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import Field
 
 from mailguard.config import addresses
+from mailguard.config.accounts import check_accounts, read_accounts, read_delegations
+from mailguard.config.draft import Draft, Where, cell
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
 from mailguard.config.schema import Section
-from mailguard.config.tables import Table, read_table, several
+from mailguard.config.tables import read_table, several
 from mailguard.config.validate import suggest, validate
 from mailguard.config.yaml import load_file
-from mailguard.core.directory import Account, Directory, Group, Person, Site
+from mailguard.core.directory import Directory, Group, Person, Site
 from mailguard.core.district import District
 from mailguard.core.rights import ROLES
 
@@ -42,8 +45,25 @@ class PersonRow(Section):
         (), description="Ids of the administrators this person assists (R3, R19)."
     )
     other_names: tuple[str, ...] = Field((), description="Display names allowed besides the name.")
+    personal_addresses: tuple[str, ...] = Field(
+        (),
+        description="Addresses outside from which they also write under their name, each in full "
+        "(R1). They count where the message is proven to come from there.",
+    )
     protected: bool = Field(
         True, description="Whether outside mail under this name is impersonation (R1)."
+    )
+    start: date | None = Field(
+        None, description="First day of work, as in 2026-08-01; after `end`, of the return (R6)."
+    )
+    end: date | None = Field(
+        None,
+        description="Last day of work. At the next midnight in the district's time zone the "
+        "account is disabled (R6).",
+    )
+    manager: str = Field("", description="Person id of who takes over when they leave (R6).")
+    legal_hold: bool = Field(
+        False, description="Whether records rules keep a leaver's account past day 30 (R6)."
     )
 
 
@@ -80,52 +100,32 @@ class GroupEntry(Section):
     outside: bool = Field(False, description="Whether anybody outside may write to it.")
 
 
-class AccountRow(Section):
-    """A login: a row of `accounts.csv`."""
-
-    login: str = Field(min_length=1, description="What AUTH names.")
-    addresses: tuple[str, ...] = Field(
-        (), description="What it may send as; its owner's addresses where empty."
-    )
-    owner: str = Field(
-        "", description="Person id; empty for devices and generic accounts (R1, R5)."
-    )
-
-
-_SEVERAL = ("addresses", "sites", "classifications", "roles", "supports", "other_names")
+_SEVERAL = (
+    "addresses",
+    "sites",
+    "classifications",
+    "roles",
+    "supports",
+    "other_names",
+    "personal_addresses",
+)
 PEOPLE_COLUMNS = {"id": True} | {n: f.is_required() for n, f in PersonRow.model_fields.items()}
-ACCOUNT_COLUMNS = {n: f.is_required() for n, f in AccountRow.model_fields.items()}
-
-
-class _Where(Protocol):
-    """Makes an error about one field of one entry."""
-
-    def __call__(self, field: str, problem: str, allowed: str = "") -> ConfigError: ...
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What has been read so far; `where` remembers each entry's place for checks across files."""
-
-    district: District
-    people: dict[str, Person] = field(default_factory=dict)
-    sites: dict[str, Site] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    where: dict[tuple[str, str], _Where] = field(default_factory=dict)
-    holders: dict[str, str] = field(default_factory=dict)  # address -> "person ada"
-    errors: list[ConfigError] = field(default_factory=list)
-    complete: bool = True  # whether every entry was read, right or wrong
 
 
 def load_directory(directory: Path, district: District) -> Directory:
-    """Read people, sites, groups and accounts below `directory/`. Raises ConfigErrors.
+    """Read everything below `directory/`. Raises ConfigErrors.
 
     `people.csv` (or `people.yaml`) and `sites.yaml` must be there; the others may be missing.
     """
     folder = directory / FOLDER
-    draft = _Draft(district)
-    readers: list[Callable[[_Draft, Path], None]] = [_sites, _people, _groups, _accounts]
+    draft = Draft(district)
+    readers: list[Callable[[Draft, Path], None]] = [
+        _sites,
+        _people,
+        _groups,
+        read_accounts,
+        read_delegations,
+    ]
     for read in readers:
         try:
             read(draft, folder)
@@ -137,10 +137,12 @@ def load_directory(directory: Path, district: District) -> Directory:
         _cycles(draft)
     if draft.errors:
         raise ConfigErrors(draft.errors)
-    return Directory(draft.people, draft.sites, draft.groups, draft.accounts)
+    return Directory(
+        draft.people, draft.sites, draft.groups, draft.accounts, tuple(draft.delegations)
+    )
 
 
-def _entries(path: Path, model: type[Section]) -> Iterable[tuple[str, Any, _Where]]:
+def _entries(path: Path, model: type[Section]) -> Iterable[tuple[str, Any, Where]]:
     """The entries of a YAML file that maps ids to `model`; errors of all of them at once."""
     document = load_file(path)
     value = document.value if document.value is not None else {}
@@ -164,13 +166,13 @@ def _entries(path: Path, model: type[Section]) -> Iterable[tuple[str, Any, _Wher
     return found
 
 
-def _sites(draft: _Draft, folder: Path) -> None:
+def _sites(draft: Draft, folder: Path) -> None:
     for id, row, where in _entries(folder / "sites.yaml", SiteEntry):
         draft.sites[id] = Site(id, row.name, row.kind, row.administrators)
         draft.where["site", id] = where
 
 
-def _people(draft: _Draft, folder: Path) -> None:
+def _people(draft: Draft, folder: Path) -> None:
     written, table = folder / "people.yaml", folder / "people.csv"
     if written.exists() and table.exists():
         problem = "people.csv is there as well"
@@ -180,17 +182,11 @@ def _people(draft: _Draft, folder: Path) -> None:
             _person(draft, id, where, **dict(row))
         return
     rows = read_table(table, PEOPLE_COLUMNS)
-    draft.errors += rows.errors
-    draft.complete = draft.complete and not rows.errors
+    draft.take(rows)
     many = [c for c in _SEVERAL if c in rows.columns]
     for line, cells in rows.records:
         id = cells.get("id", "")
-        where = _cell(rows, line, id)
-        protected = cells.get("protected", "").lower()
-        if protected not in ("", "true", "false"):
-            draft.errors.append(
-                where("protected", f"{quote(protected)} does not fit here", "true, false")
-            )
+        where = cell(rows, line, id)
         _person(
             draft,
             id,
@@ -198,19 +194,25 @@ def _people(draft: _Draft, folder: Path) -> None:
             name=cells.get("name", ""),
             title=cells.get("title", ""),
             phone=cells.get("phone", ""),
-            protected=protected != "false",
+            protected=_flag(draft, cells, "protected", where, default=True),
+            start=draft.day(cells.get("start", ""), "start", where),
+            end=draft.day(cells.get("end", ""), "end", where),
+            manager=cells.get("manager", ""),
+            legal_hold=_flag(draft, cells, "legal_hold", where, default=False),
             **{column: several(cells.get(column, "")) for column in many},
         )
 
 
-def _cell(rows: Table, line: int, id: str) -> _Where:
-    def where(field: str, problem: str, allowed: str = "") -> ConfigError:
-        return rows.error(line, field, problem, allowed, row=id)
+def _flag(
+    draft: Draft, cells: Mapping[str, str], column: str, where: Where, *, default: bool
+) -> bool:
+    text = cells.get(column, "").lower()
+    if text not in ("", "true", "false"):
+        draft.errors.append(where(column, f"{quote(text)} does not fit here", "true, false"))
+    return text == "true" if text in ("true", "false") else default
 
-    return where
 
-
-def _person(draft: _Draft, id: str, where: _Where, **row: Any) -> None:
+def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
     if not id:
         draft.errors.append(where("id", "is missing", "a short name, as in jdoe"))
         return
@@ -219,7 +221,7 @@ def _person(draft: _Draft, id: str, where: _Where, **row: Any) -> None:
         return
     if not row["name"]:
         draft.errors.append(where("name", "is missing", "the person's name"))
-    mailboxes = _mailboxes(draft, row["addresses"], where)
+    mailboxes = draft.mailboxes(row["addresses"], where)
     if not row["addresses"]:
         draft.errors.append(where("addresses", "is missing", "at least one address"))
     elif mailboxes and not draft.district.owns(mailboxes[0]):
@@ -231,22 +233,28 @@ def _person(draft: _Draft, id: str, where: _Where, **row: Any) -> None:
             problem = f"{quote(role)} is no role{suggest(role, ROLES)}"
             draft.errors.append(where("roles", problem, ", ".join(ROLES)))
     _hold(draft, mailboxes, f"person {id}", where)
-    draft.people[id] = Person(id, **{**row, "addresses": mailboxes})
+    personal = _personal(draft, row.get("personal_addresses", ()), f"person {id}", where)
+    own = {"addresses": mailboxes, "personal_addresses": personal}
+    draft.people[id] = Person(id, **{**row, **own})
     draft.where["person", id] = where
 
 
-def _mailboxes(draft: _Draft, texts: Iterable[str], where: _Where) -> tuple[str, ...]:
-    found = []
-    for text in texts:
-        try:
-            found.append(addresses.mailbox(text))
-        except ValueError as error:
-            problem, _, allowed = str(error).partition("; allowed: ")
-            draft.errors.append(where("addresses", problem, allowed))
-    return tuple(found)
+def _personal(draft: Draft, texts: Iterable[str], holder: str, where: Where) -> tuple[str, ...]:
+    """Single addresses outside the district, each one person's (R1)."""
+
+    def there(field: str, problem: str, allowed: str = "") -> ConfigError:
+        return where("personal_addresses", problem, allowed)
+
+    mailboxes = draft.mailboxes(texts, there)
+    for mailbox in mailboxes:
+        if draft.district.owns(mailbox):
+            problem = f"{quote(mailbox)} is at a domain of the district"
+            draft.errors.append(there("", problem, "addresses outside; the others in addresses"))
+    _hold(draft, mailboxes, holder, there)
+    return mailboxes
 
 
-def _hold(draft: _Draft, mailboxes: Iterable[str], holder: str, where: _Where) -> None:
+def _hold(draft: Draft, mailboxes: Iterable[str], holder: str, where: Where) -> None:
     """An address is one person's or one group's."""
     for mailbox in mailboxes:
         other = draft.holders.setdefault(mailbox, holder)
@@ -255,7 +263,7 @@ def _hold(draft: _Draft, mailboxes: Iterable[str], holder: str, where: _Where) -
             draft.errors.append(where("addresses", problem, "each address once"))
 
 
-def _groups(draft: _Draft, folder: Path) -> None:
+def _groups(draft: Draft, folder: Path) -> None:
     if not (folder / "groups.yaml").exists():
         return
     for key, row, where in _entries(folder / "groups.yaml", GroupEntry):
@@ -288,68 +296,32 @@ def _lowered(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.lower() if "@" in value else value for value in values)
 
 
-def _accounts(draft: _Draft, folder: Path) -> None:
-    if not (folder / "accounts.csv").exists():
-        return
-    rows = read_table(folder / "accounts.csv", ACCOUNT_COLUMNS)
-    draft.errors += rows.errors
-    draft.complete = draft.complete and not rows.errors
-    for line, cells in rows.records:
-        login = cells.get("login", "").lower()
-        where = _cell(rows, line, login)
-        if not login:
-            draft.errors.append(where("login", "is missing", "what AUTH names"))
-            continue
-        if login in draft.accounts:
-            draft.errors.append(where("login", f"{quote(login)} comes twice", "each login once"))
-            continue
-        owner = cells.get("owner", "") or None
-        mailboxes = _mailboxes(draft, several(cells.get("addresses", "")), where)
-        person = draft.people.get(owner) if owner else None
-        if not mailboxes and person is not None:
-            mailboxes = person.addresses
-        if not mailboxes and owner is None:
-            problem = "is missing: an account without an owner sends as nobody"
-            draft.errors.append(where("addresses", problem, "at least one address, or an owner"))
-        draft.accounts[login] = Account(login, mailboxes, owner)
-        draft.where["account", login] = where
-
-
-def _references(draft: _Draft) -> None:
+def _references(draft: Draft) -> None:
     """Every id that something names must be there."""
     people, sites, groups = draft.people, draft.sites, draft.groups
     for person in people.values():
         where = draft.where["person", person.id]
-        _known(draft, where, "sites", person.sites, sites)
-        _known(draft, where, "supports", person.supports, people)
+        draft.known(where, "sites", person.sites, sites)
+        draft.known(where, "supports", person.supports, people)
+        draft.known(where, "manager", (person.manager,) if person.manager else (), people)
+        if person.manager == person.id:
+            draft.errors.append(where("manager", "is the person themselves", "somebody else"))
     for site in sites.values():
         where = draft.where["site", site.id]
-        _known(draft, where, "administrators", site.administrators, people)
+        draft.known(where, "administrators", site.administrators, people)
     for group in groups.values():
         where = draft.where["group", group.address]
-        _known(draft, where, "sites", group.sites, sites)
-        _known(draft, where, "owner", (group.owner,) if group.owner else (), people)
+        draft.known(where, "sites", group.sites, sites)
+        draft.known(where, "owner", (group.owner,) if group.owner else (), people)
         members = tuple(m for m in group.members if m not in groups)
-        _known(draft, where, "members", members, people)
+        draft.known(where, "members", members, people)
         grants = tuple(s for s in group.senders if "@" not in s)
-        _known(draft, where, "senders", grants, people)
+        draft.known(where, "senders", grants, people)
         _reach(draft, where, group)
-    for account in draft.accounts.values():
-        where = draft.where["account", account.login]
-        _known(draft, where, "owner", (account.owner,) if account.owner else (), people)
+    check_accounts(draft)
 
 
-def _known(
-    draft: _Draft, where: _Where, field: str, ids: Iterable[str], known: Mapping[str, object]
-) -> None:
-    for id in ids:
-        if id not in known:
-            close = suggest(id, known) if len(known) <= 5_000 else ""
-            allowed = ", ".join(known) if len(known) <= 12 else ""
-            draft.errors.append(where(field, f"{quote(id)} is not known{close}", allowed))
-
-
-def _reach(draft: _Draft, where: _Where, group: Group) -> None:
+def _reach(draft: Draft, where: Where, group: Group) -> None:
     """A group inside another must not widen who can reach all employees (R14, R15)."""
     order = {"custom": 0, "site": 1, "district": 2}
     for member in group.members:
@@ -362,7 +334,7 @@ def _reach(draft: _Draft, where: _Where, group: Group) -> None:
             draft.errors.append(where("members", problem, "people and groups of the same reach"))
 
 
-def _cycles(draft: _Draft) -> None:
+def _cycles(draft: Draft) -> None:
     """No group is its own member, however far down. Each group and membership is seen once."""
     done: set[str] = set()
     for start in draft.groups:

@@ -141,9 +141,9 @@ def _digest(
     return hashed.hexdigest()
 
 
-def _indexes(people: Directory, unblocked: Mapping[str, Unblocked]) -> list[Mapping[str, Any]]:
-    every: list[Mapping[str, Any]] = [people.people, people.sites, people.groups, people.accounts]
-    return [*every, unblocked]
+def _indexes(people: Directory, unblocked: Mapping[str, Unblocked]) -> list[Mapping[Any, Any]]:
+    every: list[Mapping[Any, Any]] = [people.people, people.sites, people.groups, people.accounts]
+    return [*every, dict(enumerate(people.delegations)), unblocked]
 
 
 def _fields(entry: Any) -> list[Any]:

@@ -99,6 +99,11 @@ class ListenerSettings(Section):
     address: Address = Field(description="host:port to listen on.")
     tls_certificate: FilePath | None = Field(None, description="PEM chain; turns STARTTLS on.")
     tls_key: FilePath | None = Field(None, description="PEM key of the certificate.")
+    tls_client_ca: FilePath | None = Field(
+        None,
+        description="PEM bundle that clients' certificates are verified with. A device whose "
+        "certificate is in `accounts.csv` needs no login on a submission listener (R1).",
+    )
     tls_required: bool | None = Field(
         None, description="Refuse mail before STARTTLS. Default: yes for submission, no otherwise."
     )
@@ -240,6 +245,35 @@ class StorageSettings(Section):
     compression: int = Field(3, ge=1, le=19, description="zstd level of the archive.")
 
 
+class SigningKeySettings(Section):
+    """One DKIM key; make it with `mailguard dkim keygen`."""
+
+    domain: Domain = Field(description="The domain that signs: the author's, or one above it.")
+    selector: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="Where DNS has the public key."
+    )
+    key: FilePath = Field(description="The private key, PEM: RSA-2048 or Ed25519.")
+    active_from: str = Field(
+        "", pattern=r"^(\d{4}-\d{2}-\d{2})?$", description="The first day it signs; else at once."
+    )
+    active_until: str = Field(
+        "", pattern=r"^(\d{4}-\d{2}-\d{2})?$", description="The last day it signs; else always."
+    )
+
+
+class SigningSettings(Section):
+    """DKIM signatures of what leaves, ARC seals of what we edit."""
+
+    keys: tuple[SigningKeySettings, ...] = Field(
+        (), description="Every active key of the author's domain signs, so keys can overlap."
+    )
+    seal: bool = Field(
+        True,
+        description="Seal mail from outside that we edit (ARC, RFC 8617) with the first active "
+        "key, so that later servers can see what it was before.",
+    )
+
+
 class OutboxSettings(Section):
     """Notices, spammail copies, releases and copies put off."""
 
@@ -295,6 +329,7 @@ class Settings(Section):
     dns: DnsSettings = DnsSettings()
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
+    signing: SigningSettings = SigningSettings()
     outbox: OutboxSettings = OutboxSettings()
     pool: PoolSettings = PoolSettings()
     log: LogSettings = LogSettings()

@@ -7,11 +7,13 @@ Must not know files, policy or mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 
 from mailguard.core import names
+from mailguard.core.offices import Office, Offices
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,25 @@ class Person:
     supports: tuple[str, ...] = ()  # ids of the administrators this person assists (R3, R19)
     other_names: tuple[str, ...] = ()  # display names allowed besides `name`
     protected: bool = True  # outside mail under this name is impersonation (R1)
+    start: date | None = None  # first day; after `end` it is the day of the return (R6)
+    end: date | None = None  # last day, in the district's time zone (R6)
+    manager: str = ""  # a person id: who takes over
+    legal_hold: bool = False  # the account is kept past day 30
+
+    def left_since(self, today: date) -> date | None:
+        """The first day on which this person was gone, if they are gone on that day (R6)."""
+        if self.end is None or today <= self.end:
+            return None
+        back = self.start is not None and self.end < self.start <= today
+        return None if back else self.end + timedelta(days=1)
+
+    def deletion_day(self, today: date) -> date | None:
+        """The day on which a leaver's account is to be deleted: day 30 of being gone. None for
+        who has not left, and under a legal hold (R6)."""
+        since = self.left_since(today)
+        return None if since is None or self.legal_hold else since + timedelta(days=30)
+
+    personal_addresses: tuple[str, ...] = ()  # outside, lower case: theirs to write from (R1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,27 @@ class Account:
     login: str  # lower case
     addresses: tuple[str, ...]  # it may send as; lower case
     owner: str | None = None  # a person id
+    kind: str = ""  # without an owner: "device" or "generic"
+    requester: str = ""  # of a generic account: a person id (R5)
+    purpose: str = ""
+    allowed: tuple[str, ...] = ()  # who may use a generic account: person ids
+    clients: tuple[str, ...] = ()  # single IP addresses from which a device needs no login
+    certificates: tuple[str, ...] = ()  # SHA-256 fingerprints in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """A written request that one person may send for another (R3). All but dates are ids."""
+
+    delegate: str
+    principal: str
+    document: str  # where the request is kept
+    granted: date  # first day
+    expires: date  # last day
+    renewer: str  # whom to ask for a new one
+
+    def valid_on(self, today: date) -> bool:
+        return self.granted <= today <= self.expires
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +119,7 @@ class Directory:
     sites: Mapping[str, Site] = field(default_factory=dict)
     groups: Mapping[str, Group] = field(default_factory=dict)  # by address
     accounts: Mapping[str, Account] = field(default_factory=dict)  # by login
+    delegations: tuple[Delegation, ...] = ()
 
     @cached_property
     def _by_address(self) -> dict[str, Person]:
@@ -84,13 +127,48 @@ class Directory:
 
     @cached_property
     def _by_skeleton(self) -> dict[str, tuple[Person, ...]]:
+        return self._index(names.skeletons)
+
+    @cached_property
+    def _by_short_form(self) -> dict[str, tuple[Person, ...]]:
+        return self._index(names.short_skeletons)
+
+    @cached_property
+    def _by_initial(self) -> dict[str, tuple[Person, ...]]:
+        # Among thousands of people every "Jane D." is somebody: only offices are worth it.
+        return self._index(names.initial_skeletons, offices=True)
+
+    def _index(
+        self, keys: Callable[[str], Iterable[str]], *, offices: bool = False
+    ) -> dict[str, tuple[Person, ...]]:
+        """The protected people by keys of their full names; one word is nobody's alone."""
         found: dict[str, dict[str, Person]] = {}
         for person in self.people.values():
-            if person.protected:
+            if person.protected and (person.roles or not offices):
                 for name in (person.name, *person.other_names):
-                    for skeleton in names.skeletons(name):
-                        found.setdefault(skeleton, {})[person.id] = person
-        return {skeleton: tuple(people.values()) for skeleton, people in found.items()}
+                    if len(names.telling_words(name)) > 1:
+                        for key in keys(name):
+                            found.setdefault(key, {})[person.id] = person
+        return {key: tuple(people.values()) for key, people in found.items()}
+
+    @cached_property
+    def _offices(self) -> Offices:
+        return Offices(self.people.values(), self.sites.values())
+
+    @cached_property
+    def _by_client(self) -> dict[str, Account]:
+        return {client: a for a in self.accounts.values() for client in a.clients}
+
+    @cached_property
+    def _by_certificate(self) -> dict[str, Account]:
+        return {print_: a for a in self.accounts.values() for print_ in a.certificates}
+
+    @cached_property
+    def _by_delegate(self) -> dict[str, tuple[Delegation, ...]]:
+        found: dict[str, list[Delegation]] = {}
+        for delegation in self.delegations:
+            found.setdefault(delegation.delegate, []).append(delegation)
+        return {delegate: tuple(grants) for delegate, grants in found.items()}
 
     def person_at(self, mailbox: str) -> Person | None:
         """The person whose address this is."""
@@ -98,12 +176,25 @@ class Directory:
 
     def namesakes(self, display_name: str) -> tuple[Person, ...]:
         """The protected people whose name a reader would see in this display name (R1)."""
-        found = {
-            person.id: person
-            for skeleton in sorted(names.skeletons(display_name))
-            for person in self._by_skeleton.get(skeleton, ())
-        }
-        return tuple(found.values())
+        return _found(self._by_skeleton, self._forms(display_name))
+
+    def short_namesakes(self, display_name: str) -> tuple[Person, ...]:
+        """Those whose name it may be in a short form: "Bob" for Robert; and for people with a
+        role, "J. Doe" and "Jane D."."""
+        initial = names.shown_initial(display_name)
+        by_name = _found(self._by_short_form, self._forms(display_name))
+        return by_name or (_found(self._by_initial, (initial,)) if initial else ())
+
+    def offices_shown(self, display_name: str, district: Sequence[str]) -> tuple[Office, ...]:
+        """The offices that a display name claims, "Principal, Oak Elementary School" (R1);
+        `district` is every name of the district."""
+        return self._offices.shown(display_name, district)
+
+    def _forms(self, display_name: str) -> list[str]:
+        """Its skeletons, also without the words of titles: "Chief Financial Officer Jane Doe"."""
+        forms = names.skeletons(display_name)
+        bare = self._offices.without_titles(display_name)
+        return sorted(forms | {bare} if bare else forms)
 
     def group_at(self, mailbox: str) -> Group | None:
         return self.groups.get(mailbox.lower())
@@ -111,6 +202,27 @@ class Directory:
     def account_for(self, login: str) -> Account | None:
         return self.accounts.get(login.lower())
 
+    def device(self, client_address: str, certificate: str | None = None) -> Account | None:
+        """The account that a client has without a login: by the certificate it showed, else by its
+        single address (R1)."""
+        if certificate and certificate in self._by_certificate:
+            return self._by_certificate[certificate]
+        return self._by_client.get(client_address)
+
+    def delegations_to(self, delegate: str) -> tuple[Delegation, ...]:
+        """What this person was granted, expired grants included (R3)."""
+        return self._by_delegate.get(delegate, ())
+
+    def leavers(self, today: date) -> tuple[Person, ...]:
+        """Everybody who has left by that day, in the directory's order (R6)."""
+        return tuple(p for p in self.people.values() if p.left_since(today) is not None)
+
     def named(self, ids: Iterable[str]) -> tuple[Person, ...]:
         """The people with these ids, unknown ones left out."""
         return tuple(self.people[i] for i in ids if i in self.people)
+
+
+def _found(index: Mapping[str, tuple[Person, ...]], keys: Iterable[str]) -> tuple[Person, ...]:
+    """The people under any of these keys, each once."""
+    people = {person.id: person for key in keys for person in index.get(key, ())}
+    return tuple(people.values())

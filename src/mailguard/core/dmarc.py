@@ -18,6 +18,7 @@ MOST_LABELS = 8  # of a name that is walked label by label (4.10)
 _POLICIES = ("none", "quarantine", "reject")
 _WEAKER = {"reject": "quarantine", "quarantine": "none", "none": "none"}
 _WSP = b" \t"
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def select_record(values: Sequence[bytes]) -> Record | None:
 def a_label(domain: str) -> str:
     """A domain as DNS and comparisons want it (5.3.1): A-labels, lower case, no final dot.
 
-    "" for what is no domain name. Never raises.
+    "" for what is no domain name: what is none cannot be asked for, nor written into a field.
+    Never raises.
     """
     domain = domain.removesuffix(".").lower()
     if not domain.isascii():
@@ -116,10 +118,9 @@ def a_label(domain: str) -> str:
             domain = idna.encode(domain[:255], uts46=True).decode("ascii").lower()
         except (idna.IDNAError, UnicodeError, ValueError):
             return ""
-    labels = domain.split(".")
-    if len(domain) > 253 or any(not 1 <= len(label) <= 63 for label in labels):
+    if len(domain) > 253 or any(not 1 <= len(label) <= 63 for label in domain.split(".")):
         return ""
-    return "" if domain.startswith("[") else domain
+    return domain if _NAME.issuperset(domain) else ""
 
 
 def walk(domain: str) -> tuple[str, ...]:

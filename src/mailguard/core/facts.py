@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
-from mailguard.core.directory import Account, Group, Person, Site
+from mailguard.core.directory import Account, Delegation, Group, Person, Site
 from mailguard.core.district import District
+from mailguard.core.offices import Office
 from mailguard.core.reading import Reading
 
 
@@ -106,12 +108,34 @@ class Bayes:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """A delegation to the owner, by somebody whose address the message claims (R3)."""
+
+    delegation: Delegation
+    principal: Person
+    renewer: Person | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """A recipient who has left the district (R6)."""
+
+    person: Person
+    since: date  # the first day on which they were gone
+    successor: Person | None  # the manager who took over
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The lookups' results for one transaction. `now` is the only clock a check may read."""
 
     now: float  # seconds since the epoch
     district: District
-    account: Account | Unavailable | None = None  # of the authenticated identity
+    today: date = date.max  # in the district's time zone; unknown means that all has expired
+    account: Account | Unavailable | None = None  # of the login, or of a device without one
+    account_clients: int = 0  # addresses from which the login was used within the hour (R4)
+    grants: tuple[Grant, ...] = ()  # what the owner was granted, as far as the message needs it
+    leavers: Mapping[str, Leaver] = field(default_factory=dict)  # by recipient
     owner: Person | None = None  # the account's person, else whose From address it is
     people: Mapping[str, Person] = field(default_factory=dict)  # by every address in play
     sites: Mapping[str, Site] = field(default_factory=dict)  # those of owner and groups
@@ -119,6 +143,8 @@ class Facts:
     supported: tuple[Person, ...] = ()  # the administrators the owner assists
     administrators: tuple[Person, ...] = ()  # those of the owner's sites (R18)
     namesakes: tuple[Person, ...] = ()  # staff whose name the From field displays
+    short_namesakes: tuple[Person, ...] = ()  # those whose name it may be, shortened
+    offices: tuple[Office, ...] = ()  # the district's offices that it displays
     unblocked: Unblocked | Unavailable | None = None
     bayes: Bayes | Unavailable | None = None
     spf: Spf | Unavailable = Unavailable("not looked up")

@@ -16,7 +16,8 @@ from mailguard.core.transaction import Role, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The proven sender. `basis` says by what: "account", "relay" or "none"."""
+    """The proven sender. `basis` says by what: "account", "client-address", "certificate",
+    "relay" or "none"."""
 
     authenticated_as: str = ""  # a mailbox in lower case; "" when nothing proves one
     basis: str = "none"
@@ -40,14 +41,18 @@ def author(transaction: Transaction) -> str:
 def identity(transaction: Transaction, facts: Facts, *, relay_vouches: bool = True) -> Identity:
     """Who is proven to have sent this, and by what.
 
-    "account": the login's own mailbox, the author's where the account owns that one. "relay": a
+    "account": the login's own mailbox, the author's where the account owns that one; so for a
+    device without a login, by its "certificate" or its registered "client-address". "relay": a
     trusted server vouches for an author of the district (`relay_vouches`). Everything else is
     "none": mail from outside proves nobody until SPF, DKIM and DMARC are facts. An account that
     could not be looked up proves nobody.
     """
     envelope = transaction.envelope
     if envelope.account is not None:
-        return _of_account(transaction, facts)
+        return _of_account(transaction, facts, "account")
+    if isinstance(facts.account, Account) and transaction.listener.role is not Role.MX:
+        shown = envelope.certificate in facts.account.certificates
+        return _of_account(transaction, facts, "certificate" if shown else "client-address")
     if relay_vouches and transaction.listener.role is Role.RELAY:
         mailbox = author(transaction)
         if mailbox and facts.district.owns(mailbox):
@@ -58,7 +63,7 @@ def identity(transaction: Transaction, facts: Facts, *, relay_vouches: bool = Tr
     return Identity()
 
 
-def _of_account(transaction: Transaction, facts: Facts) -> Identity:
+def _of_account(transaction: Transaction, facts: Facts, basis: str) -> Identity:
     account = facts.account
     if not isinstance(account, Account):
         return Identity()
@@ -69,5 +74,5 @@ def _of_account(transaction: Transaction, facts: Facts) -> Identity:
     owned = (*account.addresses, *(owner.addresses if owner is not None else ()))
     for claimed in (author(transaction), address.normalise(transaction.envelope.reverse_path)):
         if claimed and claimed in owned:
-            return Identity(claimed, "account", owner)
-    return Identity(owned[0] if owned else "", "account", owner)
+            return Identity(claimed, basis, owner)
+    return Identity(owned[0] if owned else "", basis, owner)

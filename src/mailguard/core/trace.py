@@ -10,24 +10,52 @@ from email.utils import formatdate
 from mailguard.core import authentication_results
 from mailguard.core.district import District
 from mailguard.core.edit import RemoveField
+from mailguard.core.facts import Facts
 from mailguard.core.message import Message
 from mailguard.core.transaction import Transaction
 
 OURS = "x-mailguard-"
 
 
-def forged_fields(message: Message, district: District) -> tuple[RemoveField, ...]:
+_ARC = ("arc-seal", "arc-message-signature", "arc-authentication-results")
+
+
+def forged_fields(
+    message: Message, district: District, arc_broken: bool = False
+) -> tuple[RemoveField, ...]:
     """Fields that only we may write: X-Mailguard-*, and Authentication-Results that bear our
-    authserv-id. A later reader must be able to trust them."""
+    authserv-id; with them an ARC chain that is broken. A later reader must be able to trust what
+    is left."""
     return tuple(
         RemoveField(item.start, item.end)
         for item in message.root.fields
         if item.name.lower().startswith(OURS)
+        or (arc_broken and item.name.lower() in _ARC)
         or (
             item.name.lower() == "authentication-results"
             and authentication_results.is_ours(message.raw_value(item), district.authserv_id)
         )
     )
+
+
+def results(transaction: Transaction, facts: Facts) -> bytes:
+    """The value of our Authentication-Results, authserv-id first (RFC 8601); b"" for mail of a
+    client that logged in, of which there is nothing to say but the account."""
+    if transaction.envelope.account is not None:
+        return b""
+    found = authentication_results.results_of(
+        facts.spf,
+        facts.dkim,
+        facts.arc,
+        facts.dmarc,
+        mailfrom=transaction.envelope.reverse_path,
+    )
+    return authentication_results.write(facts.district.authserv_id, found)
+
+
+def authentication_results_field(value: bytes) -> bytes:
+    """The whole field, CRLF included."""
+    return b"Authentication-Results: " + value + b"\r\n"
 
 
 def received(transaction: Transaction, hostname: str) -> bytes:

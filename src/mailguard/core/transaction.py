@@ -53,6 +53,8 @@ class Envelope:
     body: str = ""  # "", "7BIT" or "8BITMIME" (RFC 6152)
     smtputf8: bool = False
     protocol: str = "ESMTP"  # the "with" of our Received field (RFC 3848)
+    certificate: str | None = None  # SHA-256 of the TLS certificate the client proved, in hex
+    acting: str | None = None  # who logged in, where they act for `account` (RFC 4616 authzid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailguard.adapters.state import StateDirectory
-from mailguard.app import make_reader, make_world
+from mailguard.app import replaying
 from mailguard.config.load import Loaded
 from mailguard.core.decide import Decision
 from mailguard.core.explain import report
@@ -43,19 +43,16 @@ class Row:
 async def rows(samples: Mapping[str, Sample], state: StateDirectory, loaded: Loaded) -> list[Row]:
     """A row a recipient of each recorded message, in the order of `samples`, which has them by
     their Message-ID. Messages that are not in the ledger have none."""
-    nowhere: Any = None  # a replay relays nothing
-    reader = make_reader(
-        loaded.settings
-    )  # not started: the samples are small, read in this process
-    world = make_world(loaded.settings, state, nowhere, reader)
     found: dict[str, list[Row]] = {}
-    for brief in state.ledger.entries():
-        sample = samples.get(brief.message_id.strip().strip("<>"))
-        entry = state.ledger.find(brief.id)
-        if sample is None or entry is None:
-            continue
-        raw = await state.blobs.fetch(entry.digest)
-        found[sample.file] = _rows(sample, entry, await replay(entry, raw, loaded.snapshot, world))
+    async with replaying(loaded, state) as world:
+        for brief in state.ledger.entries():
+            sample = samples.get(brief.message_id.strip().strip("<>"))
+            entry = state.ledger.find(brief.id)
+            if sample is None or entry is None:
+                continue
+            raw = await state.blobs.fetch(entry.digest)
+            dossier = await replay(entry, raw, loaded.snapshot, world)
+            found[sample.file] = _rows(sample, entry, dossier)
     return [row for sample in samples.values() for row in found.get(sample.file, [])]
 
 

@@ -39,6 +39,11 @@ _STATIC = {"copy-page.css": "text/css", "copy-page.js": "text/javascript"}
 _LONG = 300  # characters from which the address may need scrolling, and so the keyboard's focus
 _LONGEST_NAME = 120  # of a user's name shown in a warning
 _UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"))  # Unicode's categories
+# Letters and marks by category that are drawn as nothing: fillers, joiners, variation selectors.
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
 
 # The static files are below the pages and named relative to them: a reverse proxy publishes one
 # path, wherever it likes.
@@ -93,7 +98,7 @@ page.</li>
 _UNKNOWN = """<h1>This link is not valid</h1>
 <p>It was not made by {district}, or it was changed or cut off on the way. No address can be
 shown, and nothing has been opened.</p>
-<p>Go back to the message and copy the link again as a whole, or ask whoever sent it.</p>
+<p>Go back to the message and copy the link again as a whole.</p>
 <footer>
 <p><strong>Not sure?</strong> Ask {department}: {postmaster}</p>
 </footer>
@@ -213,7 +218,7 @@ def _warnings(target: str, site: Site) -> list[str]:
 
 
 def _is_unseen(c: str) -> bool:
-    return not c.isascii() and unicodedata.category(c) in _UNSEEN
+    return not c.isascii() and (unicodedata.category(c) in _UNSEEN or c in _BLANK)
 
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")

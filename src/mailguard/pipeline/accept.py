@@ -18,8 +18,8 @@ from mailguard.core.reply import Reply
 from mailguard.core.transaction import Transaction
 from mailguard.pipeline import counting
 from mailguard.pipeline.dossier import Dossier
-from mailguard.pipeline.judge import judge
-from mailguard.pipeline.ports import StoreError, World, envelope_json
+from mailguard.pipeline.judge import aside, judge
+from mailguard.pipeline.ports import LedgerEntry, StoreError, World, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
 
 log = structlog.get_logger("mailguard.accept")
@@ -57,11 +57,12 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         return dossier.reply()
 
     with counting.stage("render"):  # pure, and checked: what is wrong here is our own trouble
-        copies = dossier.copies()
+        copies = await aside(transaction, dossier.copies)
 
     if plan.holds or plan.tellings:
         with counting.stage("keep"):  # holds and notices are durable now
-            await world.ledger.keep(dossier.entry_so_far(), plan.holds, dossier.outgoing())
+            outgoing = await aside(transaction, dossier.outgoing)
+            await world.ledger.keep(dossier.entry_so_far(), plan.holds, outgoing)
             world.outbox_wakes()
             if plan.tellings:
                 world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
@@ -110,12 +111,34 @@ async def _relay(
 
 async def _record(dossier: Dossier, reply: Reply, states: Mapping[str, State]) -> None:
     """Write the outcome. After the next hop's 250 nothing may turn the reply into an error, so a
-    ledger that fails here is logged and mended from the archive at the next start."""
+    ledger that fails here is tried again behind the client's back; what a crash cuts off then is
+    mended from the archive at the next start."""
+    entry = dossier.entry(reply, states)
     try:
-        await dossier.world.ledger.record(dossier.entry(reply, states))
-    except Exception:  # whatever it is, the mail has gone
-        log.exception("not_recorded", id=dossier.transaction.id)
+        await dossier.world.ledger.record(entry)
+    except Exception as error:  # whatever it is, the mail has gone
+        log.exception("not_recorded", id=entry.id)
         metrics.INTERNAL_ERRORS.labels("record").inc()
+        if isinstance(error, StoreError) and len(_late) < _MOST_LATE:
+            task = asyncio.create_task(_record_later(entry, dossier.world))
+            _late.add(task)
+            task.add_done_callback(_late.discard)
+
+
+_late: set[asyncio.Task[None]] = set()
+_MOST_LATE = 10_000  # outcomes in memory; some 10 kB each
+
+
+async def _record_later(entry: LedgerEntry, world: World) -> None:
+    """A database that is locked or full comes back: until then, every second."""
+    while True:
+        await asyncio.sleep(1.0)
+        try:
+            await world.ledger.record(entry)
+        except StoreError:
+            continue
+        log.info("recorded_late", id=entry.id)
+        return
 
 
 def _beside_the_blob(transaction: Transaction) -> dict[str, object]:

@@ -15,6 +15,8 @@ from mailguard.core.decide import Decision
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Transaction
 
+_MANY_CLIENTS = "sender-identity.many-clients"  # R4 raises an alert
+
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
@@ -36,6 +38,8 @@ def decided(transaction: Transaction, decision: Decision) -> None:
         else:
             effect = judgement.disposition.word
         metrics.FINDINGS.labels(judgement.finding.code, effect).inc()
+        if judgement.finding.code == _MANY_CLIENTS:
+            metrics.ACCOUNT_CLIENTS_ALERTS.inc()
     listener = transaction.listener.name
     for outcome in decision.outcomes.values():
         check = outcome.reasons[0].check if outcome.reasons else ""

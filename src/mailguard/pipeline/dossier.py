@@ -10,15 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailguard.core import notice, render, trace
+from mailguard.core.address import domain_of
 from mailguard.core.answering import may_answer
 from mailguard.core.decide import Decision, Judgement, decide
-from mailguard.core.edit import Edit
-from mailguard.core.facts import Facts
+from mailguard.core.edit import Edit, ReplaceText
+from mailguard.core.facts import Arc, Facts
 from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling
 from mailguard.core.policy import FindingType, Policy
 from mailguard.core.reply import Reply, refusal
 from mailguard.core.stored import decision_json, facts_json
-from mailguard.core.transaction import Transaction
+from mailguard.core.transaction import Origin, Transaction
 from mailguard.core.verdict import Disposition, Finding
 from mailguard.pipeline.ports import LedgerEntry, Outgoing, World, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
@@ -71,16 +72,40 @@ class Dossier:
         return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
 
     def copy(self, edits: Sequence[Edit]) -> bytes:
-        """The message with these edits, forged trace fields taken off, our own on top.
+        """The message with these edits, forged trace fields taken off, our own on top: identity
+        was checked on the original, edits come after, signatures last.
 
         Raises RenderError when the result is not what the edits say: nothing leaves altered."""
         message = self.transaction.message
-        planned = (*trace.forged_fields(message, self.snapshot.district), *edits)
-        rendered = render.render(message, planned)
-        fault = render.verify(message, rendered, planned) if planned else None
+        broken = isinstance(self.facts.arc, Arc) and self.facts.arc.cv == "fail"
+        planned = (*trace.forged_fields(message, self.snapshot.district, broken), *edits)
+        copy = render.render(message, planned)
+        fault = render.verify(message, copy, planned) if planned else None
         if fault is not None:
             raise render.RenderError(fault)
-        return trace.received(self.transaction, self.world.hostname) + rendered
+        results = trace.results(self.transaction, self.facts)
+        top = trace.received(self.transaction, self.world.hostname)
+        if results:
+            top = trace.authentication_results_field(results) + top
+        if not message.root.fields:  # no header: ours must not run into the text
+            top += b"\r\n"
+        return self._signatures(copy, edits, results) + top + copy
+
+    def _signatures(self, copy: bytes, edits: Sequence[Edit], results: bytes) -> bytes:
+        """DKIM for our own authors; an ARC seal for mail from outside whose body we changed."""
+        signing, author = self.world.signing, self.transaction.message.author
+        if signing is None:
+            return b""
+        now = self.facts.now
+        if self.transaction.origin is Origin.INSIDE:
+            single = len(author.addresses) == 1 and not author.ambiguous
+            ours = single and self.snapshot.district.owns(author.addresses[0])
+            return signing.sign(copy, domain_of(author.addresses[0]), now) if ours else b""
+        if not any(isinstance(edit, ReplaceText) for edit in edits):
+            return b""
+        cv = self.facts.arc.cv if isinstance(self.facts.arc, Arc) else ""
+        arrived = "none" if cv == "fail" else cv  # a broken chain was taken off
+        return signing.seal(copy, results, arrived, now) if arrived and results else b""
 
     @staticmethod
     def body(copy: bytes) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from mailguard.core import address, spam_words
 from mailguard.core.directory import Account, Directory, Group, Person, Site
 from mailguard.core.facts import Bayes, Facts, Unavailable, Unblocked
+from mailguard.core.offices import Office
 from mailguard.core.reading import Reading
 from mailguard.core.transaction import Origin, Transaction
+from mailguard.pipeline import standing
 from mailguard.pipeline.ports import Authentication, World
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -35,20 +37,25 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
         gone = authentication
         authentication = Authentication(spf=gone, dkim=gone, arc=gone, dmarc=gone)
     directory = snapshot.directory
+    today = standing.day_at(now, snapshot.district.time_zone)
     account, owner = _who(transaction, directory)
     people = _people(transaction, directory)
     groups = _groups(transaction, directory)
     return Facts(
         now=now,
         district=snapshot.district,
+        today=today,
         account=account,
+        account_clients=_clients(transaction, world, now),
         owner=owner,
+        grants=standing.grants(transaction, owner, directory),
+        leavers=standing.leavers(transaction, today, directory),
         people=people,
         sites=_sites(owner, groups, directory),
         groups=groups,
         supported=directory.named(owner.supports) if owner else (),
         administrators=_administrators(owner, directory),
-        namesakes=_namesakes(transaction, directory),
+        **_shown(transaction, snapshot),
         unblocked=_unblocked(transaction, world, now) if "unblocked" in needs else None,
         bayes=_bayes(transaction, reading, world) if "bayes" in needs else None,
         spf=authentication.spf,
@@ -71,7 +78,7 @@ async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
 
 
 def _who(transaction: Transaction, directory: Directory) -> tuple[Account | None, Person | None]:
-    """The account behind the login, and the person behind the message.
+    """The account behind the login or the device, and the person behind the message.
 
     Outside mail has no owner, whatever its From says; a trusted relay's is whom its single From
     address belongs to.
@@ -81,10 +88,22 @@ def _who(transaction: Transaction, directory: Directory) -> tuple[Account | None
         account = directory.account_for(login)
         owner = directory.people.get(account.owner) if account and account.owner else None
         return account, owner
+    account = standing.device(transaction, directory)
+    if account is not None:
+        return account, None
     author = transaction.message.author
     if transaction.origin is Origin.OUTSIDE or author.ambiguous or len(author.boxes) != 1:
         return None, None
     return None, directory.person_at(author.boxes[0].address)
+
+
+def _clients(transaction: Transaction, world: World, now: float) -> int:
+    """How many addresses the login was used from (R4); 0 without one. A server that passes logins
+    on tells its clients' addresses."""
+    login = transaction.envelope.account
+    if login is None:
+        return 0
+    return world.clients.see(login.lower(), transaction.envelope.client_address, now)
 
 
 def _people(transaction: Transaction, directory: Directory) -> dict[str, Person]:
@@ -125,12 +144,26 @@ def _administrators(owner: Person | None, directory: Directory) -> tuple[Person,
     return directory.named(dict.fromkeys(ids))
 
 
-def _namesakes(transaction: Transaction, directory: Directory) -> tuple[Person, ...]:
-    found: dict[str, Person] = {}
-    for box in transaction.message.author.boxes[:10]:
-        for person in directory.namesakes(box.display_name)[:10]:
-            found[person.id] = person
-    return tuple(found.values())
+class _Shown(TypedDict):
+    """What the From field displays of the district's people and offices."""
+
+    namesakes: tuple[Person, ...]
+    short_namesakes: tuple[Person, ...]
+    offices: tuple[Office, ...]
+
+
+def _shown(transaction: Transaction, snapshot: Snapshot) -> _Shown:
+    directory, district = snapshot.directory, snapshot.district
+    shown = [box.display_name for box in transaction.message.author.boxes[:10] if box.display_name]
+    named = {p.id: p for name in shown for p in directory.namesakes(name)[:10]}
+    short = {p.id: p for name in shown for p in directory.short_namesakes(name)[:10]}
+    own = (district.name, district.short_name)
+    offices = [office for name in shown for office in directory.offices_shown(name, own)]
+    return {
+        "namesakes": tuple(named.values()),
+        "short_namesakes": tuple(p for p in short.values() if p.id not in named),
+        "offices": tuple(offices),
+    }
 
 
 def _unblocked(

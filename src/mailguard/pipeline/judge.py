@@ -5,6 +5,10 @@ Owns gather → decide → plan. Has no effect but lookups. Must not know what i
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from mailguard.core.answering import may_answer
 from mailguard.core.decide import decide
 from mailguard.core.facts import Facts
@@ -16,13 +20,28 @@ from mailguard.pipeline.gather import gather
 from mailguard.pipeline.ports import World
 from mailguard.pipeline.snapshot import Snapshot
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+_BIG = 131_072  # octets
+_MANY = 200  # recipients
+
 
 async def judge(transaction: Transaction, snapshot: Snapshot, world: World, digest: str) -> Dossier:
     """Gather the facts and decide. Raises only for defects of ours."""
     with counting.stage("gather"):  # every lookup concurrently, one deadline
         facts = await gather(transaction, snapshot, world, world.clock())
     with counting.stage("decide"):
-        return decided(transaction, snapshot, world, facts, digest)
+        return await aside(transaction, decided, transaction, snapshot, world, facts, digest)
+
+
+async def aside(
+    transaction: Transaction, work: Callable[P, Result], *args: P.args, **more: P.kwargs
+) -> Result:
+    """Do pure work at once, or for a big message in a thread, so that others get their turns."""
+    if len(transaction.message.raw) < _BIG and len(transaction.envelope.recipients) < _MANY:
+        return work(*args, **more)
+    return await asyncio.to_thread(work, *args, **more)
 
 
 def decided(

@@ -17,7 +17,7 @@ from mailguard.core.reading import Reading
 from mailguard.core.reply import Reply as Reply
 from mailguard.core.transaction import Envelope, Transaction
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.memory import Crashes, NoticeAllowance
+from mailguard.pipeline.memory import ClientAddresses, Crashes, NoticeAllowance
 
 
 class StoreError(Exception):
@@ -141,6 +141,19 @@ class Authenticator(Protocol):
     async def authenticate(self, transaction: Transaction) -> Authentication: ...
 
 
+class Signing(Protocol):
+    """Our own word on what leaves. Pure, given its keys."""
+
+    def sign(self, copy: bytes, domain: str, now: float) -> bytes:
+        """DKIM-Signature fields to put on top; b"" where we have no key for the domain."""
+        ...
+
+    def seal(self, copy: bytes, results: bytes, cv: str, now: float) -> bytes:
+        """An ARC set to put on top, `results` being our Authentication-Results' value from before
+        the edit; b"" where none may be added."""
+        ...
+
+
 class Unblocking(Protocol):
     """The unblocked list: files and database as one (R37). In memory, so synchronous."""
 
@@ -172,6 +185,8 @@ def envelope_json(envelope: Envelope) -> dict[str, Any]:
         "body": envelope.body,
         "smtputf8": envelope.smtputf8,
         "protocol": envelope.protocol,
+        "certificate": envelope.certificate,
+        "acting": envelope.acting,
     }
 
 
@@ -191,6 +206,8 @@ class World:
     deadline: float  # seconds for all facts of a message
     quarantine_copy: bool  # whether spammail@ gets a copy
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
+    signing: Signing | None = None
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
     crashes: Crashes = field(default_factory=Crashes)
     notices: NoticeAllowance = field(default_factory=NoticeAllowance)
+    clients: ClientAddresses = field(default_factory=ClientAddresses)

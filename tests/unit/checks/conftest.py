@@ -130,6 +130,9 @@ class Build:
         if account is None and role is not Role.MX and len(boxes) == 1:
             owner = directory.person_at(boxes[0].address)
         names = {p.id: p for box in boxes for p in directory.namesakes(box.display_name)}
+        short = {p.id: p for box in boxes for p in directory.short_namesakes(box.display_name)}
+        own = (DISTRICT.name, DISTRICT.short_name)
+        offices = [o for box in boxes for o in directory.offices_shown(box.display_name, own)]
         gathered: dict[str, Any] = {
             "account": login,
             "owner": owner,
@@ -145,6 +148,8 @@ class Build:
                 i for s in (owner.sites if owner else ()) for i in directory.sites[s].administrators
             ),
             "namesakes": tuple(names.values()),
+            "short_namesakes": tuple(p for p in short.values() if p.id not in names),
+            "offices": tuple(offices),
             "reading": read.read(parsed),
         }
         gathered |= facts

@@ -11,6 +11,7 @@ import pytest
 
 from mailguard.checks import CHECKS
 from mailguard.checks.group_rights import GroupRights
+from mailguard.checks.impersonation import Impersonation
 from mailguard.checks.sender_identity import SenderIdentity
 from mailguard.checks.spam import Spam
 from mailguard.checks.structure import Structure
@@ -18,13 +19,14 @@ from mailguard.core.facts import Facts
 from mailguard.core.transaction import Role
 
 SAMPLES = Path(__file__).parent / "samples"
-JUDGES = (SenderIdentity(), GroupRights(), Spam(), Structure())
+JUDGES = (SenderIdentity(), Impersonation(), GroupRights(), Spam(), Structure())
 
 
 def test_the_names_that_policies_use_are_there() -> None:
     assert {check.name for check in CHECKS} >= {
         "structure",
         "sender_identity",
+        "impersonation",
         "group_rights",
         "spam",
         "disclaimer",

@@ -170,23 +170,7 @@ OUTSIDE: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {},
         [],
     ),
-    ("staff name", head("From: Jane Doe <jane@home.test>"), {}, ["staff-name"]),
-    ("reordered", head('From: "Doe, Jane" <jane@home.test>'), {}, ["staff-name"]),
-    ("title", head('From: "Dr. Ruth Vance, Superintendent" <r@home.test>'), {}, ["staff-name"]),
-    ("homoglyphs", head("From: =?utf-8?B?UnV0aCBW0LBuY9C1?= <r@home.test>"), {}, ["staff-name"]),
-    ("comment", head("From: r@home.test (Ruth Vance)"), {}, ["staff-name"]),
-    ("unprotected", head("From: Tim Moss <t@home.test>"), {}, []),
-    (
-        "address in the name",
-        head('From: "office@example.org" <x@home.test>'),
-        {},
-        ["address-in-name"],
-    ),
-    ("other address in the name", head('From: "me@other.test" <x@home.test>'), {}, []),
-    ("lookalike", head("From: x@examp1e.org"), {}, ["lookalike-domain"]),
-    ("lookalike below", head("From: x@mail.examp1e.org"), {}, ["lookalike-domain"]),
-    ("punycode", head("From: x@xn--exmple-4nf.org"), {}, ["lookalike-domain"]),
-    ("similar but different", head("From: x@example.com"), {}, []),
+    ("likenesses are another check's", head("From: Jane Doe <jane@examp1e.org>"), {}, []),
     ("several authors", head("From: a@home.test, b@home.test"), {}, ["several-authors"]),
     ("delivery report", head("From: MAILER-DAEMON@mx.home.test"), {"reverse_path": ""}, []),
     ("no From", head("Subject: x"), {}, ["ambiguous-author"]),
@@ -222,21 +206,12 @@ def test_an_odd_author_is_ambiguous(build, author) -> None:
 
 
 def test_evidence_names_the_person(build) -> None:
-    case = build(head("From: Ruth Vance <ruth@home.test>"))
+    message = head("From: Ruth Vance <jdoe@example.org>")
+    case = build(message, role=Role.SUBMISSION, account="jdoe")
     (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
     assert finding.evidence == (
-        "the display name is that of Ruth Vance, Superintendent; "
-        "the address ruth@home.test is not theirs"
+        "the display name is that of Ruth Vance, Superintendent; the account jdoe is not theirs"
     )
-
-
-def test_a_listed_address_may_bear_a_staff_name(build, codes) -> None:
-    message = head("From: Jane Doe via Forms <forms@service.test>")
-    assert codes(CHECK, build(message)) == ["staff-name"]
-    allowed = ("forms@service.test",)
-    assert codes(CHECK, build(message), may_use_staff_names=allowed) == []
-    forged = build(message, reverse_path="x@home.test")
-    assert codes(CHECK, forged, may_use_staff_names=allowed) == ["staff-name"]
 
 
 def test_a_trusted_server_vouches_for_the_district_alone(build, codes) -> None:
@@ -245,8 +220,6 @@ def test_a_trusted_server_vouches_for_the_district_alone(build, codes) -> None:
     assert codes(CHECK, own, relay_vouches=False) == ["claims-district"]
     named = build(head("From: Ruth Vance <ruth.vance@example.org>"), role=Role.RELAY)
     assert codes(CHECK, named) == []
-    outside = build(head("From: Ruth Vance <ruth@home.test>"), role=Role.RELAY)
-    assert codes(CHECK, outside) == ["staff-name"]
 
 
 def test_submission_without_a_login_proves_nobody(build, codes) -> None:

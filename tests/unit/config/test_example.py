@@ -22,6 +22,7 @@ def test_it_loads(example: Loaded) -> None:
     assert [w.path for w in example.warnings if w.path != "auth.password_file"] == []
     assert {step.check.name for step in example.snapshot.policy.steps} == {
         "sender_identity",
+        "impersonation",
         "structure",
         "group_rights",
         "spam",

@@ -155,6 +155,7 @@ def test_the_marked_address_is_whole_and_the_site_the_one_that_opens(
         ("https://0x7f.1/", "a number instead of a name"),
         ("https://evil.test:70000/", "do not open this address"),
         ("https://evil.test/\u202egpj.exe", "cannot be seen"),
+        ("https://evil.test/a\u3164\ufe0f", "cannot be seen"),
         ("https://\u0440aypal.test/", "outside the English alphabet"),
     ],
 )

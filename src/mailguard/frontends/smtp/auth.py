@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mailguard.pipeline.ports import Reply
 
@@ -25,6 +25,7 @@ class Credentials:
 
     login: str
     password: bytes = field(repr=False)
+    acting_for: str = ""  # the account they ask to act for (RFC 4616 authzid), if another
 
 
 class AuthError(Exception):
@@ -67,9 +68,16 @@ def _plain(message: bytes) -> Credentials:
     if len(pieces) != 3:
         raise AuthError(Reply(501, "5.5.2 Malformed PLAIN message"))
     acting_for, login, password = pieces
-    if acting_for not in (b"", login):
-        raise AuthError(Reply(535, "5.7.8 An account may act for itself alone"))
-    return _credentials(login, password)
+    claimed = _credentials(login, password)
+    if acting_for in (b"", login):
+        return claimed
+    try:
+        account = acting_for.decode("utf-8")
+    except UnicodeDecodeError:
+        account = ""
+    if not account.isprintable() or not 0 < len(account) <= 255:
+        raise AuthError(Reply(535, "5.7.8 No such account to act for"))
+    return replace(claimed, acting_for=account)
 
 
 def _credentials(login: bytes, password: bytes) -> Credentials:

@@ -9,6 +9,7 @@ at every connection. Must not know what a command does (`session`), policy or st
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 from typing import Any, cast
 
@@ -71,6 +72,7 @@ class Connection(SMTP):
         self._counted = ""  # the address counted in the census
         self._errors = 0
         self._secure: str | None = None  # "TLSv1.3"
+        self._certificate: str | None = None  # SHA-256 of the client's, verified by tls_client_ca
         self.peer = ""  # the other end of the connection, or what PROXY made of it
         self.client_address = ""
 
@@ -327,7 +329,11 @@ class Connection(SMTP):
         self.transport = secured
         self._over_ssl = True
         self._input.set_transport(secured)
-        self._secure = secured.get_extra_info("ssl_object").version()
+        layer = secured.get_extra_info("ssl_object")
+        self._secure = layer.version()
+        if self.service.settings.tls_client_ca is not None:
+            shown = layer.getpeercert(binary_form=True)
+            self._certificate = hashlib.sha256(shown).hexdigest() if shown else None
         self._reset_timeout()
 
     async def _next_line(self) -> bytes | None:

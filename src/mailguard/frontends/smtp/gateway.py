@@ -33,3 +33,11 @@ class Gateway(Protocol):
     async def log_in(self, login: str, password: bytes, client_address: str) -> str | None:
         """The account that this login proves, or None when it is wrong. Raises LoginTrouble."""
         ...
+
+    def acting(self, login: str, account: str) -> str | None:
+        """The account that a proven login may act for (RFC 4616 authzid; R5), or None."""
+        ...
+
+    def needs_no_login(self, client_address: str, certificate: str | None) -> bool:
+        """Whether a device is registered with this very address or TLS certificate (R1)."""
+        ...

@@ -45,6 +45,7 @@ class IdentifiedConnection(Connection):
         self._helo = ""
         self._extended = False
         self._account: str | None = None
+        self._acting: str | None = None  # who logged in, where that is not the account
         self._failed_logins = 0
         self._client: Client | None = None  # by XCLIENT: for the rest of the session
         self._forwarded: Client | None = None  # by XFORWARD: for one transaction
@@ -54,7 +55,7 @@ class IdentifiedConnection(Connection):
         self._set_rset_state()
         self._helo = ""
         self._extended = False
-        self._account = None
+        self._account = self._acting = None
 
     def _who_sends(self) -> Client:
         """The client, by the best account of it."""
@@ -94,6 +95,11 @@ class IdentifiedConnection(Connection):
 
     def _auth_offered(self) -> bool:
         return self.service.listener.role is Role.SUBMISSION
+
+    def _is_device(self) -> bool:
+        """Whether this client speaks without a login (R1)."""
+        client = self._who_sends().address
+        return self.service.gateway.needs_no_login(client, self._certificate)
 
     def _auth_safe(self) -> bool:
         return self._secure is not None or self.service.auth.insecure_login
@@ -167,8 +173,14 @@ class IdentifiedConnection(Connection):
         if account is None:
             await self._login_failed(claimed.login)
             return
+        if claimed.acting_for:
+            acting, account = account, self.service.gateway.acting(account, claimed.acting_for)
+            if account is None:
+                await self._login_failed(claimed.login)
+                return
+            self._acting = acting
         results.labels(name, "success").inc()
-        log.info("login", account=account, **self._who())
+        log.info("login", account=account, acting=self._acting, **self._who())
         self._account = account
         self.say(Reply(235, "2.7.0 Welcome"))
 

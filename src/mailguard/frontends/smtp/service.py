@@ -116,4 +116,7 @@ def server_context(listener: ListenerSettings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(listener.tls_certificate, listener.tls_key)
+    if listener.tls_client_ca is not None:  # a client may show a certificate, and then it is good
+        context.load_verify_locations(listener.tls_client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context

@@ -73,7 +73,7 @@ class SmtpSession(IdentifiedConnection):
             self.refuse(503, "5.5.1 Send HELO or EHLO first")
         elif self._draft is not None:
             self.refuse(503, "5.5.1 One transaction at a time")
-        elif self._auth_offered() and self._account is None:
+        elif self._auth_offered() and self._account is None and not self._is_device():
             self.refuse(530, "5.7.0 Authentication required")
         elif self._transactions >= limits.transactions:
             raise HangUp(Reply(421, "4.7.0 Too many messages in one session"))
@@ -193,6 +193,8 @@ class SmtpSession(IdentifiedConnection):
             body=draft.mail.body,
             smtputf8=draft.mail.smtputf8,
             protocol=self._protocol(draft),
+            certificate=self._certificate,
+            acting=self._acting,
         )
 
     def _protocol(self, draft: _Draft) -> str:

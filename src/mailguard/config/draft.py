@@ -1,0 +1,92 @@
+"""What has been read of the directory so far, and how its readers name a wrong cell.
+
+Owns the draft that the readers of people, sites, groups, accounts and delegations fill, and the
+forms of values that several of them have. Must not know any file's columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from mailguard.config import addresses
+from mailguard.config.errors import ConfigError, quote
+from mailguard.config.tables import Table
+from mailguard.config.validate import suggest
+from mailguard.core.directory import Account, Delegation, Group, Person, Site
+from mailguard.core.district import District
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Where(Protocol):
+    """Makes an error about one field of one entry."""
+
+    def __call__(self, field: str, problem: str, allowed: str = "") -> ConfigError: ...
+
+
+@dataclass(slots=True)
+class Draft:
+    """What has been read so far; `where` remembers each entry's place for checks across files."""
+
+    district: District
+    people: dict[str, Person] = field(default_factory=dict)
+    sites: dict[str, Site] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    delegations: list[Delegation] = field(default_factory=list)
+    where: dict[tuple[str, str], Where] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)  # address -> "person ada"
+    errors: list[ConfigError] = field(default_factory=list)
+    complete: bool = True  # whether every entry was read, right or wrong
+
+    def take(self, rows: Table) -> None:
+        """Keep a table's own errors."""
+        self.errors += rows.errors
+        self.complete = self.complete and not rows.errors
+
+    def known(
+        self, where: Where, field: str, ids: Iterable[str], known: Mapping[str, object]
+    ) -> None:
+        """Every id that a field names must be there."""
+        for id in ids:
+            if id not in known:
+                close = suggest(id, known) if len(known) <= 5_000 else ""
+                allowed = ", ".join(known) if len(known) <= 12 else ""
+                self.errors.append(where(field, f"{quote(id)} is not known{close}", allowed))
+
+    def mailboxes(self, texts: Iterable[str], where: Where) -> tuple[str, ...]:
+        """Mail addresses in their normal form; wrong ones are errors and left out."""
+        found = []
+        for text in texts:
+            try:
+                found.append(addresses.mailbox(text))
+            except ValueError as error:
+                problem, _, allowed = str(error).partition("; allowed: ")
+                self.errors.append(where("addresses", problem, allowed))
+        return tuple(found)
+
+    def day(self, text: str, field: str, where: Where) -> date | None:
+        """A date in its one form; None where the cell is empty, or wrong, which is an error."""
+        if not text:
+            return None
+        try:
+            if _DAY.fullmatch(text):
+                return date.fromisoformat(text)
+        except ValueError:
+            pass
+        problem = f"{quote(text)} is no date"
+        self.errors.append(where(field, problem, "year-month-day, as in 2027-06-30"))
+        return None
+
+
+def cell(rows: Table, line: int, id: str) -> Where:
+    """Errors about the record that begins in a line."""
+
+    def where(field: str, problem: str, allowed: str = "") -> ConfigError:
+        return rows.error(line, field, problem, allowed, row=id)
+
+    return where

@@ -1,0 +1,65 @@
+"""Whether the author's address is proven by SPF, DKIM or DMARC (RFC 9989 4.4).
+
+Owns the reading of those facts for one question: may an exception that names an address count for
+this message? Must not know the exceptions, or how a result was obtained.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from mailguard.core import address, identity
+from mailguard.core.facts import Dkim, Dmarc, Facts, Spf, Unavailable
+from mailguard.core.registrable import same_owner
+from mailguard.core.transaction import Transaction
+
+
+class Proof(StrEnum):
+    """What vouches for the author's address; the last two for nothing."""
+
+    DMARC = "DMARC"
+    DKIM = "DKIM"
+    SPF = "SPF"
+    UNKNOWN = "unknown"  # something that could have vouched for it was not or could not be asked
+    NONE = "none"
+
+
+def author_proof(transaction: Transaction, facts: Facts) -> Proof:
+    """What proves the single author's domain: DMARC's pass, a whole DKIM signature in alignment,
+    or SPF's pass for a reverse-path in alignment (relaxed: one registrable domain)."""
+    author = identity.author(transaction)
+    if not author:
+        return Proof.NONE
+    domain = address.domain_of(author)
+    spf, dkim, dmarc = facts.spf, facts.dkim, facts.dmarc
+    if isinstance(dmarc, Dmarc) and dmarc.result == "pass":
+        return Proof.DMARC
+    if not isinstance(dkim, Unavailable) and any(_vouches(one, domain) for one in dkim):
+        return Proof.DKIM
+    sender = address.domain_of(address.normalise(transaction.envelope.reverse_path))
+    asked = isinstance(spf, Spf) and spf.result == "pass" and spf.identity == "mailfrom"
+    if asked and same_owner(sender, domain):
+        return Proof.SPF
+    return Proof.UNKNOWN if _open(spf, dkim) else Proof.NONE
+
+
+def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
+    """Whether anything proves the single author's domain."""
+    return author_proof(transaction, facts) not in (Proof.UNKNOWN, Proof.NONE)
+
+
+def _vouches(signature: Dkim, domain: str) -> bool:
+    """Whether a signature passed and covers what people see of the author and the text."""
+    return (
+        signature.result == "pass"
+        and not signature.body_length_limited
+        and not signature.testing
+        and "from" not in {name.lower() for name in signature.uncovered}
+        and same_owner(signature.domain, domain)
+    )
+
+
+def _open(spf: Spf | Unavailable, dkim: tuple[Dkim, ...] | Unavailable) -> bool:
+    if isinstance(spf, Unavailable) or isinstance(dkim, Unavailable):
+        return True
+    return spf.result == "temperror" or any(one.result == "temperror" for one in dkim)

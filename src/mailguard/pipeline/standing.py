@@ -1,0 +1,73 @@
+"""What the directory says of those a message concerns on the day it comes: devices, grants, leavers.
+
+Owns how the directory is asked, and which day it is in the district. Must not know what follows.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from mailguard.core.claims import AUTHOR_FIELDS, claims
+from mailguard.core.directory import Account, Directory, Person
+from mailguard.core.facts import Grant, Leaver
+from mailguard.core.transaction import Role, Transaction
+
+_MOST_GRANTS = 50  # of one delegate that one message can concern
+
+
+def day_at(now: float, time_zone: str) -> date:
+    """The district's date at a moment (R6: a day ends at its midnight, not at Greenwich's)."""
+    return datetime.fromtimestamp(now, ZoneInfo(time_zone)).date()
+
+
+def device(transaction: Transaction, directory: Directory) -> Account | None:
+    """The account a client has without a login: by its certificate or its single address (R1).
+
+    Never on an `mx` listener. A certificate counts on `submission` alone: on `relay` it is the
+    server's, which speaks for many."""
+    role, envelope = transaction.listener.role, transaction.envelope
+    if role is Role.MX or envelope.account is not None:
+        return None
+    shown = envelope.certificate if role is Role.SUBMISSION else None
+    return directory.device(envelope.client_address, shown)
+
+
+def grants(
+    transaction: Transaction, owner: Person | None, directory: Directory
+) -> tuple[Grant, ...]:
+    """What the owner was granted by those whose addresses the message claims, expired grants
+    included: a refusal names who renews them (R3)."""
+    granted = directory.delegations_to(owner.id) if owner is not None else ()
+    if not granted:
+        return ()
+    fields = (*AUTHOR_FIELDS, "Reply-To")
+    people = {directory.person_at(mailbox) for _, mailbox in claims(transaction, fields)}
+    claimed = {person.id: person for person in people if person is not None}
+    return tuple(
+        Grant(d, claimed[d.principal], directory.people.get(d.renewer))
+        for d in granted
+        if d.principal in claimed
+    )[:_MOST_GRANTS]
+
+
+def leavers(transaction: Transaction, today: date, directory: Directory) -> dict[str, Leaver]:
+    """The recipients who have left, by recipient, with who took over (R6)."""
+    found = {}
+    for recipient in transaction.envelope.recipients:
+        person = directory.person_at(recipient)
+        since = person.left_since(today) if person is not None else None
+        if person is not None and since is not None:
+            found[recipient] = Leaver(person, since, _successor(person, today, directory))
+    return found
+
+
+def _successor(person: Person, today: date, directory: Directory) -> Person | None:
+    """The manager, or the manager's where that one has left as well; a ring ends."""
+    seen = {person.id}
+    while person.manager and person.manager not in seen:
+        seen.add(person.manager)
+        person = directory.people[person.manager]
+        if person.left_since(today) is None:
+            return person
+    return None

@@ -1,0 +1,176 @@
+"""The faults to survive, quickly. `make soak` has them at length."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests import faults
+from tests.faults import answers, brisk, serving, until_normal
+from tests.serving import Serve
+from tests.trouble import (
+    CUTTING,
+    FINE,
+    GTUBE,
+    HANGING,
+    LATER,
+    REFUSING,
+    TARA,
+    Client,
+    NextHop,
+    numbered,
+)
+
+
+async def test_killed_under_load_loses_nothing() -> None:
+    found, copies, due = await faults.killed_under_load(3, seed=7)
+    assert found.sound, found
+    assert found.acknowledged == found.forwarded, found
+    assert copies == due
+
+
+async def test_every_trouble_of_the_next_hop_is_451_and_passes() -> None:
+    async with NextHop() as hop, serving(hop, brisk()) as serve:
+        port = serve.ports["mx"]
+        await until_normal(port, "before", 5)
+        for n, mood in enumerate((LATER, CUTTING, REFUSING, HANGING, "down")):
+            if mood == "down":
+                await hop.stop()
+            hop.mood = mood
+            raw = numbered(f"trouble{n}")
+            code, text, took = await answers(port, (TARA,), raw)
+            assert code == 451, (mood, text)
+            assert took < 10, (mood, took)
+            assert f"trouble{n}" not in hop.taken
+            hop.mood = FINE
+            if mood == "down":
+                await hop.start()
+            await until_normal(port, f"after{n}", 5)
+            code, text, _ = await answers(port, (TARA,), raw)
+            assert code == 250, (mood, text)
+            assert len(hop.taken[f"trouble{n}"]) == 1
+
+
+async def test_a_locked_database_is_survived() -> None:
+    async with NextHop() as hop, serving(hop, brisk()) as serve:
+        port = serve.ports["mx"]
+        await until_normal(port, "before", 5)
+        with faults.locked(serve.state / "mailguard.db"):
+            plain, spam = await asyncio.gather(
+                answers(port, (TARA,), numbered("plain")),
+                answers(port, (TARA,), numbered("spam", GTUBE)),
+            )
+        # What needs no database but for its record is with the next hop, and that is the answer.
+        assert (plain[0], len(hop.taken.get("plain", []))) in ((250, 1), (451, 0))
+        assert spam[0] in (451, 452), spam  # nothing of it is kept
+        await until_normal(port, "after", 5)
+        code, text, _ = await answers(port, (TARA,), numbered("spam", GTUBE))
+        assert code == 550, text
+        for _ in range(50):
+            recorded = {e["subject"] for e in await asyncio.to_thread(serve.ledger)}
+            if plain[0] != 250 or "Question plain" in recorded:
+                break
+            await asyncio.sleep(0.2)
+        else:
+            raise AssertionError(f"acknowledged, but not in the ledger: {recorded}")
+
+
+@contextmanager
+def small_disk(serve: Serve, size: str = "8m") -> Iterator[Path]:
+    """The state directory on a file system of its own."""
+    passwords = (serve.state / "passwords").read_text()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(serve.state)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("a small disk needs the right to mount a tmpfs; run with: sudo make test")
+    try:
+        (serve.state / "passwords").write_text(passwords)
+        yield serve.state
+    finally:
+        subprocess.run(["umount", "--lazy", str(serve.state)], check=True)
+
+
+async def test_a_full_disk_is_452_and_passes() -> None:
+    async with NextHop() as hop:
+        serve = await asyncio.to_thread(Serve, hop.port, brisk())
+        with small_disk(serve) as state:
+            try:
+                await asyncio.to_thread(serve.start)
+                port = serve.ports["mx"]
+                await until_normal(port, "before", 5)
+                filler = faults.fill(state)
+                for n, body in enumerate(("Hello", GTUBE, "Hello again")):
+                    code, text, took = await answers(port, (TARA,), numbered(f"full{n}", body))
+                    assert (code, text[:5]) == (452, "4.3.1"), text
+                    assert took < 10
+                    assert f"full{n}" not in hop.taken
+                filler.unlink()
+                assert await until_normal(port, "after", 5) < 5
+                code, text, _ = await answers(port, (TARA,), numbered("full1", GTUBE))
+                assert code == 550, text
+            finally:
+                await asyncio.to_thread(serve.__exit__)
+
+
+async def test_slow_clients_do_not_hold_up_a_message() -> None:
+    took, each = await faults.canaries_among(500)
+    assert max(took) < 5, took
+    assert each < 64, f"{each} kB a connection"
+
+
+async def test_a_thousand_recipients_are_taken_and_more_are_put_off() -> None:
+    async with NextHop() as hop, serving(hop, brisk()) as serve:
+        async with Client(serve.ports["mx"]) as client:
+            await client.open()
+            await client.say(b"MAIL FROM:<parent@example.com>\r\n")
+            several = "".join(f"RCPT TO:<r{n}@example.org>\r\n" for n in range(2_000))
+            writing = asyncio.create_task(client.put(several.encode()))
+            codes = [(await client.reply())[0] for _ in range(2_000)]
+            await writing
+            assert codes == [250] * 1_000 + [452] * 1_000
+            await client.say(b"DATA\r\n")
+            await client.put(numbered("many").replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            code, text = await client.reply()
+            assert code == 250, text
+            assert sum(map(len, hop.recipients["many"])) == 1_000
+
+
+async def test_fifty_megabytes_are_taken_and_more_are_552() -> None:
+    async with NextHop() as hop, serving(hop, brisk()) as serve:
+        line = b"c2Nob29s" * 9 + b"\r\n"
+        head = numbered("big").partition(b"MIME-Version")[0]
+        head += b"MIME-Version: 1.0\r\nContent-Type: application/zip\r\n"
+        head += b"Content-Transfer-Encoding: base64\r\n\r\n"
+        big = head + line * ((52_428_800 - len(head)) // len(line))
+        code, text, took = await answers(serve.ports["mx"], (TARA,), big)
+        assert code == 250, text
+        assert took < 30
+        assert hop.taken["big"][0].endswith(big)
+        code, text, _ = await answers(serve.ports["mx"], (TARA,), big + line)
+        assert code == 552, text
+
+
+async def test_reloads_under_load_leave_every_message_one_policy() -> None:
+    figures = await faults.reloaded_under_load(20, pause=0.1)
+    assert figures["lost"] == figures["half"] == figures["refused"] == 0, figures
+    assert figures["kinds"] == figures["policies"] == 2, figures
+    assert figures["reloads"] >= 20, figures
+    assert figures["kept"] == figures["strict"], figures
+
+
+async def test_a_client_that_vanishes_after_the_dot_has_one_outcome() -> None:
+    figures = await faults.vanish_after_the_dot(60)
+    assert figures["wrong"] == 0, figures
+    assert figures["recorded"] >= 50, figures
+
+
+async def test_sigterm_under_load_loses_nothing() -> None:
+    found, took = await faults.terminated_under_load(1)
+    assert found.sound, found
+    assert found.acknowledged == found.forwarded, found
+    assert found.duplicates == 0, found
+    assert max(took) < 30
