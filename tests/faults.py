@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.serving import Serve
 from tests.trouble import (
@@ -36,6 +37,9 @@ from tests.trouble import (
 
 from mailguard.adapters.blobs import Blobs
 
+_TRACE = re.compile(rb"(?:(?:Received|Authentication-Results|ARC-[\w-]+|X-Mailguard-[\w-]+): "
+                    rb"[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)+")  # fmt: skip
+
 
 def brisk(next_hop: str = "", limits: str = "", more: str = "") -> dict[str, str]:
     """Settings for Serve: short time-outs, so that a test need not wait as long as a server."""
@@ -43,7 +47,9 @@ def brisk(next_hop: str = "", limits: str = "", more: str = "") -> dict[str, str
     wide = f"limits:\n  connections_per_client: 10000\n{limits}"
     outbox = "outbox: { first_retry: 1, longest_retry: 2 }\n"
     return {
-        "  tls: opportunistic # off, opportunistic, required or verified\n": f"  tls: off\n{patience}",
+        "  tls: opportunistic # off, opportunistic, required or verified\n": (
+            f"  tls: off\n{patience}"
+        ),
         "quarantine_to: both": f"quarantine_to: both\n{wide}{outbox}{more}",
     }
 
@@ -130,9 +136,9 @@ def _numbers(raw: bytes) -> list[str]:
 
 
 def _same(copy: bytes, raw: bytes) -> bool:
-    """Whether a copy is the message below our trace fields, octet for octet."""
+    """Whether a copy is the message below trace fields of ours, octet for octet."""
     above = copy.removesuffix(raw)
-    return len(above) + len(raw) == len(copy) and above.startswith(b"Received: ")
+    return len(above) + len(raw) == len(copy) and _TRACE.fullmatch(above) is not None
 
 
 def various(number: str, n: int) -> tuple[Sequence[str], bytes]:
@@ -448,3 +454,24 @@ async def terminated_under_load(rounds: int) -> tuple[Audit, list[float]]:
             return await audit(load, hop, serve), took
         finally:
             await asyncio.to_thread(serve.__exit__)
+
+
+async def many_recipients(serve: Serve, hop: NextHop, count: int) -> dict[str, Any]:
+    """One transaction with so many RCPT commands at once; what they and the dot were answered."""
+    async with Client(serve.ports["mx"]) as client:
+        await client.open()
+        await client.say(b"MAIL FROM:<parent@example.com>\r\n")
+        several = "".join(f"RCPT TO:<r{n}@example.org>\r\n" for n in range(count))
+        began = time.monotonic()
+        writing = asyncio.create_task(client.put(several.encode()))
+        codes = [(await client.reply())[0] for _ in range(count)]
+        await writing
+        asked = time.monotonic() - began
+        await client.say(b"DATA\r\n")
+        await client.put(numbered("many").replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        code, _ = await client.reply()
+        served = sum(map(len, hop.recipients.get("many", [])))
+        whole = time.monotonic() - began
+        return {
+            "codes": codes, "answer": code, "served": served, "asked": asked, "whole": whole,
+        }  # fmt: skip

@@ -21,7 +21,6 @@ from tests.trouble import (
     LATER,
     REFUSING,
     TARA,
-    Client,
     NextHop,
     numbered,
 )
@@ -124,19 +123,10 @@ async def test_slow_clients_do_not_hold_up_a_message() -> None:
 
 async def test_a_thousand_recipients_are_taken_and_more_are_put_off() -> None:
     async with NextHop() as hop, serving(hop, brisk()) as serve:
-        async with Client(serve.ports["mx"]) as client:
-            await client.open()
-            await client.say(b"MAIL FROM:<parent@example.com>\r\n")
-            several = "".join(f"RCPT TO:<r{n}@example.org>\r\n" for n in range(2_000))
-            writing = asyncio.create_task(client.put(several.encode()))
-            codes = [(await client.reply())[0] for _ in range(2_000)]
-            await writing
-            assert codes == [250] * 1_000 + [452] * 1_000
-            await client.say(b"DATA\r\n")
-            await client.put(numbered("many").replace(b"\r\n.", b"\r\n..") + b".\r\n")
-            code, text = await client.reply()
-            assert code == 250, text
-            assert sum(map(len, hop.recipients["many"])) == 1_000
+        figures = await faults.many_recipients(serve, hop, 2_000)
+    assert figures["codes"] == [250] * 1_000 + [452] * 1_000
+    assert figures["answer"] == 250
+    assert figures["served"] == 1_000
 
 
 async def test_fifty_megabytes_are_taken_and_more_are_552() -> None:

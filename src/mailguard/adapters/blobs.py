@@ -25,6 +25,7 @@ import hashlib
 import itertools
 import os
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -70,6 +71,7 @@ class Blobs:
         self._directory = str(directory)
         self._level = level
         self._arrivals = Arrivals(f"{directory}/arrivals")
+        self._ours = secrets.token_hex(8)  # no process id: two containers may have the same
         self._local = threading.local()
         self._names = itertools.count()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -332,7 +334,7 @@ class Blobs:
             os.close(descriptor)
 
     def _aside(self, name: str) -> str:
-        return f"{self._directory}/incoming/{name}.{os.getpid()}"
+        return f"{self._directory}/incoming/{name}.{self._ours}"
 
     def _try_out(self) -> None:
         name = self._aside(f"ready.{next(self._names)}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 import re
 import string
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -19,8 +18,10 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mailguard.core import texts
-from mailguard.core.edit import AddField, Edit, Phase, ReplaceText
+from mailguard.core.edit import AddField, Edit, ReplaceText
 from mailguard.core.facts import Facts, Unavailable
+from mailguard.core.folding import caseless, folded, words_only
+from mailguard.core.insertion import first_body, insertion, obstacle
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.reading import Reading, TextPart
 from mailguard.core.transaction import Origin, Transaction

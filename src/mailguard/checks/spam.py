@@ -8,11 +8,12 @@ where the list is kept.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mailguard.core import address, identity, spam_content
+from mailguard.core.authenticated import author_authenticated
 from mailguard.core.edit import AddField, Edit
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.policy import CheckSettings, FindingType
@@ -76,6 +77,12 @@ class SpamSettings(CheckSettings):
         description="Other points for single signs, by symbol; 0 turns one off. The symbols are "
         "listed in docs/reference/spam.md.",
     )
+    unblocked_needs: Literal["authenticated", "same-address"] = Field(
+        "authenticated",
+        description="When an entry of the unblocked list counts (R37): `authenticated` when SPF or "
+        "DKIM proves the author's domain; `same-address` when reverse-path and From are the "
+        "address, which anybody can forge.",
+    )
 
     @field_validator("points")
     @classmethod
@@ -99,7 +106,7 @@ class Spam:
 
     name: ClassVar[str] = "spam"
     Settings: ClassVar[type[CheckSettings]] = SpamSettings
-    needs: ClassVar[frozenset[str]] = frozenset({"reading", "bayes", "unblocked"})
+    needs: ClassVar[frozenset[str]] = frozenset({"reading", "bayes", "unblocked", "spf", "dkim"})
     findings: ClassVar[tuple[FindingType, ...]] = (BLOCKED, SUSPECTED, TEST_PATTERN)
 
     def examine(self, transaction: Transaction, facts: Facts, settings: SpamSettings) -> Verdict:
@@ -113,7 +120,7 @@ class Spam:
         reading = facts.reading
         if isinstance(reading, Unavailable):
             return Verdict(self.name, error=f"reading: {reading.unavailable}")
-        waivers = _waivers(transaction, facts)
+        waivers = _waivers(transaction, facts, settings)
         found: list[Finding] = []
         if _is_test(transaction, reading):
             found.append(Finding(TEST_PATTERN.code, "it contains the GTUBE string", recipients))
@@ -164,11 +171,11 @@ def _is_test(transaction: Transaction, reading: Reading) -> bool:
     return GTUBE in transaction.message.raw or any(pattern in t.text for t in reading.texts)
 
 
-def _waivers(transaction: Transaction, facts: Facts) -> tuple[Waiver, ...]:
+def _waivers(transaction: Transaction, facts: Facts, settings: SpamSettings) -> tuple[Waiver, ...]:
     """What the unblocked list's entry lets pass (R31, R37).
 
-    An entry counts for its own address alone, and only where From is that one address and the
-    reverse-path is the same: until SPF and DKIM are facts, that is all there is against spoofing.
+    An entry counts for its own address alone, where From is that one address, and only for mail
+    that its domain vouches for: the stated reason of R37 is spoofing.
     """
     entry = facts.unblocked
     if entry is None or isinstance(entry, Unavailable):
@@ -179,7 +186,10 @@ def _waivers(transaction: Transaction, facts: Facts) -> tuple[Waiver, ...]:
     author = identity.author(transaction)
     if not author or author != listed or facts.district.owns(author):
         return ()
-    if address.normalise(transaction.envelope.reverse_path) != author:
+    if settings.unblocked_needs == "authenticated":
+        if not author_authenticated(transaction, facts):
+            return ()
+    elif address.normalise(transaction.envelope.reverse_path) != author:
         return ()
     site = f", for {entry.site}" if entry.site else ""
     reason = f"{listed} is on the unblocked list ({entry.origin}{site})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +39,10 @@ def leavers(
         today = date.fromisoformat(on) if on else day_at(time.time(), snapshot.district.time_zone)
     except ValueError:
         fail(f"--on {on!r} is no date; allowed: year-month-day, as in 2027-06-30")
-    rows = []
+    logins: dict[str, list[str]] = {}
+    for account in snapshot.directory.accounts.values():
+        logins.setdefault(account.owner or "", []).append(account.login)
+    rows: list[dict[str, Any]] = []
     for person in snapshot.directory.leavers(today):
         day = person.deletion_day(today)
         is_due = day is not None and day <= today
@@ -48,9 +51,7 @@ def leavers(
                 {
                     "person": person.id,
                     "name": person.name,
-                    "accounts": [
-                        a.login for a in snapshot.directory.accounts.values() if a.owner == person.id
-                    ],
+                    "accounts": logins.get(person.id, []),
                     "since": str(person.left_since(today)),
                     "manager": person.manager,
                     "legal_hold": person.legal_hold,

@@ -31,6 +31,7 @@ _TOKEN: Final = re.compile(
 )
 _COMMENT: Final = re.compile(r"[^()\\]++|\\.|[()\\]", re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+_NOT_UTF8: Final = "\ufffd"
 _SQUEEZED: Final = re.compile(r'[ \t\r\n"\\]++')
 
 
@@ -132,7 +133,7 @@ def read(value: bytes | str) -> Results | None:
         else:
             statements[-1].append(token)
     head, *rest = statements
-    if not head or head[0][0] == "sign" or len(head) > 2:
+    if not head or head[0][0] == "sign" or len(head) > 2 or _NOT_UTF8 in head[0][1]:
         return None
     if len(head) == 2 and not (head[1][0] == "word" and head[1][1].isdecimal()):
         return None  # only a version may follow

@@ -145,14 +145,12 @@ def organizational_domain(domain: str, records: Mapping[str, Found]) -> Organiza
             continue
         if record.psd == "n":
             return Organization(name, name)
-        if record.psd == "y" and name != domain:
-            below = domain.split(".")[-(name.count(".") + 2) :]
-            organization = ".".join(below)
+        if record.psd == "y":
+            # One label below; the walk's own start has none below it and is its own organization.
+            organization = ".".join(domain.split(".")[-(name.count(".") + 2) :])
             # 4.10.1: the suffix's policy is for those that published none.
             return Organization(organization, organization if organization in found else name)
         found.append(name)
-        if record.psd == "y":
-            break
     return Organization(found[-1], found[-1]) if found else Organization(domain)
 
 

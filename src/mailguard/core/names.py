@@ -62,8 +62,7 @@ john jack johnny|michael mike mick|thomas tom tommy|charles charlie chuck|joseph
 david dave davey|daniel dan danny|matthew matt|anthony tony|steven steve|stephen steve
 edward ed ted eddie|kenneth ken|ronald ron|donald don|timothy tim|jeffrey jeff|gregory greg
 benjamin ben|samuel sam|samantha sam|alexander alex|alexandra alex|nicholas nick
-jonathan jon
-andrew andy drew
+jonathan jon|andrew andy drew
 patrick pat|patricia pat patty trish|elizabeth liz beth betty eliza|margaret maggie meg peggy
 katherine kate kathy katie|catherine cathy kate|jennifer jen jenny|jessica jess|susan sue susie
 deborah deb debbie|barbara barb|christopher chris|christine chris tina|rebecca becky

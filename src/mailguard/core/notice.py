@@ -75,6 +75,12 @@ TEMPLATES: Mapping[str, Template] = {
         SLOTS,
         "told to the sender of a message held for approval",
     ),
+    "leaver": Template(
+        "Your email message has not been delivered: {evidence}.  {advice}  If you need help, "
+        "please write to {postmaster} and quote {reference}.  Thank you.",
+        SLOTS,
+        "the answer to mail for somebody who has left the district (R6)",
+    ),
     "undeliverable": Template(
         "Your email message could not be delivered: the mail server answered {evidence}.  "
         "{advice}  If you need help, please write to {postmaster} and quote {reference}.  "

@@ -87,7 +87,7 @@ SAMPLES: tuple[Sample, ...] = (
         "A stranger with a district address",
         "mx",
         "bounces@example.net",
-        {_TARA: QUARANTINE},
+        {_TARA: BOUNCE},
         "R1",
     ),
     Sample(

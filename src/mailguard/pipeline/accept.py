@@ -119,13 +119,13 @@ async def _record(dossier: Dossier, reply: Reply, states: Mapping[str, State]) -
     except Exception as error:  # whatever it is, the mail has gone
         log.exception("not_recorded", id=entry.id)
         metrics.INTERNAL_ERRORS.labels("record").inc()
-        if isinstance(error, StoreError) and len(_late) < _MOST_LATE:
+        late = dossier.world.late
+        if isinstance(error, StoreError) and len(late) < _MOST_LATE:
             task = asyncio.create_task(_record_later(entry, dossier.world))
-            _late.add(task)
-            task.add_done_callback(_late.discard)
+            late.add(task)
+            task.add_done_callback(late.discard)
 
 
-_late: set[asyncio.Task[None]] = set()
 _MOST_LATE = 10_000  # outcomes in memory; some 10 kB each
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import date
 from typing import TypedDict, TypeVar
 
 from mailguard.core import address, spam_words
@@ -54,7 +55,7 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
         sites=_sites(owner, groups, directory),
         groups=groups,
         supported=directory.named(owner.supports) if owner else (),
-        administrators=_administrators(owner, directory),
+        administrators=_administrators(owner, today, directory),
         **_shown(transaction, snapshot),
         unblocked=_unblocked(transaction, world, now) if "unblocked" in needs else None,
         bayes=_bayes(transaction, reading, world) if "bayes" in needs else None,
@@ -134,14 +135,14 @@ def _sites(owner: Person | None, groups: dict[str, Group], directory: Directory)
     return {i: directory.sites[i] for i in sorted(ids) if i in directory.sites}
 
 
-def _administrators(owner: Person | None, directory: Directory) -> tuple[Person, ...]:
-    """Whom the owner may ask: the administrators of the owner's sites (R18)."""
+def _administrators(owner: Person | None, today: date, directory: Directory) -> tuple[Person, ...]:
+    """Whom the owner may ask: the administrators of the owner's sites (R18), unless gone (R6)."""
     if owner is None:
         return ()
     ids = (
         i for s in owner.sites if s in directory.sites for i in directory.sites[s].administrators
     )
-    return directory.named(dict.fromkeys(ids))
+    return tuple(p for p in directory.named(dict.fromkeys(ids)) if not p.left_since(today))
 
 
 class _Shown(TypedDict):

@@ -21,8 +21,8 @@ from mailguard.pipeline.ports import Archive, Clock, NextHop, Outgoing, StoreErr
 log = structlog.get_logger("mailguard.outbox")
 
 _AT_ONCE = 10  # entries leased together
-_LEASE = 20.0  # seconds: what a crash leaves leased waits no longer
-_RENEWED = 5.0  # seconds between renewals while a relay takes its time
+_LEASE = 10.0  # seconds: what a crash leaves leased waits no longer
+_RENEWED = 3.0  # seconds between renewals while a relay takes its time
 
 
 class Waiting(Protocol):

@@ -5,6 +5,7 @@ Owns no behaviour. Must not know which adapter is behind a port.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -208,6 +209,7 @@ class World:
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
     signing: Signing | None = None
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
+    late: set[asyncio.Task[None]] = field(default_factory=set)  # outcomes not recorded yet
     crashes: Crashes = field(default_factory=Crashes)
     notices: NoticeAllowance = field(default_factory=NoticeAllowance)
     clients: ClientAddresses = field(default_factory=ClientAddresses)

@@ -1,4 +1,4 @@
-"""What the directory says of those a message concerns on the day it comes: devices, grants, leavers.
+"""What the directory says, on the day a message comes, of devices, grants and leavers.
 
 Owns how the directory is asked, and which day it is in the district. Must not know what follows.
 """

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from mailguard.checks.spam import GTUBE, Spam
+from mailguard.core import address
 from mailguard.core.edit import AddField
-from mailguard.core.facts import Bayes, Unavailable, Unblocked
+from mailguard.core.facts import Bayes, Dkim, Spf, Unavailable, Unblocked
 from mailguard.core.spam_features import FEATURES, Hit, total, weigh
 from mailguard.core.spam_phrases import PHRASES
 from mailguard.core.spam_words import words
@@ -181,14 +182,42 @@ ENTRY = Unblocked("pat@home.test", "allowlist.d/parents.txt:12", "stafford")
         ("no entry", "pat@home.test", "pat@home.test", None, False),
     ],
 )
-def test_the_unblocked_list(build, said, author, reverse_path, entry, waived) -> None:
-    case = build(BAD.replace("pat@home.test", author), reverse_path=reverse_path, unblocked=entry)
-    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+@pytest.mark.parametrize("needs", ["authenticated", "same-address"])
+def test_the_unblocked_list(build, said, author, reverse_path, entry, waived, needs) -> None:
+    message = BAD.replace("pat@home.test", author)
+    proof = {"spf": Spf("pass", address.domain_of(reverse_path))}
+    if needs == "authenticated" and said == "other reverse-path":
+        waived = True  # another mailbox of the domain that SPF proves: bounces@, a list's
+    case = build(message, reverse_path=reverse_path, unblocked=entry, dkim=(), **proof)
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings(unblocked_needs=needs))
     assert codes_of(verdict) == BLOCKED  # the check still says what it saw
     assert bool(verdict.waivers) is waived
     if waived:
         assert set(verdict.waivers[0].codes) == {"spam.blocked", "spam.suspected"}
         assert "allowlist.d/parents.txt:12" in verdict.waivers[0].reason
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        {},  # nothing was looked up
+        {"spf": Spf("fail", "home.test"), "dkim": ()},
+        {"spf": Spf("softfail", "home.test"), "dkim": ()},
+        {"spf": Spf("temperror", "home.test"), "dkim": ()},
+        {"spf": Spf("none"), "dkim": (Dkim("pass", "evil.test"),)},
+        {"spf": Spf("none"), "dkim": (Dkim("pass", "home.test", body_length_limited=True),)},
+        {"spf": Spf("none"), "dkim": (Dkim("fail", "home.test"),)},
+    ],
+)
+def test_a_forged_parent_does_not_pass(build, proof) -> None:
+    case = build(BAD, reverse_path="pat@home.test", unblocked=ENTRY, **proof)
+    assert not CHECK.examine(case.transaction, case.facts, CHECK.Settings()).waivers
+
+
+def test_a_signed_parent_passes_through_a_forwarder(build) -> None:
+    proof = {"spf": Spf("fail", "list.test"), "dkim": (Dkim("pass", "home.test"),)}
+    case = build(BAD, reverse_path="bounces@list.test", unblocked=ENTRY, **proof)
+    assert CHECK.examine(case.transaction, case.facts, CHECK.Settings()).waivers
 
 
 def test_two_from_fields_are_never_waived(build) -> None:

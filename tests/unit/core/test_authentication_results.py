@@ -84,7 +84,7 @@ def test_helo_is_named_as_such() -> None:
 )
 def test_a_value_cannot_break_out(value: str) -> None:
     written = field(ID, [Result("spf", "fail", value, (("smtp.mailfrom", value),))])
-    assert written.count(b"Authentication-Results:") <= 1 + value.count("Authentication-Results")
+    assert (b"\n" + written).count(b"\nAuthentication-Results:") == 1
     assert all(line[:1] in b"\t " for line in written.split(b"\r\n")[1:-1])
     assert not {b for b in written.replace(b"\r\n\t", b"").rstrip(b"\r\n") if b < 32 or b > 126}
     found = read(written.partition(b":")[2])
