@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs pictures bench fuzz lock clean
+.PHONY: help env dev demo test check format cases docs pictures bench fuzz soak lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -58,7 +58,10 @@ bench: dev  ## CPU per message through the whole of serve
 	$(BIN)/python bench/run.py $(ARGS)
 
 fuzz: dev  ## ten thousand hostile messages through check --batch
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow tests/hostile $(ARGS)
+
+soak: dev  ## the faults to survive, at length: half an hour; prints figures
+	$(BIN)/python -m pytest -m slow -s tests/soak $(ARGS)
 
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

@@ -20,6 +20,9 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from tests.nameserver import nameserver  # noqa: E402 - the tests are no installed package
+
 BARS = {"html12k": 2.5, "attach2m": 40.0}  # ms CPU a message
 
 
@@ -51,7 +54,7 @@ def configured(directory: Path, next_hop: int) -> tuple[int, int]:
     ports = {"127.0.0.1:2525": mx, "127.0.0.1:2600": next_hop, "127.0.0.1:8025": http}
     for written in set(re.findall(r"127\.0\.0\.1:\d+", text)):
         text = text.replace(written, f"127.0.0.1:{ports.get(written) or free_port()}")
-    path.write_text(text)
+    path.write_text(text + f"\ndns:\n  servers: ['{nameserver()}']\n")
     return mx, http
 
 

@@ -150,9 +150,11 @@ def various(number: str, n: int) -> tuple[Sequence[str], bytes]:
     return (TARA,), numbered(number)
 
 
-async def killed_under_load(kills: int, seed: int, sessions: int = 6) -> tuple[Audit, int, int]:
+async def killed_under_load(
+    kills: int, seed: int, sessions: int = 6, wait: float = 60
+) -> tuple[Audit, int, int]:
     """kill -9 again and again under load with a faulty next hop. The audit, copies for the
-    spammail mailbox, and how many there should be."""
+    spammail mailbox that came within `wait` seconds, and how many there should be."""
     dice = random.Random(seed)
     async with NextHop(now_and_then(dice, 0.3)) as hop:
         serve = await asyncio.to_thread(Serve, hop.port, brisk())
@@ -171,7 +173,7 @@ async def killed_under_load(kills: int, seed: int, sessions: int = 6) -> tuple[A
                 await load.end()
             hop.mood = FINE
             due = len({(digest) for digest, _, _ in kept_copies(serve)})
-            end = time.monotonic() + 60
+            end = time.monotonic() + wait
             while len(set(_inner(hop.others))) < due and time.monotonic() < end:
                 await asyncio.sleep(0.2)
             found = await audit(load, hop, serve)
@@ -328,7 +330,7 @@ steps:
   - check: links
     settings: {{ inbound: "{links}", internal: "off", outbound: "off" }}
 """
-STRICT = _BOTH.format(mode="enforce", links="unlink")
+STRICT = _BOTH.format(mode="enforce", links="copy-page")
 LAX = _BOTH.format(mode="observe", links="off")
 _LINKED = "Please read http://news.example.net/today and answer."
 
@@ -363,9 +365,9 @@ async def reloaded_under_load(reloads: int, pause: float) -> dict[str, float]:
         for number, (code, _) in load.answered.items():
             copies = hop.taken.get(number, [])
             lost += code != 250 or len(copies) == 0
-            whole = "".join(copy.decode() for copy in copies)
+            whole = all(copy.endswith(load.sent[number]) for copy in copies)
             to_group = any(ALL_STAFF in one for one in hop.recipients.get(number, []))
-            seen[digests[number], "http://news" in whole, to_group] += 1
+            seen[digests[number], whole, to_group] += 1
         print("policy, link left, group served:", dict(seen))
         return {
             "messages": len(load.answered),

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from mailguard import reference
 from mailguard.checks import CHECKS
 from mailguard.cli.reference import commands
+from mailguard.config.accounts import AccountRow, DelegationRow
 from mailguard.config.calendar import BusinessHours, Holiday
-from mailguard.config.directory import AccountRow, GroupEntry, PersonRow, SiteEntry
+from mailguard.config.directory import GroupEntry, PersonRow, SiteEntry
 from mailguard.config.json_schema import schema
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.schema import Address, Settings
@@ -36,6 +37,7 @@ FILES = (
     SiteEntry,
     GroupEntry,
     AccountRow,
+    DelegationRow,
     BusinessHours,
     Holiday,
 )

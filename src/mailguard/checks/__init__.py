@@ -10,6 +10,7 @@ from mailguard.checks.authentication import AuthenticationCheck
 from mailguard.checks.disclaimer import Disclaimer
 from mailguard.checks.group_rights import GroupRights
 from mailguard.checks.impersonation import Impersonation
+from mailguard.checks.leavers import Leavers
 from mailguard.checks.links import Links
 from mailguard.checks.sender_identity import SenderIdentity
 from mailguard.checks.spam import Spam
@@ -21,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     AuthenticationCheck(),
     SenderIdentity(),
     Impersonation(),
+    Leavers(),
     GroupRights(),
     Spam(),
     Disclaimer(),

@@ -216,8 +216,6 @@ def _names(
     if settings.staff_names == "roles":
         strong = tuple(person for person in facts.namesakes if person.roles)
         weak = (*(person for person in facts.namesakes if not person.roles), *weak)
-    # "Bob Smith" for an office holder Robert is as good a forgery as the name itself.
-    strong += tuple(p for p in weak if p.roles and names.shown_initial(_first(transaction)) == "")
     titles = [office.title for office in facts.offices] or _listed_titles(transaction, settings)
     if not (strong or weak or titles):
         return

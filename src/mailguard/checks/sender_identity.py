@@ -1,7 +1,8 @@
-"""Nobody misrepresents, masks or replaces a user's identity (R1, R2).
+"""Nobody misrepresents, masks or replaces a user's identity (R1 to R4, R6).
 
 Owns the questions of who may write as whom. On submission the account must own the reverse-path
-and every author, sender and reply address; a trusted server vouches for the district's own
+and every author, sender and reply address, or borrow them by a written grant and say so (V6); a
+leaver's account owns nothing any more. A trusted server vouches for the district's own
 addresses; from outside nobody may claim the district's domain. `impersonation` owns the likenesses:
 names, titles and domains that a reader takes for the district's.
 Must not know SPF, DKIM or DMARC beyond their facts, which are not used yet.
@@ -14,11 +15,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mailguard.core import address, names
-from mailguard.core.claims import AUTHOR_FIELDS, claims
+from mailguard.core import address, delegation, names
+from mailguard.core.claims import claims
 from mailguard.core.directory import Account, Person
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.message import Message
+from mailguard.core.ownership import Ownership, ownership
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.transaction import Role, Transaction
 from mailguard.core.verdict import Disposition, Finding, Verdict
@@ -80,6 +82,20 @@ ORGANIZATION = FindingType(
     Disposition.FORWARD,
     advice="Set the organization in your mail program to the district's or your site's name.",
 )
+LEAVER = FindingType(
+    "sender-identity.leaver",
+    "the account's owner has left the district",
+    ("R6",),
+    Disposition.BOUNCE,
+    advice="If that is a mistake, ask for the directory to be corrected.",
+)
+MANY_CLIENTS = FindingType(
+    "sender-identity.many-clients",
+    "the account was used from many client addresses within an hour",
+    ("R4",),
+    Disposition.FORWARD,
+    advice="An account is one person's. If somebody else uses yours, change your password.",
+)
 
 _LISTED = 5  # addresses that evidence names at most
 
@@ -103,14 +119,28 @@ class SenderIdentitySettings(CheckSettings):
         description="Separates a detail from the local part, as in jane+trips@; an account owns "
         "every detail of its addresses. Empty: no details.",
     )
+    delegate_phrase: Literal["require", "insert"] = Field(
+        "require",
+        description="Where an assistant sends for an administrator and V6 is missing: `require` "
+        "refuses the message with the text to paste, `insert` adds it (R3).",
+    )
+    many_clients: int = Field(
+        5,
+        ge=2,
+        le=64,
+        description="From how many client addresses within an hour an account's use is an alert; "
+        "an IPv6 /64 counts as one (R4).",
+    )
 
 
 class SenderIdentity:
-    """R1 and R2: the proven sender owns what the message says of its sender."""
+    """R1 to R4, R6: the proven sender owns what the message says of its sender."""
 
     name: ClassVar[str] = "sender_identity"
     Settings: ClassVar[type[CheckSettings]] = SenderIdentitySettings
-    needs: ClassVar[frozenset[str]] = frozenset({"account", "owner", "people", "namesakes"})
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"account", "account_clients", "owner", "people", "namesakes", "grants", "reading"}
+    )
     findings: ClassVar[tuple[FindingType, ...]] = (
         NOT_OWNER,
         UNKNOWN_ACCOUNT,
@@ -120,24 +150,26 @@ class SenderIdentity:
         SEVERAL_AUTHORS,
         DISPLAY_NAME,
         ORGANIZATION,
+        *delegation.FINDINGS,
+        LEAVER,
+        MANY_CLIENTS,
     )
 
     def examine(
         self, transaction: Transaction, facts: Facts, settings: SenderIdentitySettings
     ) -> Verdict:
         """Judge by what the client proved: an account, a trusted server's word, or nothing."""
-        found: list[Finding] = []
-        if transaction.envelope.account is not None:
-            if isinstance(facts.account, Unavailable):
-                return Verdict(self.name, error=f"account: {facts.account.unavailable}")
-            if facts.account is None:
-                login = transaction.envelope.account
-                found.append(Finding(UNKNOWN_ACCOUNT.code, f"no account {login!r} is registered"))
-            else:
-                found += _by_account(transaction, facts, facts.account, settings)
-        else:
-            found += _unproven(transaction, facts, settings)
-        return Verdict(self.name, (*_form(transaction.message), *found))
+        login = transaction.envelope.account
+        form = tuple(_form(transaction.message))
+        if login is None and facts.account is None:
+            found = (*_unproven(transaction, facts, settings), *_left(transaction, facts))
+            return Verdict(self.name, (*form, *found))
+        if isinstance(facts.account, Unavailable):
+            return Verdict(self.name, error=f"account: {facts.account.unavailable}")
+        if facts.account is None:
+            unknown = Finding(UNKNOWN_ACCOUNT.code, f"no account {login!r} is registered")
+            return Verdict(self.name, (*form, unknown))
+        return _by_account(transaction, facts, facts.account, settings, form)
 
 
 def _form(message: Message) -> Iterator[Finding]:
@@ -160,38 +192,86 @@ def _form(message: Message) -> Iterator[Finding]:
 
 
 def _by_account(
-    transaction: Transaction, facts: Facts, account: Account, settings: SenderIdentitySettings
-) -> Iterator[Finding]:
-    """Mail under a login: every address is the account's, and so is the name."""
-    message, reverse_path = transaction.message, transaction.envelope.reverse_path
-    alien = []
-    for where, mailbox in claims(transaction, (*AUTHOR_FIELDS, "Reply-To")):
-        if _owned(mailbox, account, settings.delimiter):
-            continue
-        if where == "Reply-To" and (
-            settings.reply_to == "any"
-            or (settings.reply_to == "district" and facts.district.owns(mailbox))
-        ):
-            continue
-        alien.append(f"{where}: {mailbox}")
-    if not reverse_path and not message.is_automatic:
-        alien.append("the null reverse-path, which only automatic mail may use")
+    transaction: Transaction,
+    facts: Facts,
+    account: Account,
+    settings: SenderIdentitySettings,
+    form: tuple[Finding, ...],
+) -> Verdict:
+    """Mail under a login, or from a device: every address is the account's, and so is the name."""
+    message = transaction.message
+    found: list[Finding] = [*form, *_left(transaction, facts)]
+
+    def reply_to_allowed(mailbox: str) -> bool:
+        inside = settings.reply_to == "district" and facts.district.owns(mailbox)
+        return inside or settings.reply_to == "any"
+
+    claimed = ownership(transaction, facts, account, settings.delimiter, reply_to_allowed)
+    found += _alien(transaction, account, claimed)
+    spoken = delegation.judge(
+        message, facts, claimed.borrowed, insert=settings.delegate_phrase == "insert"
+    )
+    found += spoken.findings
+    if spoken.error:
+        return Verdict(SenderIdentity.name, tuple(found), error=spoken.error)
+    # Several authors who are all the account's own are one person with several addresses.
+    found += _names_of_account(message, facts, account, claimed)
+    if facts.account_clients >= settings.many_clients:
+        found.append(
+            Finding(
+                MANY_CLIENTS.code,
+                f"the account {account.login} was used from {facts.account_clients} client "
+                "addresses within an hour",
+            )
+        )
+    return Verdict(SenderIdentity.name, tuple(found), spoken.edits)
+
+
+def _left(transaction: Transaction, facts: Facts) -> Iterator[Finding]:
+    """A leaver sends nothing; what their mailbox answers by itself through a server may (R7)."""
+    owner = facts.owner
+    since = owner.left_since(facts.today) if owner is not None else None
+    if owner is None or since is None:
+        return
+    if transaction.envelope.account is None and (
+        transaction.listener.role is Role.MX or transaction.message.is_automatic
+    ):
+        return
+    yield Finding(LEAVER.code, f"{owner.name} has left the district; disabled since {since}")
+
+
+def _alien(transaction: Transaction, account: Account, claimed: Ownership) -> Iterator[Finding]:
+    alien = claimed.alien
+    if not transaction.envelope.reverse_path and not transaction.message.is_automatic:
+        alien = [*alien, "the null reverse-path, which only automatic mail may use"]
     if alien:
         more = f" and {len(alien) - _LISTED} more" if len(alien) > _LISTED else ""
         yield Finding(
             NOT_OWNER.code,
             f"the account {account.login} does not own {'; '.join(alien[:_LISTED])}{more}",
         )
-    # Several authors who are all the account's own are one person with several addresses.
-    yield from _names_of_account(message, facts, account)
 
 
-def _names_of_account(message: Message, facts: Facts, account: Account) -> Iterator[Finding]:
+def _names_of_account(
+    message: Message, facts: Facts, account: Account, claimed: Ownership
+) -> Iterator[Finding]:
     # A device or a generic account has no owner: there is nobody's name to compare with.
     owner = facts.owner if facts.owner is not None and facts.owner.id == account.owner else None
-    allowed = {names.skeleton(n) for n in (owner.name, *owner.other_names)} if owner else set()
-    shown = [box.display_name for box in message.author.boxes if box.display_name]
-    strange = [name for name in shown if names.skeleton(name) not in allowed]
+    allowed = _skeletons(owner) if owner else set()
+    lent = {
+        mailbox: borrowed.principal
+        for borrowed in claimed.borrowed
+        if borrowed.in_force
+        for mailbox in borrowed.principal.addresses
+    }
+    shown, strange = [], []
+    for box in message.author.boxes:
+        if box.display_name:
+            principal = lent.get(address.normalise(box.address))
+            shown.append(box.display_name)
+            known = _skeletons(principal) if principal is not None else allowed
+            if names.skeleton(box.display_name) not in known:
+                strange.append(box.display_name)
     others = [person for person in facts.namesakes if person is not owner]
     if strange and others and (owner not in facts.namesakes or len(shown) > 1):
         yield Finding(
@@ -244,13 +324,8 @@ def _unproven(
         )
 
 
-def _owned(mailbox: str, account: Account, delimiter: str) -> bool:
-    if mailbox in account.addresses:
-        return True
-    local, at, domain = mailbox.rpartition("@")
-    if delimiter and delimiter in local:
-        return f"{local.partition(delimiter)[0]}{at}{domain}" in account.addresses
-    return False
+def _skeletons(person: Person) -> set[str]:
+    return {names.skeleton(name) for name in (person.name, *person.other_names)}
 
 
 def _person(person: Person) -> str:

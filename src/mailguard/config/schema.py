@@ -195,7 +195,7 @@ class NextHopSettings(Section):
 
 
 class DnsSettings(Section):
-    """Whom to ask. Nothing asks yet: SPF, DKIM and DMARC will."""
+    """Whom to ask for SPF, DKIM, ARC and DMARC records."""
 
     servers: tuple[Address, ...] = Field(
         (), description="host:port of resolvers; the system's where empty."

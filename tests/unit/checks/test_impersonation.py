@@ -60,6 +60,7 @@ NAMES: list[tuple[str, list[str]]] = [
     ("J. Doe", []),  # nobody with a role
     ("Jane D.", []),
     ("Pete Quill-Mason", ["staff-name"]),  # a role: the short form is as good as the name
+    ("Peter Mason", ["staff-name"]),
     ("P. Mason", ["similar-name"]),
 ]
 
@@ -269,12 +270,13 @@ def test_a_trusted_server_vouches_for_the_district_alone(build, codes) -> None:
 PASS = Dkim("pass", "home.test")
 GONE = Unavailable("time-out")
 ASKED = {"spf": Spf("none"), "dkim": (), "dmarc": Dmarc("none")}
+OTHER_PATH = {"reverse_path": "a@b.test"}
 PROOFS: list[tuple[str, dict[str, Any], str]] = [
     ("nothing asked", {}, "registered-address"),
-    ("nothing asked, another reverse-path", {"reverse_path": "a@b.test"}, "staff-name"),
+    ("nothing asked, other path", OTHER_PATH, "staff-name"),
     ("asked, nothing vouches", ASKED, "staff-name"),
     ("DMARC", ASKED | {"dmarc": Dmarc("pass")}, "registered-address"),
-    ("DMARC, another reverse-path", ASKED | {"dmarc": Dmarc("pass"), "reverse_path": "a@b.test"}, "registered-address"),
+    ("DMARC, other path", ASKED | {"dmarc": Dmarc("pass")} | OTHER_PATH, "registered-address"),
     ("DMARC fails", ASKED | {"dmarc": Dmarc("fail")}, "staff-name"),
     ("DKIM", ASKED | {"dkim": (PASS,)}, "registered-address"),
     ("DKIM of somebody else", ASKED | {"dkim": (Dkim("pass", "other.test"),)}, "staff-name"),
@@ -286,7 +288,7 @@ PROOFS: list[tuple[str, dict[str, Any], str]] = [
     ("DKIM fails", ASKED | {"dkim": (Dkim("fail", "home.test"),)}, "staff-name"),
     ("SPF", ASKED | {"spf": Spf("pass", "home.test")}, "registered-address"),
     ("SPF of the HELO", ASKED | {"spf": Spf("pass", "home.test", "helo")}, "staff-name"),
-    ("SPF of another", ASKED | {"spf": Spf("pass", "b.test"), "reverse_path": "a@b.test"}, "staff-name"),
+    ("SPF of another", ASKED | {"spf": Spf("pass", "b.test")} | OTHER_PATH, "staff-name"),
     ("SPF softfail", ASKED | {"spf": Spf("softfail", "home.test")}, "staff-name"),
     ("SPF has trouble", ASKED | {"spf": Spf("temperror", "home.test")}, "registered-address"),
     ("DKIM unavailable", ASKED | {"dkim": GONE}, "registered-address"),

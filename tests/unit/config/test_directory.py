@@ -144,7 +144,7 @@ def test_account_errors(tree: Any, rows: str, said: str) -> None:
 
 
 def test_devices_have_no_owner(tree: Any) -> None:
-    tree.write("directory/accounts.csv", "login,addresses\nCopier,copier@example.org\n")
+    tree.write("directory/accounts.csv", "login,addresses,kind\nCopier,copier@example.org,device\n")
     account = tree.load().snapshot.directory.account_for("COPIER")
     assert account.owner is None
     assert account.addresses == ("copier@example.org",)

@@ -23,6 +23,8 @@ def test_it_loads(example: Loaded) -> None:
     assert {step.check.name for step in example.snapshot.policy.steps} == {
         "sender_identity",
         "impersonation",
+        "authentication",
+        "leavers",
         "structure",
         "group_rights",
         "spam",

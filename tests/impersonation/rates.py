@@ -1,0 +1,203 @@
+"""How often honest senders are taken for staff, and how often impostors are not.
+
+`python -m tests.impersonation.rates` writes the tables into docs/impersonation.md.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tests.impersonation import attacks, population
+from tests.impersonation.population import DIRECTORY, DISTRICT, PARTNERS, Letter
+
+from mailguard.checks.impersonation import Impersonation, ImpersonationSettings
+from mailguard.core import mime
+from mailguard.core.facts import Facts
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.verdict import Disposition
+
+PAGE = Path(__file__).parents[2] / "docs" / "impersonation.md"
+CHECK = Impersonation()
+SETTINGS = ImpersonationSettings(
+    partners=PARTNERS,
+    known_domains=("friends-of-ashvalley.test",),
+)
+_DEFAULTS = {kind.code: kind.default for kind in CHECK.findings}
+_LISTENER = Listener("mx", Role.MX)
+
+
+@dataclass
+class Row:
+    """One class of senders: how many, and what became of them by the default policy."""
+
+    kind: str
+    sent: int = 0
+    quarantined: int = 0
+    recorded: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def neither(self) -> int:
+        return self.sent - self.quarantined - self.recorded
+
+
+@dataclass
+class Rates:
+    """Everything measured."""
+
+    honest: list[Row]
+    roles_only: list[Row]
+    registered: Row
+    impostors: list[Row]
+    strangers: int  # honest senders who show a full name
+    expected: float  # of them, by chance with a staff member's name
+    milliseconds: float  # of CPU a message, for gathering what is shown and the check
+
+
+def judge(letter: Letter, settings: ImpersonationSettings) -> tuple[list[str], float]:
+    """The codes found, and the CPU seconds of what is special to the check."""
+    head = [f"From: {_word(letter.shown)} <{letter.mailbox}>"]
+    if letter.reply_to:
+        head.append(f"Reply-To: {letter.reply_to}")
+    message = mime.parse("\r\n".join([*head, "Subject: x", "", "Hello."]).encode())
+    envelope = Envelope(letter.mailbox, (DISTRICT.postmaster,), "192.0.2.25")
+    transaction = Transaction("01TEST", 0.0, _LISTENER, envelope, message)
+    shown = message.author.boxes[0].display_name
+    own = (DISTRICT.name, DISTRICT.short_name)
+    started = time.process_time()
+    facts = Facts(
+        now=0.0,
+        district=DISTRICT,
+        namesakes=DIRECTORY.namesakes(shown),
+        short_namesakes=DIRECTORY.short_namesakes(shown),
+        offices=DIRECTORY.offices_shown(shown, own),
+    )
+    verdict = CHECK.examine(transaction, facts, settings)
+    spent = time.process_time() - started
+    return [finding.code.partition(".")[2] for finding in verdict.findings], spent
+
+
+def _word(shown: str) -> str:
+    if not shown:
+        return ""
+    quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+def tally(letters: Iterable[Letter], settings: ImpersonationSettings) -> tuple[list[Row], float]:
+    """A row a class, in the order of their first letters; and the CPU seconds a letter."""
+    rows: dict[str, Row] = {}
+    total, count = 0.0, 0
+    for letter in letters:
+        codes, spent = judge(letter, settings)
+        total, count = total + spent, count + 1
+        row = rows.setdefault(letter.kind, Row(letter.kind))
+        row.sent += 1
+        row.codes.update(codes)
+        held = any(_DEFAULTS[f"impersonation.{c}"] is Disposition.QUARANTINE for c in codes)
+        row.quarantined += held
+        row.recorded += bool(codes) and not held
+    return list(rows.values()), total / count
+
+
+def _personal() -> list[Letter]:
+    return [
+        Letter("staff from registered personal addresses", person.name, mailbox)
+        for person in DIRECTORY.people.values()
+        for mailbox in person.personal_addresses
+    ]
+
+
+@cache
+def measure() -> Rates:
+    """Everybody through the check, once."""
+    letters = population.make_correspondents()
+    tally(letters[:500], SETTINGS)  # indexes are made once, and not counted
+    honest, seconds = tally(letters, SETTINGS)
+    roles_only, _ = tally(letters, SETTINGS.model_copy(update={"staff_names": "roles"}))
+    (registered,), _ = tally(_personal(), SETTINGS)
+    impostors: list[Row] = []
+    for tricks in (
+        attacks.NAME_TRICKS,
+        attacks.SHORT_TRICKS,
+        attacks.TITLE_TRICKS,
+        attacks.DOMAIN_TRICKS,
+        attacks.OTHER_TRICKS,
+    ):
+        impostors += tally(attacks.make_attacks(tricks), SETTINGS)[0]
+    strangers = [letter for letter in letters if shows_a_full_name(letter)]
+    expected = population.expected_namesakes(strangers)
+    return Rates(
+        honest, roles_only, registered, impostors, len(strangers), expected, seconds * 1_000
+    )
+
+
+_FULL = re.compile(r"[A-Z][a-z]+,? (?:[A-Z]\. )?[A-Z][a-z]+")
+_PEOPLE = ("parents and others", "people through a service")
+
+
+def shows_a_full_name(letter: Letter) -> bool:
+    """Whether a stranger shows first name and surname, and nothing beside that is no name."""
+    if letter.kind not in _PEOPLE or letter.shown.startswith("The "):
+        return False
+    bare = letter.shown.removesuffix(" via Docs").removesuffix(" (Forms)")
+    return _FULL.fullmatch(bare) is not None
+
+
+def tables(rates: Rates) -> str:
+    """Both tables in Markdown."""
+    lines = [
+        "### Honest senders",
+        "",
+        "| Who | sent | quarantined | recorded | with `staff_names: roles` quarantined |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for row, other in zip(rates.honest, rates.roles_only, strict=True):
+        lines.append(
+            f"| {row.kind} | {row.sent} | {row.quarantined} | {row.recorded} "
+            f"| {other.quarantined} |"
+        )
+    every = [
+        sum(getattr(row, what) for row in rates.honest)
+        for what in ("sent", "quarantined", "recorded")
+    ]
+    only = sum(row.quarantined for row in rates.roles_only)
+    lines.append(f"| **all** | {every[0]} | {every[1]} | {every[2]} | {only} |")
+    own = rates.registered
+    lines += [
+        f"| {own.kind} | {own.sent} | {own.quarantined} | {own.recorded} | 0 |",
+        "",
+        f"{rates.strangers} of the strangers show a full name; chance alone gives "
+        f"{rates.expected:.0f} of them a staff member's.",
+        "",
+        "### Impostors",
+        "",
+        "| Trick | sent | quarantined | recorded only | missed |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for row in rates.impostors:
+        lines.append(
+            f"| {row.kind} | {row.sent} | {row.quarantined} | {row.recorded} | {row.neither} |"
+        )
+    return "\n".join(lines)
+
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def main() -> None:
+    rates = measure()
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    PAGE.write_text(f"{head}{BEGIN}\n{tables(rates)}\n{END}{tail}", encoding="utf-8")
+    print(f"{PAGE.name} written; {rates.milliseconds:.3f} ms of CPU an outside message")
+
+
+if __name__ == "__main__":
+    main()
