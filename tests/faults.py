@@ -402,7 +402,7 @@ async def vanish_after_the_dot(count: int) -> dict[str, int]:
         async def one(n: int) -> None:
             async with Client(serve.ports["mx"]) as client:
                 await client.open()
-                await client.say(b"MAIL FROM:<parent@example.com>\r\n")
+                await client.say(b"MAIL FROM:<parent@unproven.test>\r\n")
                 await client.say(f"RCPT TO:<{TARA}>\r\n".encode())
                 await client.say(b"DATA\r\n")
                 body = GTUBE if n % 4 == 3 else "Hello"
@@ -462,7 +462,7 @@ async def many_recipients(serve: Serve, hop: NextHop, count: int) -> dict[str, A
     """One transaction with so many RCPT commands at once; what they and the dot were answered."""
     async with Client(serve.ports["mx"]) as client:
         await client.open()
-        await client.say(b"MAIL FROM:<parent@example.com>\r\n")
+        await client.say(b"MAIL FROM:<parent@unproven.test>\r\n")
         several = "".join(f"RCPT TO:<r{n}@example.org>\r\n" for n in range(count))
         began = time.monotonic()
         writing = asyncio.create_task(client.put(several.encode()))

@@ -32,8 +32,10 @@ class NextHop:
     """A mail server on a port of its own. `mood` is what it does to each message, or a function
     that is asked each time; `taken` the messages it answers for, by their number."""
 
-    def __init__(self, mood: str | Callable[[], str] = FINE, keep: bool = True) -> None:
-        self.port = free_port()
+    def __init__(
+        self, mood: str | Callable[[], str] = FINE, keep: bool = True, port: int = 0
+    ) -> None:
+        self.port = port or free_port()
         self.mood = mood
         self.moods: Counter[str] = Counter()
         self.keep = keep
@@ -154,7 +156,7 @@ def now_and_then(dice: random.Random, share: float) -> Callable[[], str]:
 def numbered(number: str, body: str = "Hello, when is the next meeting?", **fields: str) -> bytes:
     """A well-formed message unlike any other."""
     lines = [
-        "From: Pat Parent <parent@example.com>",
+        "From: Pat Parent <parent@unproven.test>",
         f"To: {TARA}",
         f"X-Test-Number: {number}",
         f"Subject: Question {number}",
@@ -230,7 +232,7 @@ class Client:
             raise Closed from error
 
     async def send(
-        self, recipients: Sequence[str], raw: bytes, reverse_path: str = "parent@example.com"
+        self, recipients: Sequence[str], raw: bytes, reverse_path: str = "parent@unproven.test"
     ) -> tuple[int, str]:
         """One transaction to its last reply, opening the session first. Raises Closed."""
         if self.writer is None or self.writer.is_closing():

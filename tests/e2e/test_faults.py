@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests import faults
-from tests.faults import answers, brisk, serving, until_normal
+from tests.faults import answers, brisk, until_normal
+from tests.postfix import free_port
 from tests.serving import Serve
 from tests.trouble import (
     CUTTING,
@@ -26,6 +27,18 @@ from tests.trouble import (
 )
 
 
+@pytest.fixture(scope="module")
+def port() -> int:
+    """The next hop's."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def serve(port: int) -> Iterator[Serve]:
+    with Serve(port, brisk()) as running:
+        yield running
+
+
 async def test_killed_under_load_loses_nothing() -> None:
     found, _, due = await faults.killed_under_load(3, seed=7, wait=0)
     assert found.sound, found
@@ -33,42 +46,42 @@ async def test_killed_under_load_loses_nothing() -> None:
     assert due > 0
 
 
-async def test_every_trouble_of_the_next_hop_is_451_and_passes() -> None:
-    async with NextHop() as hop, serving(hop, brisk()) as serve:
-        port = serve.ports["mx"]
-        await until_normal(port, "before", 5)
+async def test_every_trouble_of_the_next_hop_is_451_and_passes(serve: Serve, port: int) -> None:
+    async with NextHop(port=port) as hop:
+        mx = serve.ports["mx"]
+        await until_normal(mx, "before", 5)
         for n, mood in enumerate((LATER, CUTTING, REFUSING, HANGING, "down")):
             if mood == "down":
                 await hop.stop()
             hop.mood = mood
             raw = numbered(f"trouble{n}")
-            code, text, took = await answers(port, (TARA,), raw)
+            code, text, took = await answers(mx, (TARA,), raw)
             assert code == 451, (mood, text)
             assert took < 10, (mood, took)
             assert f"trouble{n}" not in hop.taken
             hop.mood = FINE
             if mood == "down":
                 await hop.start()
-            await until_normal(port, f"after{n}", 5)
-            code, text, _ = await answers(port, (TARA,), raw)
+            await until_normal(mx, f"after{n}", 5)
+            code, text, _ = await answers(mx, (TARA,), raw)
             assert code == 250, (mood, text)
             assert len(hop.taken[f"trouble{n}"]) == 1
 
 
-async def test_a_locked_database_is_survived() -> None:
-    async with NextHop() as hop, serving(hop, brisk()) as serve:
-        port = serve.ports["mx"]
-        await until_normal(port, "before", 5)
+async def test_a_locked_database_is_survived(serve: Serve, port: int) -> None:
+    async with NextHop(port=port) as hop:
+        mx = serve.ports["mx"]
+        await until_normal(mx, "before", 5)
         with faults.locked(serve.state / "mailguard.db"):
             plain, spam = await asyncio.gather(
-                answers(port, (TARA,), numbered("plain")),
-                answers(port, (TARA,), numbered("spam", GTUBE)),
+                answers(mx, (TARA,), numbered("plain")),
+                answers(mx, (TARA,), numbered("spam", GTUBE)),
             )
         # What needs no database but for its record is with the next hop, and that is the answer.
         assert (plain[0], len(hop.taken.get("plain", []))) in ((250, 1), (451, 0))
         assert spam[0] in (451, 452), spam  # nothing of it is kept
-        await until_normal(port, "after", 5)
-        code, text, _ = await answers(port, (TARA,), numbered("spam", GTUBE))
+        await until_normal(mx, "after", 5)
+        code, text, _ = await answers(mx, (TARA,), numbered("spam", GTUBE))
         assert code == 550, text
         for _ in range(50):
             recorded = {e["subject"] for e in await asyncio.to_thread(serve.ledger)}
@@ -121,16 +134,18 @@ async def test_slow_clients_do_not_hold_up_a_message() -> None:
     assert each < 64, f"{each} kB a connection"
 
 
-async def test_a_thousand_recipients_are_taken_and_more_are_put_off() -> None:
-    async with NextHop() as hop, serving(hop, brisk()) as serve:
+async def test_a_thousand_recipients_are_taken_and_more_are_put_off(
+    serve: Serve, port: int
+) -> None:
+    async with NextHop(port=port) as hop:
         figures = await faults.many_recipients(serve, hop, 2_000)
     assert figures["codes"] == [250] * 1_000 + [452] * 1_000
     assert figures["answer"] == 250
     assert figures["served"] == 1_000
 
 
-async def test_fifty_megabytes_are_taken_and_more_are_552() -> None:
-    async with NextHop() as hop, serving(hop, brisk()) as serve:
+async def test_fifty_megabytes_are_taken_and_more_are_552(serve: Serve, port: int) -> None:
+    async with NextHop(port=port) as hop:
         line = b"c2Nob29s" * 9 + b"\r\n"
         head = numbered("big").partition(b"MIME-Version")[0]
         head += b"MIME-Version: 1.0\r\nContent-Type: application/zip\r\n"

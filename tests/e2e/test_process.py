@@ -141,11 +141,13 @@ def test_every_log_line_is_one_json_object_whatever_clients_say(serve: Serve) ->
 
 
 def test_sigterm_drains_and_exits_0(postfix: Postfix) -> None:
-    with Serve(postfix.port) as server:
-        with socket.create_connection(("127.0.0.1", server.ports["mx"]), 5) as idle:
-            idle.recv(200)
-            assert server.stop() == 0
-            assert idle.recv(200).startswith(b"421")
+    with (
+        Serve(postfix.port) as server,
+        socket.create_connection(("127.0.0.1", server.ports["mx"]), 5) as idle,
+    ):
+        idle.recv(200)
+        assert server.stop() == 0
+        assert idle.recv(200).startswith(b"421")
 
 
 def _refused(serve: Serve, *arguments: str) -> bytes:

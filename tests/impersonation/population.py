@@ -185,8 +185,11 @@ def make_correspondents() -> list[Letter]:
             made.append(Letter("people through a service", shown, f"share-{n}@docs.test"))
         elif roll < 0.98:
             made.append(_school(rng, n, first, last))
-        else:
+        elif roll < 0.998:
             made.append(_near_us(rng, n, first, last))
+        else:
+            host = rng.choice(("dashvalley.test", "ash-valley.test", "ashvalleys.test"))
+            made.append(Letter("firms one letter away, not yet registered", "Sales", f"x@{host}"))
     return made
 
 
@@ -201,9 +204,11 @@ _LANDS = "valley hill field ford brook dale vale ridge view gate wood grove glen
 
 
 def _place(rng: random.Random) -> str:
-    joint = rng.choice(("", "", "", "-"))
-    name = f"{rng.choice(_TREES.split())}{joint}{rng.choice(_LANDS.split())}{rng.choice(('', '', 'co', 'group', 's'))}"
-    return f"{name}x" if name == "ashvalley" else name
+    tree, land = rng.choice(_TREES.split()), rng.choice(_LANDS.split())
+    if (tree, land) == ("ash", "valley"):
+        tree = "oak"  # whoever bears our name is a class of their own
+    joint, tail = rng.choice(("", "", "", "-")), rng.choice(("", "", "co", "group", "s"))
+    return f"{tree}{joint}{land}{tail}"
 
 
 def _person(rng: random.Random, n: int, kind: str, first: str, last: str) -> Letter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,13 @@ class Row:
     recorded: int = 0
     codes: Counter[str] = field(default_factory=Counter)
 
+    def count(self, codes: list[str]) -> None:
+        held = any(_DEFAULTS[code] is Disposition.QUARANTINE for code in codes)
+        self.sent += 1
+        self.quarantined += held
+        self.recorded += bool(codes) and not held
+        self.codes.update(codes)
+
     @property
     def neither(self) -> int:
         return self.sent - self.quarantined - self.recorded
@@ -60,27 +67,26 @@ class Rates:
     milliseconds: float  # of CPU a message, for gathering what is shown and the check
 
 
-def judge(letter: Letter, settings: ImpersonationSettings) -> tuple[list[str], float]:
-    """The codes found, and the CPU seconds of what is special to the check."""
+def gather(letter: Letter) -> tuple[Transaction, Callable[[], Facts]]:
+    """The message as it arrives, and what makes the facts that the check needs."""
     head = [f"From: {_word(letter.shown)} <{letter.mailbox}>"]
     if letter.reply_to:
         head.append(f"Reply-To: {letter.reply_to}")
     message = mime.parse("\r\n".join([*head, "Subject: x", "", "Hello."]).encode())
     envelope = Envelope(letter.mailbox, (DISTRICT.postmaster,), "192.0.2.25")
-    transaction = Transaction("01TEST", 0.0, _LISTENER, envelope, message)
     shown = message.author.boxes[0].display_name
     own = (DISTRICT.name, DISTRICT.short_name)
-    started = time.process_time()
-    facts = Facts(
-        now=0.0,
-        district=DISTRICT,
-        namesakes=DIRECTORY.namesakes(shown),
-        short_namesakes=DIRECTORY.short_namesakes(shown),
-        offices=DIRECTORY.offices_shown(shown, own),
-    )
-    verdict = CHECK.examine(transaction, facts, settings)
-    spent = time.process_time() - started
-    return [finding.code.partition(".")[2] for finding in verdict.findings], spent
+
+    def facts() -> Facts:
+        return Facts(
+            now=0.0,
+            district=DISTRICT,
+            namesakes=DIRECTORY.namesakes(shown),
+            short_namesakes=DIRECTORY.short_namesakes(shown),
+            offices=DIRECTORY.offices_shown(shown, own),
+        )
+
+    return Transaction("01TEST", 0.0, _LISTENER, envelope, message), facts
 
 
 def _word(shown: str) -> str:
@@ -90,20 +96,23 @@ def _word(shown: str) -> str:
     return f'"{quoted}"'
 
 
-def tally(letters: Iterable[Letter], settings: ImpersonationSettings) -> tuple[list[Row], float]:
-    """A row a class, in the order of their first letters; and the CPU seconds a letter."""
-    rows: dict[str, Row] = {}
+def tally(
+    letters: Iterable[Letter], *settings: ImpersonationSettings
+) -> tuple[list[list[Row]], float]:
+    """For each of the settings a row a class; and the CPU seconds a letter with the first."""
+    rows: list[dict[str, Row]] = [{} for _ in settings]
     total, count = 0.0, 0
     for letter in letters:
-        codes, spent = judge(letter, settings)
-        total, count = total + spent, count + 1
-        row = rows.setdefault(letter.kind, Row(letter.kind))
-        row.sent += 1
-        row.codes.update(codes)
-        held = any(_DEFAULTS[f"impersonation.{c}"] is Disposition.QUARANTINE for c in codes)
-        row.quarantined += held
-        row.recorded += bool(codes) and not held
-    return list(rows.values()), total / count
+        transaction, make_facts = gather(letter)
+        started = time.process_time()
+        facts = make_facts()
+        for found, chosen in zip(rows, settings, strict=True):
+            verdict = CHECK.examine(transaction, facts, chosen)
+            if found is rows[0]:
+                total, count = total + time.process_time() - started, count + 1
+            row = found.setdefault(letter.kind, Row(letter.kind))
+            row.count([finding.code for finding in verdict.findings])
+    return [list(found.values()) for found in rows], total / count
 
 
 def _personal() -> list[Letter]:
@@ -119,9 +128,9 @@ def measure() -> Rates:
     """Everybody through the check, once."""
     letters = population.make_correspondents()
     tally(letters[:500], SETTINGS)  # indexes are made once, and not counted
-    honest, seconds = tally(letters, SETTINGS)
-    roles_only, _ = tally(letters, SETTINGS.model_copy(update={"staff_names": "roles"}))
-    (registered,), _ = tally(_personal(), SETTINGS)
+    roles = SETTINGS.model_copy(update={"staff_names": "roles"})
+    (honest, roles_only), seconds = tally(letters, SETTINGS, roles)
+    ((registered,),), _ = tally(_personal(), SETTINGS)
     impostors: list[Row] = []
     for tricks in (
         attacks.NAME_TRICKS,
@@ -130,7 +139,7 @@ def measure() -> Rates:
         attacks.DOMAIN_TRICKS,
         attacks.OTHER_TRICKS,
     ):
-        impostors += tally(attacks.make_attacks(tricks), SETTINGS)[0]
+        impostors += tally(attacks.make_attacks(tricks), SETTINGS)[0][0]
     strangers = [letter for letter in letters if shows_a_full_name(letter)]
     expected = population.expected_namesakes(strangers)
     return Rates(

@@ -233,9 +233,8 @@ def _left(transaction: Transaction, facts: Facts) -> Iterator[Finding]:
     since = owner.left_since(facts.today) if owner is not None else None
     if owner is None or since is None:
         return
-    if transaction.envelope.account is None and (
-        transaction.listener.role is Role.MX or transaction.message.is_automatic
-    ):
+    automatic = transaction.message.is_automatic and not transaction.envelope.reverse_path
+    if transaction.envelope.account is None and automatic:
         return
     yield Finding(LEAVER.code, f"{owner.name} has left the district; disabled since {since}")
 

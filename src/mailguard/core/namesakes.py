@@ -1,4 +1,4 @@
-"""Whose name a display name shows: the protected people, by every form a reader may take for theirs.
+"""Whose name a display name shows: protected people, by every form a reader takes for theirs.
 
 Owns the indexes of full names, short forms and near misses. Only full names are compared: one word
 is nobody's alone. Constant look-ups in a bounded display name. Must not know what follows.
