@@ -203,7 +203,7 @@ ATTACKS = (
     ),
     Case(
         "two-at-signs",
-        "alice@victim.test@attacker.test: the first @ or the last one?",
+        "alice@victim.test@attacker.test: the first @ or the last one.",
         forged(b"From: alice@victim.test@attacker.test"),
     ),
     # Encoded words.
@@ -231,6 +231,7 @@ ATTACKS = (
         "encoded-word-with-line-break",
         "An encoded word with CR LF inside: decoded, a second From field.",
         forged(b"From: =?utf-8?q?M=0D=0AFrom=3A_alice=40victim=2Etest?= <mallory@attacker.test>"),
+        ends="forward",  # no reader decodes it into a line end
     ),
     # Octets that are not to be there.
     Case(

@@ -187,16 +187,15 @@ ATTACKS = (
     ),
     Case(
         "domain-literal-author",
-        "An address literal as author: there is no domain to ask.",
+        "The victim's server as an address literal: there is no domain to ask.",
         _author(f"alice@[{VICTIM_IP}]"),
-        victim=f"alice@[{VICTIM_IP}]",
+        ends="forward",  # proven to be nobody, and shown as nobody whom a policy protects
     ),
     Case(
         "author-top-level",
-        "A domain of one label.",
+        "A domain of one label, for those who complete it.",
         _author("alice@victim"),
-        victim="alice@victim",
-        ends="forward",  # nobody's policy speaks of it, and it is taken for no one
+        ends="forward",  # proven to be nobody
     ),
     Case(
         "author-address-other-local-part",

@@ -70,7 +70,7 @@ def test_no_forged_results_go_on(name: str) -> None:
         ours = _ours(copy)
         assert len(ours) == 1
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', ours[0])
-        assert "victim.test" not in bare
+        assert not re.search(r"=pass[^;]*victim\.test", bare)
 
 
 @pytest.mark.parametrize("name", _cases(CONTROLS))

@@ -40,7 +40,7 @@ def serve(port: int) -> Iterator[Serve]:
 
 
 async def test_killed_under_load_loses_nothing() -> None:
-    found, _, due = await faults.killed_under_load(3, seed=7, wait=0)
+    found, _, due = await faults.killed_under_load(2, seed=7, wait=0)
     assert found.sound, found
     assert found.acknowledged == found.forwarded, found
     assert due > 0
@@ -73,21 +73,15 @@ async def test_a_locked_database_is_survived(serve: Serve, port: int) -> None:
         mx = serve.ports["mx"]
         await until_normal(mx, "before", 5)
         with faults.locked(serve.state / "mailguard.db"):
-            plain, spam = await asyncio.gather(
-                answers(mx, (TARA,), numbered("plain")),
-                answers(mx, (TARA,), numbered("spam", GTUBE)),
-            )
-        # What needs no database but for its record is with the next hop, and that is the answer.
-        assert (plain[0], len(hop.taken.get("plain", []))) in ((250, 1), (451, 0))
-        assert spam[0] in (451, 452), spam  # nothing of it is kept
+            code, text, took = await answers(mx, (TARA,), numbered("plain"))
+        # It needs the database for its record alone: the next hop has it, and that is the answer.
+        assert (code, len(hop.taken["plain"])) == (250, 1), text
+        assert took < 10
         await until_normal(mx, "after", 5)
-        code, text, _ = await answers(mx, (TARA,), numbered("spam", GTUBE))
-        assert code == 550, text
-        for _ in range(50):
+        for _ in range(20):
             recorded = {e["subject"] for e in await asyncio.to_thread(serve.ledger)}
-            if plain[0] != 250 or "Question plain" in recorded:
+            if "Question plain" in recorded:
                 break
-            await asyncio.sleep(0.2)
         else:
             raise AssertionError(f"acknowledged, but not in the ledger: {recorded}")
 

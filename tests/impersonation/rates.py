@@ -18,7 +18,7 @@ from tests.impersonation.population import DIRECTORY, DISTRICT, PARTNERS, Letter
 
 from mailguard.checks.impersonation import Impersonation, ImpersonationSettings
 from mailguard.core import mime
-from mailguard.core.facts import Facts
+from mailguard.core.facts import Dmarc, Facts, Spf
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.verdict import Disposition
 
@@ -29,6 +29,7 @@ SETTINGS = ImpersonationSettings(
     known_domains=("friends-of-ashvalley.test",),
 )
 _DEFAULTS = {kind.code: kind.default for kind in CHECK.findings}
+REGISTERED = "staff from registered personal addresses"
 _LISTENER = Listener("mx", Role.MX)
 
 
@@ -84,6 +85,9 @@ def gather(letter: Letter) -> tuple[Transaction, Callable[[], Facts]]:
             namesakes=DIRECTORY.namesakes(shown),
             short_namesakes=DIRECTORY.short_namesakes(shown),
             offices=DIRECTORY.offices_shown(shown, own),
+            spf=Spf("none"),
+            dkim=(),
+            dmarc=Dmarc("pass" if letter.kind == REGISTERED else "none"),
         )
 
     return Transaction("01TEST", 0.0, _LISTENER, envelope, message), facts
@@ -117,7 +121,7 @@ def tally(
 
 def _personal() -> list[Letter]:
     return [
-        Letter("staff from registered personal addresses", person.name, mailbox)
+        Letter(REGISTERED, person.name, mailbox)
         for person in DIRECTORY.people.values()
         for mailbox in person.personal_addresses
     ]

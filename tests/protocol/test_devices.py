@@ -24,15 +24,15 @@ async def test_a_registered_address_needs_no_login(serve: Any) -> None:
     client = await server.connect()
     await client.hello()
     assert (await client.ask(b"MAIL FROM:<a@client.test>")).startswith("530 5.7.0")
-    server.gateway.devices.add("127.0.0.1")
+    server.recorder.devices.add("127.0.0.1")
     assert (await client.mail()).startswith("250")
-    envelope = server.gateway.accepted[0][1]
+    envelope = server.recorder.accepted[0][1]
     assert (envelope.account, envelope.client_address) == (None, "127.0.0.1")
 
 
 async def test_behind_a_balancer_the_clients_address_counts(serve: Any) -> None:
     server = await serve("submission", auth=OPEN, trusted_peers=["127.0.0.1"], proxy_protocol=True)
-    server.gateway.devices |= {"127.0.0.1", "192.0.2.77"}  # the balancer's own counts for nobody
+    server.recorder.devices |= {"127.0.0.1", "192.0.2.77"}  # the balancer's own counts for nobody
     for address, answer in (("192.0.2.77", "250"), ("192.0.2.78", "530")):
         client = await server.connect()
         client.send(f"PROXY TCP4 {address} 192.0.2.1 4711 587\r\n".encode())
@@ -48,7 +48,7 @@ async def test_on_a_relay_the_address_that_is_told_counts(serve: Any) -> None:
     await client.mail()
     await client.ask(b"XFORWARD ADDR=[UNAVAILABLE]")
     await client.mail()
-    told = [envelope.client_address for _, envelope, _ in server.gateway.accepted]
+    told = [envelope.client_address for _, envelope, _ in server.recorder.accepted]
     assert told == ["192.0.2.77", ""]
 
 
@@ -58,7 +58,7 @@ async def test_a_person_acts_for_a_generic_account(serve: Any) -> None:
     await client.hello()
     assert (await client.ask(plain("office", "person"))).startswith("235")
     await client.mail()
-    envelope = server.gateway.accepted[0][1]
+    envelope = server.recorder.accepted[0][1]
     assert (envelope.account, envelope.acting) == ("office", "person")
 
 
@@ -94,7 +94,7 @@ async def test_a_verified_certificate_needs_no_login(
     chain, key = certificate
     server = await serve("submission", tls=True, tls_client_ca=str(chain))
     shown = hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain.read_text())).hexdigest()
-    server.gateway.devices.add(shown)
+    server.recorder.devices.add(shown)
     for with_certificate, answer in ((True, "250"), (False, "530")):
         client = await server.connect()
         await client.hello()
@@ -109,4 +109,4 @@ async def test_a_verified_certificate_needs_no_login(
         if with_certificate:
             await client.ask(b"RSET")
             assert (await client.mail()).startswith("250")
-            assert server.gateway.accepted[0][1].certificate == shown
+            assert server.recorder.accepted[0][1].certificate == shown

@@ -16,12 +16,13 @@ from mailguard.adapters.dns import Resolver
 from mailguard.adapters.spf import check_spf
 from mailguard.core import address
 from mailguard.core.dmarc import evaluate
-from mailguard.core.facts import Unavailable
+from mailguard.core.facts import Dmarc, Unavailable
 from mailguard.core.transaction import Transaction
 from mailguard.pipeline.ports import Authentication
 
 _LOGGED_IN = Unavailable("not looked up: the client has logged in")
-_NO_AUTHOR = Unavailable("not looked up: the message names no single author")
+# RFC 7489 11.2: "no aligned identifier could be extracted". Asking again would not help.
+_NO_AUTHOR = Dmarc("none", reason="the message names no single author domain")
 _MARGIN = 0.5  # seconds kept of the deadline for what follows the lookups
 
 
@@ -43,8 +44,8 @@ class SenderAuthentication:
         resolver, now = self._resolver, transaction.received_at
         deadline = asyncio.get_running_loop().time() + max(self._lifetime - _MARGIN, _MARGIN)
         author = message.author
-        single = not author.ambiguous and len(author.addresses) == 1
-        domain = address.domain_of(author.addresses[0]) if single else ""
+        domains = {address.domain_of(mailbox) for mailbox in author.addresses}
+        domain = domains.pop() if len(domains) == 1 and not author.ambiguous else ""
         identifiers = [address.domain_of(envelope.reverse_path) or envelope.helo]
         identifiers += _signing_domains(transaction)
         spf, dkim, arc, answers = await asyncio.gather(

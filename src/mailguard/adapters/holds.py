@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters import outbox_store
-from mailguard.adapters.tables import holds
+from mailguard.adapters.tables import holds, transactions
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.ports import Hold, LedgerEntry, State
 
@@ -70,7 +70,7 @@ def keep(
     connection: Connection, entry: LedgerEntry, kept: Sequence[Hold], now: float
 ) -> dict[str, int]:
     """Add what is not there yet; the new references by recipient. A known hold that waits moves to
-    this transaction, since it is the one whose client is answered."""
+    this transaction, since it is the one whose client is answered; see `_found_again`."""
     fresh = {}
     reverse_path = str(entry.envelope.get("reverse_path", ""))
     for hold in kept:
@@ -87,16 +87,34 @@ def keep(
             "state": "waiting",
             "created_at": now,
         }
-        reference = connection.execute(_insert(connection.dialect.name), row).scalar()
+        insert = _insert(connection.dialect.name)
+        reference = connection.execute(insert, row).scalar()
+        if reference is None and not _found_again(connection, entry.id, row, now):
+            reference = connection.execute(insert, row).scalar()
         if reference is not None:
             fresh[hold.recipient] = int(reference)
-        else:
-            connection.execute(
-                update(holds)
-                .where(holds.c.hold_key == key, holds.c.state == "waiting")
-                .values(transaction_id=entry.id)
-            )
     return fresh
+
+
+def _found_again(
+    connection: Connection, transaction_id: str, row: dict[str, Any], now: float
+) -> bool:
+    """Whether the hold with this key stands for this message too: while it waits, and when a
+    retry finds it decided. Else its client was answered and this is another message, which the
+    decision does not concern: the key is let go."""
+    same = holds.c.hold_key == row["hold_key"]
+    wanted = select(holds.c.id, holds.c.state, transactions.c.id, transactions.c.reply)
+    wanted = wanted.join(transactions, transactions.c.id == holds.c.transaction_id).where(same)
+    number, state, earlier, reply = connection.execute(wanted.with_for_update()).one()
+    if state == "waiting":
+        connection.execute(update(holds).where(same).values(transaction_id=transaction_id))
+        return True
+    if earlier != transaction_id and reply[:1] in ("2", "5"):
+        connection.execute(update(holds).where(same).values(hold_key=f"{row['hold_key']}|{number}"))
+        return False
+    end = State.RELEASED if state == RELEASED else State.DISCARDED
+    outbox_store.settle_recipients(connection, transaction_id, {row["recipient"]: end}, now)
+    return True
 
 
 def decide(connection: Connection, items: Sequence[Deciding]) -> Sequence[None]:

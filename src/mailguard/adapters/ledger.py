@@ -57,8 +57,9 @@ class DatabaseLedger:
         self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
     ) -> Mapping[str, int]:
         """Commit holds, outgoing mail and the entry so far; the references of the holds that are
-        new, by recipient. Known keys are left, but a hold that waits moves to this transaction:
-        it is the one whose client is answered. Raises StoreError."""
+        new, by recipient. Known keys of a retry are left, but a hold that waits moves to this
+        transaction: it is the one whose client is answered. What is no retry, because the earlier
+        client was answered, is told of again, and kept again once decided. Raises StoreError."""
         now = self._clock()
         rows = await self._outbox.prepare(outgoing, now)
         return await self._database.commit(_keep, _Keeping(entry, tuple(holds), rows, now))
@@ -260,8 +261,14 @@ def _enter(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
 
 
 def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[str, int]]:
-    _record(connection, items)
-    return [kept_copies.keep(connection, item.entry, item.holds, item.now) for item in items]
+    _write_entries(connection, items, replace=True)
+    references = []
+    for item in items:
+        fresh = kept_copies.keep(connection, item.entry, item.holds, item.now)
+        outbox_store.free(connection, item.entry.id, item.outgoing, bool(fresh))
+        outbox_store.add(connection, item.outgoing)
+        references.append(fresh)
+    return references
 
 
 def _store_policies(connection: Connection, items: Sequence[dict[str, Any]]) -> Sequence[None]:

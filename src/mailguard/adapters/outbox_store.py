@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.database import Database
-from mailguard.adapters.tables import outbox, recipients
+from mailguard.adapters.tables import outbox, recipients, transactions
 from mailguard.pipeline.ports import Outgoing, State
 
 _SERVING = ("relay", "release")  # kinds whose recipients are the ledger's
@@ -67,6 +67,7 @@ class _Outcome:
     at: float | None = None
     remaining: tuple[str, ...] = ()
     refused: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()  # where the rest is given up
     rows: tuple[dict[str, Any], ...] = ()
 
 
@@ -118,11 +119,18 @@ class OutboxStore:
         await self._database.commit(_settle, outcome)
 
     async def failed(
-        self, entry: int, reply: str, now: float, outgoing: Sequence[Outgoing] = ()
+        self,
+        entry: int,
+        reply: str,
+        now: float,
+        outgoing: Sequence[Outgoing] = (),
+        served: Iterable[str] = (),
     ) -> None:
-        """Given up for every recipient left; `outgoing` tells the sender, in the same commit."""
+        """Given up for every recipient left but those `served` in this last try; `outgoing` tells
+        the sender, in the same commit."""
         rows = await self.prepare(outgoing, now)
-        await self._database.commit(_settle, _Outcome(entry, "failed", reply, now, rows=rows))
+        outcome = _Outcome(entry, "failed", reply, now, served=frozenset(served), rows=rows)
+        await self._database.commit(_settle, outcome)
 
     def find(self, entry: int) -> OutboxEntry | None:
         with self._database.read() as connection:
@@ -143,6 +151,29 @@ class OutboxStore:
         with self._database.read() as connection:
             found: float | None = connection.execute(oldest).scalar()
         return found
+
+
+def free(
+    connection: Connection, transaction_id: str, rows: Sequence[dict[str, Any]], fresh: bool
+) -> None:
+    """Let keys go that an earlier transaction has and a new message needs. A retry finds its mail
+    by its key; but where the earlier client was answered 2xx this is no retry, so its sender is
+    told again. `fresh`: something is kept anew, so spammail@ gets its copy."""
+    keys = {row["key"] for row in rows if row["kind"] == "notice"}
+    copies = {row["key"] for row in rows if row["kind"] == "copy" and fresh}
+    if not keys | copies:
+        return
+    answered = select(transactions.c.id).where(transactions.c.reply.like("2%"))
+    old = select(outbox.c.id, outbox.c.key).where(
+        outbox.c.transaction_id != transaction_id,
+        or_(
+            outbox.c.key.in_(copies),
+            outbox.c.key.in_(keys) & outbox.c.transaction_id.in_(answered),
+        ),
+    )
+    for number, key in connection.execute(old).all():
+        renamed = update(outbox).where(outbox.c.id == number).values(key=f"{key}|{number}")
+        connection.execute(renamed)
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -254,7 +285,8 @@ def _settle_one(connection: Connection, item: _Outcome) -> None:
     if row["kind"] in _SERVING and row["transaction_id"]:
         ends = {
             recipient: State.REFUSED
-            if item.state == "failed" or recipient in item.refused
+            if recipient in item.refused
+            or (item.state == "failed" and recipient not in item.served)
             else (State.RELEASED if row["kind"] == "release" else State.FORWARDED)
             for recipient in row["recipients"]
             if recipient not in left

@@ -19,6 +19,7 @@ from mailguard.adapters import revisions
 from mailguard.adapters.database import Database
 from mailguard.adapters.tables import allowlist
 from mailguard.config.allowlist import single_address
+from mailguard.core.address import normalise
 from mailguard.core.facts import Unavailable, Unblocked
 
 _NAME = "allowlist"
@@ -56,13 +57,13 @@ class UnblockedList:
 
     def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None:
         """The entry of an address, if one counts now; a file's before the database's."""
-        address = mailbox.lower()
-        entry = self._files().get(address)
+        key = normalise(mailbox)
+        entry = self._files().get(key)
         if entry is not None and (entry.expires_at is None or entry.expires_at > now):
             return entry
         if self._seen_at is None or self._monotonic() - self._seen_at > _STALE:
             return Unavailable("the unblocked list's database does not answer")
-        entry = self._entries.get(address)
+        entry = self._entries.get(key)
         if entry is not None and (entry.expires_at is None or entry.expires_at > now):
             return entry
         return None
@@ -92,7 +93,7 @@ class UnblockedList:
 
     async def remove(self, addresses: Sequence[str], now: float) -> int:
         """Take addresses off; how many were on it. Raises StoreError."""
-        folded = tuple(address.lower() for address in addresses)
+        folded = tuple(normalise(one) for one in addresses)
         removed = await self._database.commit(_remove, ("address", folded, now))
         await self.refresh()
         return removed

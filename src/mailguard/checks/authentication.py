@@ -142,8 +142,12 @@ def _vouching_sealer(
         if one.domain not in believed:
             return None
         said = authentication_results.read(one.results)
-        for result in said.results if said is not None else ():
-            of = dict(result.properties).get("header.from", "").lower()
-            if result.method == "dmarc" and result.result == "pass" and of == dmarc.domain:
-                return one
+        seen = {
+            result.result
+            for result in (said.results if said is not None else ())
+            if result.method == "dmarc"
+            and dict(result.properties).get("header.from", "").lower() == dmarc.domain
+        }
+        if seen == {"pass"}:  # results that contradict each other say nothing
+            return one
     return None

@@ -10,6 +10,7 @@ author is proven.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -78,6 +79,7 @@ REGISTERED_ADDRESS = FindingType(
 )
 
 _LISTED = 5  # addresses that evidence names at most
+_COMPARED = 100  # addresses; whoever names more is ambiguous or one of several authors anyway
 _SHOWN = 100  # characters of a display name in evidence
 
 
@@ -117,9 +119,10 @@ class ImpersonationSettings(CheckSettings):
         "`personal_addresses` in the directory.",
     )
     exceptions_need_authentication: bool = Field(
-        False,
+        True,
         description="Whether registered addresses count only where DMARC, DKIM or SPF proves "
-        "them. Otherwise, where these could not be asked, an equal reverse-path is enough.",
+        "them. If not, an equal reverse-path is enough where these gave no answer; whoever can "
+        "delay the answer can then forge a registered address.",
     )
     relay_vouches: bool = Field(
         True,
@@ -177,7 +180,9 @@ def _domains(
 ) -> Iterator[Finding]:
     """The first address anywhere that looks like it were at a domain it is not at."""
     known = frozenset(settings.known_domains)
-    for where, mailbox in claims(transaction, (*AUTHOR_FIELDS, "Reply-To")):
+    claimed = islice(claims(transaction, (*AUTHOR_FIELDS, "Reply-To")), _COMPARED)
+    # People see From: evidence from there is understood best.
+    for where, mailbox in sorted(claimed, key=lambda claim: claim[0] != "From"):
         domain = address.domain_of(mailbox)
         if facts.district.owns_domain(domain) or _below(domain, known):
             continue
@@ -284,7 +289,7 @@ def _excused(
         same = address.normalise(transaction.envelope.reverse_path) == mailbox
         if settings.exceptions_need_authentication or not same:
             return None
-        return f"{mailbox} is {whose}; the reverse-path is the same, nothing else was asked"
+        return f"{mailbox} is {whose}; the reverse-path is the same, and nothing else answered"
     return f"{mailbox} is {whose}, proven by {proof.value}"
 
 

@@ -21,7 +21,8 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def mailbox(text: str) -> str:
-    """One mail address in lower case (RFC 5321 Mailbox without quoting, or RFC 6531)."""
+    """One mail address in lower case (RFC 5321 Mailbox without quoting, or RFC 6531), its domain
+    as A-labels: the key under which messages' addresses are looked up (`core.address`)."""
     lowered = text.strip().lower()
     local, at, host = lowered.rpartition("@")
     if at and len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local):
@@ -38,11 +39,11 @@ def mailbox(text: str) -> str:
         )
     except EmailNotValidError as error:
         raise ValueError(f"{quote(text)} is no mail address: {_said(error)}") from None
-    return checked.normalized.lower()
+    return f"{checked.local_part}@{checked.ascii_domain}".lower()
 
 
 def domain(text: str) -> str:
-    """A mail domain in lower case, without a dot at the end."""
+    """A mail domain in lower case, as A-labels, without a dot at the end."""
     return _domain(text.strip().lower().rstrip("."))
 
 
@@ -56,7 +57,7 @@ def _domain(text: str) -> str:
         )
     except EmailNotValidError as error:
         raise ValueError(f"{quote(text)} is no mail domain: {_said(error)}") from None
-    return checked.domain.lower()
+    return checked.ascii_domain.lower()
 
 
 def hostname(text: str) -> str:

@@ -311,6 +311,9 @@ class _Reader:
         pieces: list[bytes] = []
         for kind, octets in tokens:
             if kind == "quoted":
+                if b'\\"' in octets and b"<" in octets:
+                    # Who does not know quoted pairs ends the quote, and reads another address.
+                    self.note("unquoted-address-in-display-name")
                 octets = _QUOTED_PAIR.sub(rb"\1", octets[1:].removesuffix(b'"'))
             elif kind == "space":
                 octets = b" "

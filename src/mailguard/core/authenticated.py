@@ -32,8 +32,13 @@ def author_proof(transaction: Transaction, facts: Facts) -> Proof:
         return Proof.NONE
     domain = address.domain_of(author)
     spf, dkim, dmarc = facts.spf, facts.dkim, facts.dmarc
-    if isinstance(dmarc, Dmarc) and dmarc.result == "pass":
-        return Proof.DMARC
+    if isinstance(dmarc, Dmarc):
+        if dmarc.result == "pass":
+            return Proof.DMARC
+        if dmarc.result == "fail":  # the domain asked for stricter alignment than ours here
+            return Proof.NONE
+        if dmarc.result == "temperror":  # how strict is not known: what is aligned at any rate
+            return _told_aligned(dmarc)
     if not isinstance(dkim, Unavailable) and any(_vouches(one, domain) for one in dkim):
         return Proof.DKIM
     sender = address.domain_of(address.normalise(transaction.envelope.reverse_path))
@@ -46,6 +51,12 @@ def author_proof(transaction: Transaction, facts: Facts) -> Proof:
 def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
     """Whether anything proves the single author's domain."""
     return author_proof(transaction, facts) not in (Proof.UNKNOWN, Proof.NONE)
+
+
+def _told_aligned(dmarc: Dmarc) -> Proof:
+    if "dkim" in dmarc.aligned:
+        return Proof.DKIM
+    return Proof.SPF if "spf" in dmarc.aligned else Proof.UNKNOWN
 
 
 def _vouches(signature: Dkim, domain: str) -> bool:

@@ -170,6 +170,6 @@ def _phrase(
             NO_PHRASE.code,
             f"the message speaks for {borrowed.principal.name}, and the author's own text does not "
             f"say so{why}",
-            advice=f"Put this into your own text, above any quoted message: {wanted}",
+            advice=f'Put this into your own text, above any quoted message: "{wanted}".',
         )
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
+from mailguard.core.address import normalise
 from mailguard.core.namesakes import Namesakes
 from mailguard.core.offices import Office, Offices
 
@@ -150,7 +151,7 @@ class Directory:
 
     def person_at(self, mailbox: str) -> Person | None:
         """The person whose address this is."""
-        return self._by_address.get(mailbox.lower())
+        return self._by_address.get(normalise(mailbox))
 
     def namesakes(self, display_name: str) -> tuple[Person, ...]:
         """The protected people whose name a reader would see in this display name (R1)."""
@@ -166,7 +167,7 @@ class Directory:
         return self._offices.shown(display_name, district)
 
     def group_at(self, mailbox: str) -> Group | None:
-        return self.groups.get(mailbox.lower())
+        return self.groups.get(normalise(mailbox))
 
     def account_for(self, login: str) -> Account | None:
         return self.accounts.get(login.lower())

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailguard.core.address import domain_of, normalise
+
 
 @dataclass(frozen=True, slots=True)
 class District:
@@ -28,7 +30,7 @@ class District:
         """Whether a domain is the district's, or below one that is."""
         if len(domain) > 255:  # RFC 1035 2.3.4: not a domain, and not worth the walk
             return False
-        name = domain.lower().rstrip(".")
+        name = domain_of(normalise(f"@{domain}")).rstrip(".")
         while name:
             if name in self.domains:
                 return True

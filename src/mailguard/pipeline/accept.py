@@ -72,14 +72,17 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         conclusion = conclude(plan, delivered)
 
     states = dict(conclusion.states)
+    reply = conclusion.failure or dossier.reply()
     if conclusion.put_off or conclusion.returned:
         with counting.stage("keep"):  # what others' success made ours to deliver or to return
             holds, outgoing = dossier.left_over(conclusion, copies, delivered)
-            await world.ledger.keep(dossier.entry_so_far(), holds, outgoing)
-            world.outbox_wakes()
             states |= {hold.recipient: State.QUARANTINED for hold in holds}
+            # With the end states: the outbox may be done with a copy before they are recorded.
+            await world.ledger.keep(dossier.entry(reply, states), holds, outgoing)
+            world.outbox_wakes()
+            if conclusion.returned and not holds:
+                world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 
-    reply = conclusion.failure or dossier.reply()
     with counting.stage("record"):
         await _record(dossier, reply, states)
     return reply
@@ -160,9 +163,11 @@ async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: Wo
         digest = await world.archive.store(transaction.message.raw, _beside_the_blob(transaction))
         facts = Facts(now=world.clock(), district=snapshot.district)
         dossier = Dossier.unread(transaction, snapshot, world, facts, digest)
-        await world.ledger.keep(dossier.entry_so_far(), dossier.plan.holds, dossier.outgoing())
+        reply = dossier.reply()
+        entry = dossier.entry(reply, dossier.states_so_far())
+        await world.ledger.keep(entry, dossier.plan.holds, dossier.outgoing())
         world.outbox_wakes()
     except Exception:  # still our own trouble
         log.exception("not_set_aside", id=transaction.id)
         return _TROUBLE
-    return Reply(250, f"2.0.0 Ok: {transaction.id}")
+    return reply

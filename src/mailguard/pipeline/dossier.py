@@ -6,6 +6,7 @@ effects of its own. Must not know when they are committed or relayed (`accept`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ class Dossier:
         signing, author = self.world.signing, self.transaction.message.author
         if signing is None:
             return b""
-        now = self.facts.now
+        now = self.world.clock()  # a release may come days later, with other keys in use
         if self.transaction.origin is Origin.INSIDE:
             single = len(author.addresses) == 1 and not author.ambiguous
             ours = single and self.snapshot.district.owns(author.addresses[0])
@@ -183,7 +184,7 @@ class Dossier:
         self, conclusion: Conclusion, copies: Mapping[int, bytes], delivered: Mapping[str, Reply]
     ) -> tuple[tuple[Hold, ...], tuple[Outgoing, ...]]:
         """After a relay that went well for some: copies put off go to the outbox; those refused
-        for good are told to a proven sender, and quarantined where nobody can be told."""
+        for good are told to a proven sender, and quarantined where nobody may be told."""
         outgoing = list(self._put_off(conclusion, copies))
         holds: tuple[Hold, ...] = ()
         if conclusion.returned:
@@ -194,7 +195,9 @@ class Dossier:
                 Disposition.BOUNCE,
                 conclusion.returned,
             )
-            if may_answer(self.transaction, self.facts):
+            sender = self.transaction.envelope.reverse_path
+            allowed = self.world.notices.allows(sender, self.facts.now)
+            if allowed and may_answer(self.transaction, self.facts):
                 outgoing.append(self._notice(Telling(conclusion.returned, why, Disposition.BOUNCE)))
             else:
                 holds = tuple(
@@ -233,15 +236,19 @@ class Dossier:
     def _notice(self, telling: Telling, to: str | None = None) -> Outgoing:
         sender = self.transaction.envelope.reverse_path if to is None else to
         code = telling.judgement.finding.code
-        key = f"notice|{self.digest}|{sender}|{code}"
+        concerned = ",".join(telling.recipients)
+        key = f"notice|{self.digest}|{sender}|{code}|{concerned}"
+        token = f"{self.transaction.id}.{code.replace('.', '-')}"
+        if to is not None:  # one message may make several, and none may be taken for another
+            token += f".{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:12]}"
         raw = notice.build(
             district=self.snapshot.district,
             to=sender,
             text=self.words_for(telling.judgement, telling.recipients),
             transaction=self.transaction,
             recipients=telling.recipients,
-            token=f"{self.transaction.id}.{code.replace('.', '-')}",
-            at=self.facts.now,
+            token=token,
+            at=self.facts.now if to is None else self.world.clock(),
         )
         return Outgoing(key, "notice", "", (sender,), raw, transaction_id=self.transaction.id)
 

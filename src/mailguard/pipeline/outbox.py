@@ -70,7 +70,12 @@ class Store(Protocol):
         refused: Sequence[str] = (),
     ) -> None: ...
     async def failed(
-        self, entry: int, reply: str, now: float, outgoing: Sequence[Outgoing] = ()
+        self,
+        entry: int,
+        reply: str,
+        now: float,
+        outgoing: Sequence[Outgoing] = (),
+        served: Sequence[str] = (),
     ) -> None: ...
     async def put(self, outgoing: Sequence[Outgoing], now: float) -> None: ...
 
@@ -154,13 +159,19 @@ class Outbox:
                 log.warning("outbox_lease", reason=str(error))
 
     async def _try(self, entry: Waiting) -> None:
-        raw = await self._archive.fetch(entry.digest)
+        try:
+            raw = await self._archive.fetch(entry.digest)
+        except (KeyError, StoreError) as error:
+            log.error("outbox_unreadable", entry=entry.id, reason=str(error))
+            await self._later(entry, entry.recipients, f"archive: {error}", self._clock())
+            return
         replies = await self._next_hop.relay(
             entry.reverse_path, entry.recipients, raw, body=entry.body, smtputf8=entry.smtputf8
         )
         now = self._clock()
         late = [r for r, reply in replies.items() if reply.temporary]
         refused = [r for r, reply in replies.items() if not reply.positive and not reply.temporary]
+        served = [r for r, reply in replies.items() if reply.positive]
         last = next((replies[r] for r in (*late, *refused)), None) or replies[entry.recipients[0]]
         log.info(
             "outbox_tried",
@@ -171,19 +182,35 @@ class Outbox:
             refused=len(refused),
             reply=str(last)[:200],
         )
-        if refused:
-            told = await self._undeliverable(entry, refused, replies[refused[0]])
-            if not late and len(refused) == len(entry.recipients):
-                await self._store.failed(entry.id, str(last), now, told)
-                return
+        over = bool(late) and now - entry.created_at >= self._give_up
+        try:
+            told: list[Outgoing] = []
+            for lost in (refused, late if over else []):
+                if lost:
+                    told += await self._undeliverable(entry, lost, replies[lost[0]])
+        except Exception:  # whatever it is: what was taken must not be sent again for it
+            log.exception("outbox_untold", entry=entry.id)
+            metrics.INTERNAL_ERRORS.labels("outbox").inc()
+            await self._later(entry, [*late, *refused], str(last), now)
+            return
+        if over or (refused and not late and not served):
+            await self._store.failed(entry.id, str(last), now, told, served)
+            return
+        if told:
             await self._store.put(told, now)
-        if not late:
-            await self._store.sent(entry.id, str(last), now, refused)
-        elif now - entry.created_at >= self._give_up:
-            told = await self._undeliverable(entry, late, replies[late[0]])
-            await self._store.failed(entry.id, str(last), now, told)
+        if late:
+            await self._later(entry, late, str(last), now, refused)
         else:
-            again = now + min(
-                self._longest_retry, self._first_retry * 2 ** min(entry.attempts - 1, 20)
-            )
-            await self._store.retry(entry.id, again, str(last), late, now, refused)
+            await self._store.sent(entry.id, str(last), now, refused)
+
+    async def _later(
+        self,
+        entry: Waiting,
+        remaining: Sequence[str],
+        reply: str,
+        now: float,
+        refused: Sequence[str] = (),
+    ) -> None:
+        """Try again for those who remain, after twice the time of the last try."""
+        wait = min(self._longest_retry, self._first_retry * 2 ** min(entry.attempts - 1, 20))
+        await self._store.retry(entry.id, now + wait, reply, remaining, now, refused)

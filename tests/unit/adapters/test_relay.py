@@ -238,6 +238,21 @@ async def test_hanging_next_hop(word: str, kind: str) -> None:
         assert ("unknown" in reply.text) == (word == "dot")
 
 
+async def test_one_silent_connection_costs_one_message_not_one_each() -> None:
+    async with Scripted() as server, relaying(server, command=0.2) as relay:
+        for replies in await asyncio.gather(*(send(relay) for _ in range(4))):
+            assert replies[0].code == 250
+        old = len(server.sessions)
+
+        async def silent_if_old(session: Session) -> str:
+            if session.number < old:
+                await asyncio.sleep(10)
+            return "250 ok"
+
+        server.acts["mail"] = silent_if_old
+        assert [(await send(relay))[0].code for _ in range(3)] == [451, 250, 250]
+
+
 @pytest.mark.parametrize("word", ["greeting", "ehlo", "mail", "rcpt", "data", "dot"])
 async def test_a_fresh_connection_that_is_cut_is_not_retried(word: str) -> None:
     acts: dict[str, Act] = {word: cut}

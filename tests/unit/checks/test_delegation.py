@@ -80,7 +80,7 @@ def test_what_the_sender_is_told(ask: Any) -> None:
     case = ask(text("Please come."))
     verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
     told = {f.code: f for f in verdict.findings}
-    assert told["sender-identity.no-phrase"].advice.endswith(f": {SAID}")
+    assert told["sender-identity.no-phrase"].advice.endswith(f': "{SAID}".')
     assert "'Memo TS-1', granted 2026-08-01" in told["sender-identity.delegated"].evidence
     assert verdict.edits == ()
 

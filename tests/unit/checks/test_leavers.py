@@ -169,22 +169,14 @@ def test_a_device_owns_its_addresses_alone(
 
 
 REPORT = (
-    "From: {}\n{}MIME-Version: 1.0\nContent-Type: multipart/report; report-type={}; boundary=b\n\n"
+    "From: {{}}\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type={}; boundary=b\n\n"
     "--b\nContent-Type: text/plain\n\nRead.\n--b--\n"
 )
 AUTOMATIC = [
     ("reply", "From: {}\nAuto-Submitted: auto-replied\n\nAway.\n"),
     ("generated", "From: {}\nAuto-Submitted: auto-generated; x=y\n\nTicket.\n"),
-    (
-        "DSN",
-        REPORT.replace("report-type={}", "report-type=delivery-status").replace("{}MIME", "MIME"),
-    ),
-    (
-        "MDN",
-        REPORT.replace("report-type={}", "report-type=disposition-notification").replace(
-            "{}MIME", "MIME"
-        ),
-    ),
+    ("DSN", REPORT.format("delivery-status")),
+    ("MDN", REPORT.format("disposition-notification")),
 ]
 
 

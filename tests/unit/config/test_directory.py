@@ -78,6 +78,31 @@ def test_columns_in_any_order_quotes_and_bom(tree: Any) -> None:
     assert directory.people["tolive"].roles == ("principal", "cfo")
 
 
+def test_personal_addresses_are_single_ones_outside(tree: Any) -> None:
+    def people(*cells: str) -> None:
+        rows = [f"p{n},P{n},p{n}@example.org,{cell}\n" for n, cell in enumerate(cells)]
+        head = "id,name,addresses,personal_addresses\n"
+        tree.write(
+            "directory/people.csv",
+            head + "ppine,P,p@example.org,\ntolive,Tara,t@example.org,\n" + "".join(rows),
+        )
+
+    people("A.B@home.test; c@mailbox.test")
+    directory = tree.load().snapshot.directory
+    assert directory.people["p0"].personal_addresses == ("a.b@home.test", "c@mailbox.test")
+    assert directory.people["tolive"].personal_addresses == ()
+    assert directory.person_at("a.b@home.test") is None  # outside stays outside
+    for wrong, said in (
+        ("home.test", "personal_addresses: 'home.test' is no mail address"),
+        ("x@example.org", "personal_addresses: 'x@example.org' is at a domain of the district"),
+        ("t@example.org", "is at a domain of the district"),
+    ):
+        people(wrong)
+        assert any(said in error for error in tree.errors()), tree.errors()
+    people("a@home.test", "A@home.test")
+    assert "'a@home.test' belongs to person p0 already" in "".join(tree.errors())
+
+
 def test_people_as_yaml(tree: Any) -> None:
     written = (
         "ppine: {name: Paula, addresses: [p@example.org], protected: false}\n"

@@ -15,6 +15,7 @@ from mailguard.core import octets as long_octets
 from mailguard.pipeline.ports import Reply
 
 _END = b"\r\n.\r\n"
+_COUNTED_AT_ONCE = 4_194_304  # octets in which stuffed dots are counted in one go
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -65,7 +66,8 @@ class MessageData:
 
     def _check_size(self, limit: int) -> None:
         length = len(self._octets) - 2
-        if self.too_big or length - self._stuffed <= limit:
+        few = len(self._octets) - self._counted < _COUNTED_AT_ONCE
+        if self.too_big or (few and length - self._stuffed <= limit):
             return
         self._stuffed += self._octets.count(b"\r\n.", max(0, self._counted - 2))
         self._counted = len(self._octets)
@@ -74,7 +76,7 @@ class MessageData:
     def message(self) -> bytes:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
         # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
-        if self._octets.find(b"\r\n.") >= 0:
+        if len(self._octets) > long_octets.STEP or self._octets.find(b"\r\n.") >= 0:
             return long_octets.replace(self._octets, b"\r\n.", b"\r\n")[2:]
         with memoryview(self._octets) as view:
             return bytes(view[2:])
