@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs pictures bench fuzz soak lock clean
+.PHONY: help env dev demo test check format cases docs pictures bench bench-identity fuzz soak lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -56,6 +56,9 @@ pictures: dev  ## take the pictures in docs/images anew (needs chromium, chromiu
 
 bench: dev  ## CPU per message through the whole of serve
 	$(BIN)/python bench/run.py $(ARGS)
+
+bench-identity: dev  ## CPU of sender authentication and the checks of identity
+	$(BIN)/python bench/identity.py $(ARGS)
 
 fuzz: dev  ## ten thousand hostile messages through check --batch
 	$(BIN)/python -m pytest -m slow tests/hostile $(ARGS)

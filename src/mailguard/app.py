@@ -74,6 +74,7 @@ def make_world(
         deadline=settings.deadline,
         quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
         tell_quarantine=settings.quarantine_reply == "reject",
+        deliver_unedited=settings.render_fault == "deliver",
     )
 
 

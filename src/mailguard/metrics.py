@@ -60,6 +60,10 @@ POOL_KILLED = Counter(
 INTERNAL_ERRORS = Counter(
     "mailguard_internal_errors_total", "Our own trouble, answered with 451.", ["stage"]
 )
+RENDER_FAULTS = Counter(
+    "mailguard_render_faults_total",
+    "Copies whose edits failed the self-check: quarantined or sent unedited (render_fault).",
+)
 LOOP_HELD = Histogram(
     "mailguard_event_loop_held_seconds",
     "How late a timer fired: how long the event loop was held.",

@@ -55,7 +55,12 @@ class Judged:
 @cache
 def all_judged() -> Mapping[str, Judged]:
     """By the case's name. The victims, every one, are on the unblocked list."""
-    cases = (*ATTACKS, *controls.CONTROLS, *controls.VOUCHED_OTHERWISE)
+    cases = (
+        *ATTACKS,
+        *path_attacks.UNPROTECTED,
+        *controls.CONTROLS,
+        *controls.VOUCHED_OTHERWISE,
+    )
     with tempfile.TemporaryDirectory() as scratch:
         config = Path(scratch) / "config"
         shutil.copytree(ROOT / "config", config)
@@ -108,8 +113,8 @@ def shown(raw: bytes) -> set[str]:
     for reading in (_new_library, _old_library, _naive):
         try:
             found.update(reading(raw))
-        except Exception:  # noqa: BLE001 - a program that gives up shows nobody
-            continue
+        except Exception:
+            continue  # a program that gives up shows nobody
     return {address.normalise(mailbox.strip("<>")) for mailbox in found if "@" in mailbox}
 
 

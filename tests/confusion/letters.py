@@ -124,8 +124,12 @@ def sign(
     head = b"".join(view.header([n.lower() for n in chosen], relaxed=relaxed))
     name = b"DKIM-Signature"
     head += relaxed_field(name, value) if relaxed else name + b":" + value
-    return name + b":" + value + base64.b64encode(_sign(key, head, algorithm, short_key)) + (
-        b"\r\n" + raw
+    return (
+        name
+        + b":"
+        + value
+        + base64.b64encode(_sign(key, head, algorithm, short_key))
+        + (b"\r\n" + raw)
     )
 
 

@@ -186,6 +186,14 @@ ATTACKS = (
         ends="defer",
     ),
     Case(
+        "policy-unanswered-tenant",
+        "The policy gives SERVFAIL, so that nobody knows whether a tenant is near enough.",
+        _author("alice@broken.test"),
+        reverse_path="m@tenant.broken.test",
+        victim="alice@broken.test",
+        ends="defer",
+    ),
+    Case(
         "domain-literal-author",
         "The victim's server as an address literal: there is no domain to ask.",
         _author(f"alice@[{VICTIM_IP}]"),
@@ -211,5 +219,47 @@ ATTACKS = (
         helo="mail.victim.test",
         reverse_path=ALICE,
         ends="bounce",
+    ),
+)
+
+# The domains' own records ask for nothing, or cannot be read: the mail goes on, as nobody's.
+UNPROTECTED = (
+    Case(
+        "unprotected-two-policies",
+        "Two DMARC records count as none (RFC 9989 4.10.1).",
+        _author("alice@twodmarc.test"),
+        victim="alice@twodmarc.test",
+    ),
+    Case(
+        "unprotected-malformed-policy",
+        "A DMARC record without a semicolon is none.",
+        _author("alice@malformed.test"),
+        victim="alice@malformed.test",
+    ),
+    Case(
+        "unprotected-watching",
+        "p=none: the domain only watches.",
+        _author("alice@watching.test"),
+        victim="alice@watching.test",
+    ),
+    Case(
+        "unprotected-no-policy",
+        "No DMARC record at all, and another's SPF pass.",
+        _author("alice@nopolicy.test"),
+        victim="alice@nopolicy.test",
+    ),
+    Case(
+        "unprotected-sister-below-suffix",
+        "A neighbour below one public suffix (psd=y): no relation of the victim's.",
+        _author("alice@one.suffix.test"),
+        reverse_path="m@other.suffix.test",
+        victim="alice@one.suffix.test",
+    ),
+    Case(
+        "unprotected-suffix-itself",
+        "The public suffix above (psd=y): it may not speak for those below.",
+        _author("alice@one.suffix.test"),
+        reverse_path="m@suffix.test",
+        victim="alice@one.suffix.test",
     ),
 )

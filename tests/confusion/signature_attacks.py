@@ -1,7 +1,7 @@
 """Attacks on what DKIM says: signatures that are true of something else, or were once.
 
-Most letters are the victim's own, really signed with the victim's key, and tampered with afterwards;
-the others carry a signature in the victim's name that the attacker could make.
+Most letters are the victim's own, really signed with the victim's key, and tampered with later; the
+others carry a signature in the victim's name that the attacker could make.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ _AUTHOR = b"From: Alice <alice@victim.test>"
 _PLAIN = letter(_AUTHOR)
 _SIGNED = signed(_PLAIN, VICTIM)
 _ONCE = (b"from", b"to", b"subject", b"date")  # signed as it stands, nothing oversigned
-_HTML = (
-    b"--b\r\nContent-Type: text/plain\r\n\r\nThe bus leaves at eight.\r\n--b--\r\n"
-)
+_HTML = b"--b\r\nContent-Type: text/plain\r\n\r\nThe bus leaves at eight.\r\n--b--\r\n"
 _PARTS = letter(
     _AUTHOR,
     extra=[b"MIME-Version: 1.0", b"Content-Type: multipart/mixed; boundary=b"],

@@ -13,6 +13,7 @@ import pytest
 from tests.confusion.controls import CONTROLS, VOUCHED_OTHERWISE
 from tests.confusion.judging import ATTACKS, Judged, all_judged, shown
 from tests.confusion.letters import AUTHSERV_ID, Case
+from tests.confusion.path_attacks import UNPROTECTED
 
 from mailguard.core import address, identity
 from mailguard.core.authenticated import author_authenticated
@@ -38,9 +39,9 @@ def _is_authenticated(judged: Judged, mailbox: str) -> bool:
 
 def _ours(copy: bytes) -> list[str]:
     """The Authentication-Results in a copy that anybody may take for ours."""
-    values = [" ".join(v.split()) for v in message_from_bytes(copy).get_all(
-        "authentication-results", []
-    )]
+    values = [
+        " ".join(v.split()) for v in message_from_bytes(copy).get_all("authentication-results", [])
+    ]
     return [v for v in values if AUTHSERV_ID in re.sub(r'["\\]', "", v).lower()]
 
 
@@ -71,6 +72,17 @@ def test_no_forged_results_go_on(name: str) -> None:
         assert len(ours) == 1
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', ours[0])
         assert not re.search(r"=pass[^;]*victim\.test", bare)
+
+
+@pytest.mark.parametrize("name", _cases(UNPROTECTED))
+def test_mail_that_nobody_vouches_for_is_nobodys(name: str) -> None:
+    judged = all_judged()[name]
+    victim = address.normalise(judged.case.victim)
+    assert judged.told["dmarc"]["result"] in ("none", "fail")
+    assert not _is_authenticated(judged, victim)
+    assert judged.told["identity"]["authenticated_as"] == ""
+    assert judged.waivers == ()
+    assert judged.ended == "forward"
 
 
 @pytest.mark.parametrize("name", _cases(CONTROLS))

@@ -6,11 +6,17 @@ other, with everything in order; forwarder.test is a trusted sealer, relay.test 
 
 from __future__ import annotations
 
-import dns.flags
+import base64
+
 import dns.message
 import dns.rcode
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPublicNumbers,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailguard.adapters.signing import SigningKey
 from mailguard.cli.dkim import record_of, zone_line
@@ -50,10 +56,6 @@ BROKEN_Q = 0xECEEBA987A4652813CA7EAEF96E633D595E7F6C402E363054B1FD311A4471149
 
 
 def _broken_record() -> str:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-    import base64
-
     public = RSAPublicNumbers(65537, BROKEN_P * BROKEN_Q).public_key()
     octets = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"v=DKIM1; p={base64.b64encode(octets).decode()}"
@@ -121,7 +123,19 @@ _dmarc.subonly.test.       IN TXT "v=DMARC1; p=none; sp=reject"
 real.subonly.test.         IN A   {VICTIM_IP}
 nponly.test.               IN TXT "v=spf1 ip4:{VICTIM_IP} -all"
 _dmarc.nponly.test.        IN TXT "v=DMARC1; p=none; sp=none; np=reject"
+twodmarc.test.             IN A   {VICTIM_IP}
+_dmarc.twodmarc.test.      IN TXT "v=DMARC1; p=reject"
+_dmarc.twodmarc.test.      IN TXT "v=DMARC1; p=quarantine"
+malformed.test.            IN A   {VICTIM_IP}
+_dmarc.malformed.test.     IN TXT "v=DMARC1 p=reject"
+watching.test.             IN TXT "v=spf1 ip4:{VICTIM_IP} -all"
+_dmarc.watching.test.      IN TXT "v=DMARC1; p=none"
+suffix.test.               IN TXT "v=spf1 +all"
+_dmarc.suffix.test.        IN TXT "v=DMARC1; p=none; psd=y"
+one.suffix.test.           IN TXT "v=spf1 ip4:{VICTIM_IP} -all"
+other.suffix.test.         IN TXT "v=spf1 +all"
 broken.test.               IN TXT "v=spf1 ip4:{VICTIM_IP} -all"
+tenant.broken.test.        IN TXT "v=spf1 ip4:{ATTACKER_IP} -all"
 silent.test.               IN TXT "v=spf1 ip4:{VICTIM_IP} -all"
 _dmarc.silent.test.        IN TXT "v=DMARC1; p=reject"
 

@@ -89,7 +89,7 @@ def test_each_rule_is_cited_by_what_is_recorded(demo):
     reasons = {hold["reason"] for hold in json.loads(kept_list.stdout)}
     assert reasons == {
         "impersonation.staff-name",
-        "sender-identity.claims-district",
+        "authentication.dmarc-reject",
         "sender-identity.ambiguous-author",
         "spam.gtube",
         "spam.blocked",

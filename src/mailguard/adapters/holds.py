@@ -105,7 +105,7 @@ def _found_again(
     same = holds.c.hold_key == row["hold_key"]
     wanted = select(holds.c.id, holds.c.state, transactions.c.id, transactions.c.reply)
     wanted = wanted.join(transactions, transactions.c.id == holds.c.transaction_id).where(same)
-    number, state, earlier, reply = connection.execute(wanted.with_for_update()).one()
+    number, state, earlier, reply = connection.execute(wanted.with_for_update(of=holds)).one()
     if state == "waiting":
         connection.execute(update(holds).where(same).values(transaction_id=transaction_id))
         return True

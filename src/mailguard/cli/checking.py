@@ -36,6 +36,7 @@ from mailguard.core.facts import Bayes, Unavailable, Unblocked
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.judge import judge
+from mailguard.pipeline.memory import ClientAddresses
 from mailguard.pipeline.ports import World
 
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
@@ -125,7 +126,10 @@ class Checker:
             message=mime.parse(request.message),
         )
         world = replace(
-            self._world, clock=lambda: clock, authenticator=self._authenticator(request.dns)
+            self._world,
+            clock=lambda: clock,
+            authenticator=self._authenticator(request.dns),
+            clients=ClientAddresses(),  # no request is judged by those before it
         )
         digest = hashlib.sha256(request.message).hexdigest()
         return await judge(transaction, self._loaded.snapshot, world, digest), problems
@@ -279,4 +283,5 @@ def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World
         deadline=settings.deadline,
         quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
         tell_quarantine=settings.quarantine_reply == "reject",
+        deliver_unedited=settings.render_fault == "deliver",
     )

@@ -342,6 +342,13 @@ class Settings(Section):
         description="Where quarantined mail shows: a copy in the spammail@ mailbox, the store "
         "alone, or both. The store always keeps it.",
     )
+    render_fault: str = Field(
+        "quarantine",
+        pattern="^(quarantine|deliver)$",
+        description="Every edited copy is read again and compared with what was planned. When one "
+        "differs, which is a defect of mailguard's: `quarantine` that copy, or `deliver` the "
+        "message without its edits. Counted as mailguard_render_faults_total either way.",
+    )
     quarantine_reply: str = Field(
         "reject",
         pattern="^(reject|accept)$",

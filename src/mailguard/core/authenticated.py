@@ -25,27 +25,24 @@ class Proof(StrEnum):
 
 
 def author_proof(transaction: Transaction, facts: Facts) -> Proof:
-    """What proves the single author's domain: DMARC's pass, a whole DKIM signature in alignment,
-    or SPF's pass for a reverse-path in alignment (relaxed: one registrable domain)."""
+    """What proves the single author's domain: DMARC's pass; where no policy is published, a whole
+    DKIM signature in alignment, or SPF's pass for a reverse-path in alignment (relaxed: one
+    registrable domain)."""
     author = identity.author(transaction)
     if not author:
         return Proof.NONE
     domain = address.domain_of(author)
-    spf, dkim, dmarc = facts.spf, facts.dkim, facts.dmarc
-    if isinstance(dmarc, Dmarc):
-        if dmarc.result == "pass":
-            return Proof.DMARC
-        if dmarc.result == "fail":  # the domain asked for stricter alignment than ours here
-            return Proof.NONE
-        if dmarc.result == "temperror":  # how strict is not known: what is aligned at any rate
-            return _told_aligned(dmarc)
-    if not isinstance(dkim, Unavailable) and any(_vouches(one, domain) for one in dkim):
-        return Proof.DKIM
-    sender = address.domain_of(address.normalise(transaction.envelope.reverse_path))
-    asked = isinstance(spf, Spf) and spf.result == "pass" and spf.identity == "mailfrom"
-    if asked and same_owner(sender, domain):
-        return Proof.SPF
-    return Proof.UNKNOWN if _open(spf, dkim) else Proof.NONE
+    dmarc = facts.dmarc
+    if isinstance(dmarc, Dmarc) and dmarc.result == "pass":
+        return Proof.DMARC
+    if isinstance(dmarc, Dmarc) and dmarc.result == "fail":
+        return Proof.NONE  # the domain asks for stricter alignment than what follows
+    proof = _relaxed(transaction, facts, domain)
+    if proof is None:
+        return Proof.UNKNOWN if _open(facts.spf, facts.dkim) else Proof.NONE
+    if isinstance(dmarc, Dmarc) and dmarc.result == "temperror" and not dmarc.aligned:
+        return Proof.UNKNOWN  # how strict alignment is to be could not be asked
+    return proof
 
 
 def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
@@ -53,10 +50,13 @@ def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
     return author_proof(transaction, facts) not in (Proof.UNKNOWN, Proof.NONE)
 
 
-def _told_aligned(dmarc: Dmarc) -> Proof:
-    if "dkim" in dmarc.aligned:
+def _relaxed(transaction: Transaction, facts: Facts, domain: str) -> Proof | None:
+    spf, dkim = facts.spf, facts.dkim
+    if not isinstance(dkim, Unavailable) and any(_vouches(one, domain) for one in dkim):
         return Proof.DKIM
-    return Proof.SPF if "spf" in dmarc.aligned else Proof.UNKNOWN
+    sender = address.domain_of(address.normalise(transaction.envelope.reverse_path))
+    asked = isinstance(spf, Spf) and spf.result == "pass" and spf.identity == "mailfrom"
+    return Proof.SPF if asked and same_owner(sender, domain) else None
 
 
 def _vouches(signature: Dkim, domain: str) -> bool:

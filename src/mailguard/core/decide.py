@@ -95,10 +95,12 @@ def _judge(
 ) -> list[Judgement]:
     observed = step.mode is Mode.OBSERVE
     declared = {kind.code: kind for kind in step.check.findings}
+    known = frozenset(recipients)
     judged = []
     for finding in verdict.findings:
         kind = declared.get(finding.code)
-        concerned = finding.recipients or recipients
+        # One about strangers alone is a defect of the check: it concerns everybody, not nobody.
+        concerned = recipients if known.isdisjoint(finding.recipients) else finding.recipients
         waived_by = ""
         if kind is not None and kind.waivable:
             for waiver in waivers:

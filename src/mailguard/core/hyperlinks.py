@@ -86,6 +86,9 @@ def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
 def _parse(text: str) -> tuple[Document, bool]:
     """The tree of a text, and whether it is not the whole one: every further <html> or <body> gives
     its attributes to the first, which costs the parser the square of their number."""
+    lowered = text.lower()
+    if lowered.count("<html") + lowered.count("<body") <= _MOST_REOPENED:
+        return parse(text, source_locations=True), False
     tags = [found.start() for found in _REOPENED.finditer(text)]
     if len(tags) <= _MOST_REOPENED:
         return parse(text, source_locations=True), False
@@ -195,12 +198,11 @@ def _in_text(part: str, made: Walk, found: list[Link], most: int) -> None:
     Within a link they are "a text": not clickable by themselves unless the link is taken away.
     """
     lowered = lower(made.flow)
-    if "http" not in lowered and "www." not in lowered:
+    if not plain.may_have_addresses(lowered):
         return
     ends = [*made.runs[1:], len(made.flow)]
     for begin, finish, anchored in zip(made.runs, ends, made.anchored, strict=True):
-        node = lowered[begin:finish]
-        if "http" not in node and "www." not in node:
+        if not plain.may_have_addresses(lowered[begin:finish]):
             continue
         for start, end in plain.addresses(made.flow[begin:finish]):
             if len(found) > most:

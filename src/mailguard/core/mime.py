@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailguard.core import fields, parameters, transfer
+from mailguard.core import fields, octets, parameters, transfer
 from mailguard.core.defects import MESSAGE_DEFECTS, DefectKind
 from mailguard.core.message import Defect, Field, Message, Part
 
@@ -34,8 +34,6 @@ class Limits:
 
 DEFAULT: Final = Limits()
 
-_BARE_CR: Final = re.compile(rb"\r(?!\n)")
-_BARE_LF: Final = re.compile(rb"\n(?<!\r\n)")
 _TYPE: Final = re.compile(r"[!-.0-~]++/[!-.0-~]++")
 _BOUNDARY: Final = re.compile(rb"[!-~](?:[ -~]{0,68}[!-~])?")  # RFC 2046 5.1.1, its signs widened
 _MESSAGES: Final = ("message/rfc822", "message/global")
@@ -145,10 +143,10 @@ class _Scanner:
     def _look_over(self) -> None:
         """What concerns the octets as a whole."""
         raw = self.raw
-        bare_lf = _BARE_LF.search(raw)
-        if bare_lf and b"\r" not in raw:
+        whole, feeds, returns = (octets.count(raw, end) for end in (b"\r\n", b"\n", b"\r"))
+        if feeds > whole and not returns:
             self.note("line-ends-lf", "header")
-        elif bare_lf or _BARE_CR.search(raw):
+        elif feeds > whole or returns > whole:
             self.note("bare-line-end", "header")
         if b"\0" in raw:
             self.note("nul", "header")

@@ -20,6 +20,7 @@ from mailguard.core.district import District
 from mailguard.core.message import Message
 from mailguard.core.policy import FindingType
 from mailguard.core.transaction import Transaction
+from mailguard.core.verdict import Disposition
 
 DISTRICT_SLOTS = frozenset(
     {"district", "short_name", "department", "spammail", "postmaster", "events_address"}
@@ -163,7 +164,9 @@ def district_slots(district: District) -> dict[str, str]:
 
 
 def template_for(judgement: Judgement, kind: FindingType | None) -> str:
-    """The template that tells the sender of this reason."""
+    """The template that tells the sender of this reason; where nothing is refused, that it waits."""
+    if judgement.disposition is Disposition.HOLD:
+        return "held"
     return kind.notice if kind is not None and kind.notice in TEMPLATES else "quarantined"
 
 
@@ -176,13 +179,14 @@ def build(
     recipients: Sequence[str],
     token: str,
     at: float,
+    title: str = "Not delivered",
 ) -> bytes:
     """One notice to the sender as message octets with CRLF: automatic (RFC 3834), threaded."""
     message = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=78, cte_type="7bit"))
     message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
     message["To"] = f"<{to}>"
     subject = transaction.message.value("Subject")[:120] or "(no subject)"
-    message["Subject"] = _one_line(f"Not delivered: {subject}")
+    message["Subject"] = _one_line(f"{title}: {subject}")
     _automatic(message, district, token, at)
     original = transaction.message.value("Message-ID")
     if (

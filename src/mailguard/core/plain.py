@@ -24,6 +24,8 @@ _MOST_ATTRIBUTIONS = 500  # looked at in one text
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
     """The spans of every http, https and www. address in a text."""
+    if not may_have_addresses(text.lower()):
+        return
     end = 0
     for found in _START.finditer(text):
         start = found.start()
@@ -35,6 +37,11 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         end = start + _trimmed(run[0])
         if is_address(text[start:end]):
             yield start, end
+
+
+def may_have_addresses(lowered: str) -> bool:
+    """Whether looking for addresses is worth while: known at the speed of memory."""
+    return "http" in lowered or "www." in lowered
 
 
 def is_address(written: str) -> bool:

@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_COLONS = ":\uff1a"
+# What programs put around a line for right-to-left text, and before a quote: nobody sees it.
+_UNSEEN = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069 \t\xa0"
 _LONGEST_ATTRIBUTION = 400  # characters, over at most this many lines:
 _ATTRIBUTION_LINES = 4
 _BLOCK_LINES = 10  # lines within which a header block must show itself
@@ -26,12 +29,12 @@ class Attribution:
 
 
 ATTRIBUTIONS = (
-    Attribution("English", ("on ",), ("wrote",)),
+    Attribution("English", ("on ", "at "), ("wrote",)),
     Attribution("Spanish", ("el ", "en "), ("escribió", "escribio")),
     Attribution("Chinese", ("于", "在", "於", ""), ("写道", "寫道")),
     Attribution("Vietnamese", ("vào ", "lúc ", "vao "), ("đã viết", "viết", "da viet")),
     Attribution("Tagalog", ("noong ", "nuong ", "sa "), ("isinulat", "sinulat")),
-    Attribution("Arabic", ("في ", "بتاريخ "), ("كتب", "كتبت")),
+    Attribution("Arabic", ("في ", "بتاريخ "), ("كتب", "كتبت", "كتابة ما يلي بواسطة")),
     Attribution("French", ("le ",), ("a écrit", "écrit")),
     Attribution("German", ("am ",), ("schrieb",)),
     Attribution("Portuguese", ("em ", "a ", "no "), ("escreveu",)),
@@ -63,7 +66,7 @@ class Labels:
 
 LABELS = (
     Labels("English", "from", "sent|date", "to|cc", "subject"),
-    Labels("Spanish", "de", "enviado|enviado el|fecha", "para|cc", "asunto"),
+    Labels("Spanish", "de", "enviado|enviado el|fecha", "para|a|cc", "asunto"),
     Labels(
         "Chinese",
         "发件人|寄件者|寄件人",
@@ -71,7 +74,7 @@ LABELS = (
         "收件人|收件者",
         "主题|主旨",
     ),
-    Labels("Vietnamese", "từ", "đã gửi|ngày|gửi", "tới|đến", "chủ đề|tiêu đề"),
+    Labels("Vietnamese", "từ", "đã gửi|được gửi|ngày|gửi", "tới|đến", "chủ đề|tiêu đề"),
     Labels("Tagalog", "mula kay|mula sa|mula", "ipinadala|petsa", "para kay|para sa", "paksa"),
     Labels("Arabic", "من", "تاريخ الإرسال|التاريخ|تم الإرسال", "إلى", "الموضوع"),
     Labels("French", "de", "envoyé|date", "à|cc", "objet"),
@@ -101,18 +104,22 @@ SEPARATORS = _words(
     "ursprüngliche nachricht|weitergeleitete nachricht|mensagem original|mensagem encaminhada",
     "messaggio originale|messaggio inoltrato|oorspronkelijk bericht|doorgestuurd bericht",
     "原始邮件|原始郵件|转发邮件|轉寄郵件|转发的邮件|邮件原件",
-    "thư gốc|thư được chuyển tiếp|tin nhắn gốc",
+    "回复的原邮件|回覆的原始郵件|转发的消息|轉寄的郵件|转发邮件信息",
+    "thư gốc|thư được chuyển tiếp|thư chuyển tiếp|thư đã chuyển tiếp|tin nhắn gốc",
     "orihinal na mensahe|ipinasa na mensahe|الرسالة الأصلية|رسالة معاد توجيهها",
+    "الرسالة المحولة|رسالة مُعاد توجيهها|mensahe na ipinasa",
     "исходное сообщение|пересылаемое сообщение|оригинальное сообщение|원본 메시지|元のメッセージ",
 )
 # Without dashes; Apple Mail writes them on a line of their own.
 _FORWARD_LINES = _words(
-    "begin forwarded message|inicio del mensaje reenviado|début du message transféré"
+    "begin forwarded message|inicio del mensaje reenviado|début du message transféré",
+    "开始转发的邮件|開始轉寄郵件|bắt đầu thư được chuyển tiếp|bắt đầu tin nhắn được chuyển tiếp",
+    "بداية الرسالة المعاد توجيهها|بداية الرسالة المُعاد توجيهها",
 )
 
 
 class Line(NamedTuple):
-    """One line of a text; `text` is without its line end and surrounding white space."""
+    """One line of a text; `text` is without its line end, surrounding white space and marks."""
 
     start: int
     end: int  # after its line end
@@ -127,6 +134,8 @@ def lines(text: str) -> list[Line]:
     for row in text.split("\n"):
         end = start + len(row) + 1
         words = row.strip()
+        if not words.isascii():
+            words = words.strip(_UNSEEN)
         if words:
             found.append(Line(start, min(end, size), words))
         start = end
@@ -141,7 +150,7 @@ def attribution_start(rows: list[Line], at: int) -> int | None:
     text = rows[at].text
     if not text.endswith((":", "\uff1a")) or len(text) > _LONGEST_ATTRIBUTION:
         return None
-    tail = text[-120:].casefold()
+    tail = text[-160:].casefold()
     if not _ANY_CLOSING.search(tail):
         return None
     for row in ATTRIBUTIONS:
@@ -167,7 +176,7 @@ def rest_start(rows: list[Line], first: int = 0) -> int | None:
         text = rows[at].text
         if text[0] in "-_*=>|" and _is_separator(text):
             return at
-        if text[-1] == ":" and text.casefold().rstrip(":") in _FORWARD_LINES:
+        if text[-1] in _COLONS and text.casefold().rstrip(_COLONS) in _FORWARD_LINES:
             return at
         head = text[:30]
         if (":" in head or "\uff1a" in head) and _label(head) in _AUTHOR and _is_block(rows, at):
@@ -182,7 +191,7 @@ def begins_block(text: str) -> bool:
 
 
 def _is_separator(text: str) -> bool:
-    inner = text.strip("-_=* >|\t").casefold().rstrip(":")
+    inner = text.strip("-_=* >|\t\xa0").casefold().rstrip(":")
     if len(text) - len(inner) < 6 or len(inner) > 80:
         return False
     # Notes writes "----- Forwarded by Jane Doe/Example on 01/02/2026 -----".

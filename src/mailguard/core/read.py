@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mailguard.core import charset, html, hyperlinks, mime, plain, quoted_html
+from mailguard.core import charset, html, hyperlinks, plain, quoted_html, transfer
 from mailguard.core.message import Message, Part
 from mailguard.core.reading import Reading, TextPart
 
@@ -102,7 +102,7 @@ def _root_of_related(part: Part) -> tuple[Part, ...]:
 
 def text_of(message: Message, part: Part) -> tuple[charset.Decoded, bytes]:
     """The decoded text of a part and the octets it was decoded from. Shared with `render`."""
-    data, _ = mime.decoded_body(message, part)
+    data = transfer.decode(message.raw[part.body_start : part.end], part.transfer_encoding)
     decoded = text_in(data, part)
     if part.transfer_encoding not in ENCODINGS:
         decoded = charset.Decoded(decoded.text, decoded.codec, "its transfer encoding is unknown")

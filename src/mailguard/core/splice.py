@@ -18,7 +18,9 @@ LONGEST = 998  # RFC 5322 2.1.1: octets of any line
 _ESCAPE = re.compile(rb"=[0-9A-Fa-f]{2}")
 _UNSAFE = re.compile(rb"[^\t\x20-\x3c\x3e-\x7e]")
 _SOFT_BREAK = re.compile(rb"=\r?\n\Z|=\Z")
-_END_SPACE = re.compile(rb"[ \t]\Z")
+_SAFE = b"\t" + bytes(set(range(0x20, 0x7F)) - {0x3D})
+_EQUALS = 0x3D
+_FEW = 4  # different octets, each replaced by itself
 
 
 def apply(data: bytes, pieces: Sequence[Piece]) -> bytes:
@@ -134,14 +136,24 @@ def to_quoted_printable(data: bytes, column: int = 0, ends_line: bool = True) ->
     out: list[bytes] = []
     rows = data.split(b"\r\n")
     for number, row in enumerate(rows):
-        safe = _UNSAFE.sub(lambda m: b"=%02X" % m[0][0], row)
-        if (number < len(rows) - 1 or ends_line) and safe:
-            safe = _END_SPACE.sub(lambda m: b"=%02X" % m[0][0], safe)
+        safe = _escaped(row)
+        if safe.endswith((b" ", b"\t")) and (number < len(rows) - 1 or ends_line):
+            safe = b"%s=%02X" % (safe[:-1], safe[-1])
         if number:
             out.append(b"\r\n")
             column = 0
         out.append(_soft(safe, column))
     return b"".join(out)
+
+
+def _escaped(row: bytes) -> bytes:
+    unsafe = set(row.translate(None, _SAFE))
+    if len(unsafe) > _FEW:
+        return _UNSAFE.sub(lambda m: b"=%02X" % m[0][0], row)
+    # Most rows have no such octet but "=", which comes first: escapes are made of it.
+    for octet in sorted(unsafe, key=lambda octet: octet != _EQUALS):
+        row = row.replace(bytes((octet,)), b"=%02X" % octet)
+    return row
 
 
 def _soft(line: bytes, column: int) -> bytes:
@@ -154,9 +166,9 @@ def _soft(line: bytes, column: int) -> bytes:
             out.append(b"=\r\n")
         else:
             cut = at + room
-            if line[cut - 1 : cut] == b"=":
+            if line[cut - 1] == _EQUALS:
                 cut -= 1
-            elif line[cut - 2 : cut - 1] == b"=":
+            elif line[cut - 2] == _EQUALS:
                 cut -= 2
             out += (line[at:cut], b"=\r\n")
             at = cut

@@ -57,7 +57,9 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         return dossier.reply()
 
     with counting.stage("render"):  # pure, and checked: what is wrong here is our own trouble
-        copies = await aside(transaction, dossier.copies)
+        dossier, copies, faults = await aside(transaction, dossier.rendered)
+        plan = dossier.plan
+        counting.render_faults(transaction, faults)
 
     if plan.holds or plan.tellings:
         with counting.stage("keep"):  # holds and notices are durable now

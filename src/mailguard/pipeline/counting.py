@@ -6,14 +6,18 @@ Must not decide anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import structlog
 
 from mailguard import metrics
 from mailguard.core.decide import Decision
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Transaction
+
+log = structlog.get_logger("mailguard.story")
 
 _MANY_CLIENTS = "sender-identity.many-clients"  # R4 raises an alert
 
@@ -44,6 +48,13 @@ def decided(transaction: Transaction, decision: Decision) -> None:
     for outcome in decision.outcomes.values():
         check = outcome.reasons[0].check if outcome.reasons else ""
         metrics.RECIPIENTS.labels(listener, outcome.disposition.word, check).inc()
+
+
+def render_faults(transaction: Transaction, faults: Sequence[str]) -> None:
+    """Count copies that were not what was planned: a defect of ours, which somebody must hear of."""
+    for fault in faults:
+        log.error("render_fault", id=transaction.id, reason=fault)
+        metrics.RENDER_FAULTS.inc()
 
 
 def answered(transaction: Transaction, reply: Reply) -> None:

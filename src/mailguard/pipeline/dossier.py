@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailguard.core import notice, render, trace
 from mailguard.core.address import domain_of
@@ -16,7 +16,7 @@ from mailguard.core.answering import may_answer
 from mailguard.core.decide import Decision, Judgement, decide
 from mailguard.core.edit import Edit, ReplaceText
 from mailguard.core.facts import Arc, Facts
-from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling
+from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling, Variant
 from mailguard.core.policy import FindingType, Policy
 from mailguard.core.reply import Reply, refusal
 from mailguard.core.stored import decision_json, facts_json
@@ -41,6 +41,17 @@ CRASHED = FindingType(
     "An administrator has to look at it.",
     notice="quarantined",
 )
+
+
+EDIT_FAILED = FindingType(
+    "mailguard.edit-failed",
+    "its copy could not be made as planned",
+    ("R12",),
+    Disposition.QUARANTINE,
+    "An administrator has to look at it.",
+    notice="quarantined",
+)
+OUR_OWN = {kind.code: kind for kind in (RETURNED, CRASHED, EDIT_FAILED)}
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,41 @@ class Dossier:
     def copies(self) -> dict[int, bytes]:
         """Every variant as octets, by its number in the plan."""
         return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
+
+    def rendered(self) -> tuple[Dossier, dict[int, bytes], tuple[str, ...]]:
+        """What is really relayed: `copies`, and what is wrong with the edits of those variants whose
+        copy is not what was planned. As the setting `render_fault` says, these leave without
+        edits, or they are quarantined: then the plan of the dossier given back says so.
+
+        Raises RenderError where not even the unedited message can be written."""
+        variants: list[Variant] = []
+        holds = list(self.plan.holds)
+        faults: list[str] = []
+        copies: dict[int, bytes] = {}
+        for variant in self.plan.variants:
+            copy, fault = self.copy_or_fault(variant.edits)
+            if fault:
+                faults.append(fault)
+            if fault and not self.world.deliver_unedited:
+                holds += [
+                    Hold(r, Disposition.QUARANTINE, EDIT_FAILED.code, fault)
+                    for r in variant.recipients
+                ]
+                continue
+            copies[len(variants)] = copy
+            variants.append(Variant(variant.recipients, ()) if fault else variant)
+        if not faults:
+            return self, copies, ()
+        plan = replace(self.plan, variants=tuple(variants), holds=tuple(holds))
+        return replace(self, plan=plan), copies, tuple(faults)
+
+    def copy_or_fault(self, edits: Sequence[Edit]) -> tuple[bytes, str]:
+        """The copy and ""; or, where it would not be what its edits say, the message without them
+        and what is wrong."""
+        try:
+            return self.copy(edits), ""
+        except render.RenderError as error:
+            return self.copy(()), f"the edits could not be made: {error}"
 
     def copy(self, edits: Sequence[Edit]) -> bytes:
         """The message with these edits, forged trace fields taken off, our own on top: identity
@@ -281,8 +327,7 @@ class Dossier:
         )
 
     def _kind(self, code: str) -> FindingType | None:
-        known = {RETURNED.code: RETURNED, CRASHED.code: CRASHED}
-        return known.get(code) or self.snapshot.policy.finding_type(code)
+        return OUR_OWN.get(code) or self.snapshot.policy.finding_type(code)
 
 
 def _each_line(template: str, slots: Mapping[str, str]) -> str:

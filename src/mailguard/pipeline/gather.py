@@ -57,7 +57,7 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
         supported=directory.named(owner.supports) if owner else (),
         administrators=_administrators(owner, today, directory),
         **_shown(transaction, snapshot),
-        unblocked=_unblocked(transaction, world, now) if "unblocked" in needs else None,
+        unblocked=_unblocked(transaction, snapshot, world, now) if "unblocked" in needs else None,
         bayes=_bayes(transaction, reading, world) if "bayes" in needs else None,
         spf=authentication.spf,
         dkim=authentication.dkim,
@@ -168,12 +168,16 @@ def _shown(transaction: Transaction, snapshot: Snapshot) -> _Shown:
 
 
 def _unblocked(
-    transaction: Transaction, world: World, now: float
+    transaction: Transaction, snapshot: Snapshot, world: World, now: float
 ) -> Unblocked | Unavailable | None:
     author = transaction.message.author
     if author.ambiguous or len(author.boxes) != 1:
         return None
-    return world.unblocking.look_up(address.normalise(author.boxes[0].address), now)
+    mailbox = address.normalise(author.boxes[0].address)
+    listed = snapshot.unblocked.get(mailbox.lower())  # not what a reload has brought meanwhile
+    if listed is not None and (listed.expires_at is None or listed.expires_at > now):
+        return listed
+    return world.unblocking.look_up(mailbox, now)
 
 
 def _bayes(

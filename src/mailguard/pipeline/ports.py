@@ -156,7 +156,7 @@ class Signing(Protocol):
 
 
 class Unblocking(Protocol):
-    """The unblocked list: files and database as one (R37). In memory, so synchronous."""
+    """The unblocked list's entries beyond the snapshot's files (R37). In memory, so synchronous."""
 
     def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None: ...
 
@@ -207,6 +207,7 @@ class World:
     deadline: float  # seconds for all facts of a message
     quarantine_copy: bool  # whether spammail@ gets a copy
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
+    deliver_unedited: bool = False  # a copy that is not what was planned: else it is quarantined
     signing: Signing | None = None
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
     late: set[asyncio.Task[None]] = field(default_factory=set)  # outcomes not recorded yet

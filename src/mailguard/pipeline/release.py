@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailguard.core import render
+from mailguard.pipeline import counting
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.ports import Outgoing
 
@@ -20,7 +21,9 @@ def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoi
     """
     outgoing = []
     for number, recipient in holds:
-        copy = dossier.copy(render.concerning(dossier.decision.edits, recipient))
+        copy, fault = dossier.copy_or_fault(render.concerning(dossier.decision.edits, recipient))
+        if fault:  # somebody wants it to go, so it goes as it came
+            counting.render_faults(dossier.transaction, (fault,))
         envelope = dossier.transaction.envelope
         outgoing.append(
             Outgoing(

@@ -159,3 +159,11 @@ def test_rule_6_observe_records_and_changes_nothing() -> None:
 def test_every_recipient_gets_exactly_one_disposition() -> None:
     decision = decided(finds("a", "a.x", BOUNCE, ANN, "stranger@example.org"))
     assert list(decision.outcomes) == [ANN, BOB]
+
+
+def test_a_finding_about_strangers_alone_concerns_everybody() -> None:
+    """It is a defect of the check, and nothing fails open."""
+    decision = decided(finds("a", "a.x", BOUNCE, "ANN@example.org"))
+    assert dispositions(decision) == {ANN: BOUNCE, BOB: BOUNCE}
+    some = decided(finds("a", "a.x", BOUNCE, ANN, "list@example.org"))
+    assert dispositions(some) == {ANN: BOUNCE, BOB: FORWARD}

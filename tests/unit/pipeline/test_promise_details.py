@@ -1,0 +1,109 @@
+"""Smaller parts of the promise: one configuration a message, nothing after the next hop's 250."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.core.test_decide import DISTRICT, Says, finds
+from tests.unit.pipeline.test_accept import ANN, BOB, NO, RAW, Ports, make_world, run, states
+
+from mailguard.core import mime
+from mailguard.core.directory import Directory
+from mailguard.core.facts import Bayes, Facts, Spf, Unavailable, Unblocked
+from mailguard.core.plan import State
+from mailguard.core.policy import CheckSettings, Policy, Step
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.verdict import Disposition, Verdict
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.gather import gather
+from mailguard.pipeline.ports import Authentication
+from mailguard.pipeline.snapshot import Snapshot
+
+FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
+
+
+class Proven(Ports):
+    async def authenticate(self, transaction: Transaction) -> Authentication:
+        none = Unavailable("not looked up")
+        return Authentication(Spf("pass", "example.com"), none, none, none)
+
+
+class Wants(Says):
+    needs = frozenset({"unblocked", "bayes"})
+
+
+WANTING = Step(Wants("wants", Verdict("wants")), CheckSettings(), {})
+
+
+@pytest.mark.parametrize(("expires", "counts"), [(None, True), (3.0, True), (2.0, False)])
+async def test_the_lists_files_are_those_of_the_messages_own_snapshot(
+    expires: float | None, counts: bool
+) -> None:
+    entry = Unblocked("x@example.com", "allowlist.d/a.txt:1", expires_at=expires)
+    listed = {entry.address: entry}
+    snapshot = Snapshot(DISTRICT, Policy((WANTING,), "p"), Directory(), listed, {}, "d")
+    envelope = Envelope("x@example.com", (ANN,))
+    one = Transaction("0" * 26, 1.0, Listener("mx", Role.MX), envelope, mime.parse(RAW))
+    facts = await gather(one, snapshot, make_world(Ports()), 2.0)
+    assert facts.unblocked == (entry if counts else None)
+
+
+async def test_half_a_character_in_a_fact_is_no_trouble_after_the_next_hops_250() -> None:
+    class Odd(Ports):
+        def opinion(self, words: Any) -> Any:
+            return Bayes(0.5, 100, 100, (("a\ud800", 0.9),))
+
+    ports = Odd()
+    assert (await run(ports, WANTING)).code == 250
+    assert b'"telling":[["a?",0.9]]' in ports.recorded[-1].facts.replace(b" ", b"")
+
+
+async def test_what_cannot_be_written_down_is_heard_of_before_anything_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: Any) -> bytes:
+        raise RuntimeError("a fact of a new kind")
+
+    monkeypatch.setattr("mailguard.pipeline.dossier.facts_json", broken)
+    ports = Ports()
+    assert (await run(ports)).code == 451
+    assert "relay" not in ports.done
+
+
+async def test_notices_of_the_next_hops_refusals_are_capped_too() -> None:
+    ports = Proven(replies={BOB: NO})
+    world = make_world(ports)
+    for _ in range(20):
+        assert (await run(ports, world=world)).code == 250
+        assert states(ports)[BOB] is State.REFUSED
+    assert (await run(ports, world=world)).code == 250
+    assert states(ports)[BOB] is State.QUARANTINED
+
+
+async def test_the_sender_of_a_held_message_hears_that_it_waits() -> None:
+    ports = Proven()
+    assert (await run(ports, finds("a", "a.x", HOLD, ANN))).code == 250
+    (_, (notice, *_)) = ports.kept[0]
+    assert b"waiting for approval" in b" ".join(notice.raw.split())
+    assert b"Not delivered" not in notice.raw
+
+
+async def test_a_copy_that_is_made_later_is_signed_as_of_then() -> None:
+    seen: list[float] = []
+
+    class Pen:
+        def sign(self, copy: bytes, domain: str, now: float) -> bytes:
+            seen.append(now)
+            return b""
+
+        seal = sign
+
+    envelope = Envelope("x@example.org", (ANN,), account="x")
+    raw = RAW.replace(b"example.com", b"example.org")
+    one = Transaction("0" * 26, 1.0, Listener("in", Role.SUBMISSION), envelope, mime.parse(raw))
+    snapshot = Snapshot(DISTRICT, Policy((), "p"), Directory(), {}, {}, "d")
+    world = replace(make_world(Ports()), signing=Pen(), clock=lambda: 900_000.0)
+    Dossier.unread(one, snapshot, world, Facts(1.0, DISTRICT), "d").copy(())
+    assert seen == [900_000.0]

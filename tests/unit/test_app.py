@@ -1,0 +1,106 @@
+"""The house's own duties when something is in the way: policies, late outcomes, late refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.store.test_ledger import entry
+
+from mailguard.adapters.outbox_store import OutboxEntry
+from mailguard.app import House
+from mailguard.config.load import load
+from mailguard.core.reply import Reply
+from mailguard.pipeline.ports import StoreError
+
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "config"
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Wired, but with no socket bound."""
+    shutil.copytree(EXAMPLE, tmp_path / "config")
+    made = House(load(tmp_path / "config", create_keys=True))
+    yield made
+    await made.reader.close()
+    await made.relay.close()
+    await made.resolver.close()
+    made.state.close()
+
+
+async def _soon(true: Any) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locked(*_: Any) -> None:
+        raise StoreError("locked")
+
+    digest = house.live.snapshot.policy.digest
+    with monkeypatch.context() as patched:
+        patched.setattr(house.state.ledger, "store_policy", locked)
+        await house.reload()
+    assert house.state.ledger.policy(digest) is None
+    refreshing = asyncio.create_task(house._refresh())
+    await _soon(lambda: house.state.ledger.policy(digest) is not None)
+    refreshing.cancel()
+
+
+async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: House) -> None:
+    raw = b"From: x@example.com\r\n\r\nhello\r\n"
+    digest = await house.state.blobs.store(raw, None)
+    envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
+    await house.state.ledger.record(
+        entry(1, digest=digest, facts=b'{"of":"another version"}', envelope=envelope)
+    )
+    waiting = OutboxEntry(
+        1, "relay", entry(1).id, "x@example.com", ("a@example.org",), digest, "", False,
+        "waiting", 1, 0.0, 0.0, "",
+    )  # fmt: skip
+    (told,) = await house._undeliverable(waiting, ["a@example.org"], Reply(550, "5.1.1 no"))
+    assert told.recipients == (house.live.snapshot.district.postmaster,)
+
+
+async def test_two_late_refusals_of_one_message_are_two_notices(house: House) -> None:
+    raw = b"From: x@example.com\r\n\r\nhello\r\n"
+    digest = await house.state.blobs.store(raw, None)
+    envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
+    await house.state.ledger.record(entry(1, digest=digest, facts=b"{}", envelope=envelope))
+    told = []
+    for recipient in ("a@example.org", "b@example.org"):
+        waiting = OutboxEntry(
+            1, "relay", entry(1).id, "x@example.com", (recipient,), digest, "", False,
+            "waiting", 1, 0.0, 0.0, "",
+        )  # fmt: skip
+        told += await house._undeliverable(waiting, [recipient], Reply(550, "5.1.1 no"))
+    assert len({one.key for one in told}) == 2
+    ids = [line for one in told for line in one.raw.split(b"\r\n") if b"Message-ID" in line]
+    assert len(set(ids)) == 2  # or the mailbox would take one for the other
+
+
+async def test_an_outcome_that_waits_for_the_database_is_written_before_the_end(
+    house: House,
+) -> None:
+    written = []
+
+    async def later() -> None:
+        await asyncio.sleep(0.3)
+        written.append(1)
+
+    house.world.late.add(asyncio.create_task(later()))
+    await house._settle_late()
+    assert written == [1]
+
+
+def test_the_database_is_for_nobody_elses_eyes(house: House) -> None:
+    (house.settings.storage.state / "mailguard.db").stat()
+    for file in house.settings.storage.state.glob("mailguard.db*"):
+        assert file.stat().st_mode & 0o077 == 0, file.name
