@@ -3,7 +3,7 @@
 Written by hand after what the programs put above a quote; the names and words are made up. Used by
 the table of quote recognition and by the threads.
 """
-# ruff: noqa: E501, RUF001 - samples of mail stand on one line each, in their own characters
+# ruff: noqa: E501 - samples of mail stand on one line each
 
 from __future__ import annotations
 
@@ -56,7 +56,12 @@ OUTLOOK_WEB = {
     "Spanish": ("De", "Enviado", "Para", "Asunto"),
     "Chinese": ("寄件者", "寄件日期", "收件者", "主旨"),
     "Vietnamese": ("Từ", "Được gửi", "Đến", "Chủ đề"),
-    "Arabic": ("\u200f\u200fمن", "\u200f\u200fتم الإرسال", "\u200f\u200fإلى", "\u200f\u200fالموضوع"),
+    "Arabic": (
+        "\u200f\u200fمن",
+        "\u200f\u200fتم الإرسال",
+        "\u200f\u200fإلى",
+        "\u200f\u200fالموضوع",
+    ),
 }
 PHONE = {
     "English": ("Original message", "From", "Date", "To", "Subject"),
@@ -158,7 +163,7 @@ def reply_html(program: str, language: str, own: str, quoted: Quoted = Quoted())
         mine = "".join(f"<p class=MsoNormal>{row}<o:p></o:p></p>\r\n" for row in rows)
         return (
             '<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><meta charset="utf-8"></head>'
-            f'<body lang=EN-US><div class=WordSection1>{mine}<p class=MsoNormal><o:p>&nbsp;</o:p></p>'
+            f"<body lang=EN-US><div class=WordSection1>{mine}<p class=MsoNormal><o:p>&nbsp;</o:p></p>"
             "<div><div style='border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0in 0in 0in'>"
             f"<p class=MsoNormal>{block}<o:p></o:p></p></div></div>\r\n"
             f"<p class=MsoNormal><o:p>&nbsp;</o:p></p>{theirs}</div></body></html>\r\n"

@@ -33,6 +33,7 @@ from mailguard.config.policy import policy_json
 from mailguard.config.schema import Settings
 from mailguard.config.watch import Live, watch
 from mailguard.core import mime
+from mailguard.core.facts import Facts
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.frontends.http import HttpServer, application
@@ -40,15 +41,17 @@ from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
 from mailguard.pipeline import standing
 from mailguard.pipeline.accept import accept
+from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.outbox import Outbox, Waiting
 from mailguard.pipeline.ports import NextHop, Outgoing, StoreError, World
-from mailguard.pipeline.replay import replay
+from mailguard.pipeline.replay import replay, transaction_of
 
 log = structlog.get_logger("mailguard.app")
 
 _PARSE_ASIDE = 1_048_576  # octets from which a message is parsed in a thread
 _REFRESH = 1.0  # seconds between looks at what other processes changed
 _OTHER_FILES = 500  # besides clients: next hop, archive, database, pages, libraries
+_LAST_OUTCOMES = 5.0  # seconds at the end for those that could not be recorded yet
 _LAG = 0.1  # seconds between two ticks of the event loop's watch
 
 
@@ -108,7 +111,6 @@ class House:
             storage.state,
             storage.database,
             storage.compression,
-            lambda: self.live.snapshot.unblocked,
         )
         self.relay = Relay(
             self.settings.next_hop, self.settings.hostname, self.settings.district.postmaster
@@ -126,6 +128,7 @@ class House:
         self.http = HttpServer(pages, address.host, address.port)
         self.http_port = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._remembered = ""  # the digest of the policy stored last
 
     # The way in: what the SMTP frontend asks (frontends.smtp.gateway.Gateway)
 
@@ -214,6 +217,8 @@ class House:
                 ),
             )
         ]
+        for task in self._tasks:
+            task.add_done_callback(_ended)
         log.info(
             "ready",
             version=__version__,
@@ -226,6 +231,7 @@ class House:
         """Drain, then close. Every message that was acknowledged is safe before and after."""
         log.info("draining")
         await self.servers.drain(self.settings.limits.drain)
+        await self._settle_late()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -246,6 +252,13 @@ class House:
             log.error("certificates_refused", reason=str(error))
 
     # Behind the scenes
+
+    async def _settle_late(self) -> None:
+        """Outcomes that a locked database keeps waiting get some seconds more."""
+        if self.world.late:
+            await asyncio.wait(self.world.late, timeout=_LAST_OUTCOMES)
+        if self.world.late:
+            log.error("outcomes_not_recorded", count=len(self.world.late))
 
     def _outbox(self, world: World) -> Outbox:
         times = self.settings.outbox
@@ -274,26 +287,40 @@ class House:
             return ()
         recorded = self.state.ledger.find(entry.transaction_id)
         if recorded is None:
+            log.error("refusal_untold", entry=entry.id, reply=str(reply)[:200])
             return ()
         raw = await self.state.blobs.fetch(recorded.digest)
-        dossier = await replay(recorded, raw, self.live.snapshot, self.world)
+        snapshot, digest = self.live.snapshot, recorded.digest
+        try:
+            dossier = await replay(recorded, raw, snapshot, self.world)
+        except ValueError as error:  # written by another version: whether it is proven is unknown
+            log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
+            facts = Facts(now=self.world.clock(), district=snapshot.district)
+            transaction = transaction_of(recorded, raw)
+            dossier = Dossier.unread(transaction, snapshot, self.world, facts, digest)
         return (dossier.undeliverable(recipients, reply),)
 
     async def _remember_policy(self) -> None:
         policy = self.live.snapshot.policy
         try:
             await self.state.ledger.store_policy(policy.digest, policy_json(policy.steps))
+            self._remembered = policy.digest
         except StoreError as error:
             log.error("policy_not_stored", reason=str(error))
 
     async def _refresh(self) -> None:
         """Notice within a second what a command or another node changed in the database."""
         while True:
+            if self._remembered != self.live.snapshot.policy.digest:  # the database was locked
+                await self._remember_policy()
             try:
                 await self.state.unblocked.refresh()
                 await self.state.learned.refresh()
             except StoreError as error:
                 log.error("refresh_failed", reason=str(error))
+            except Exception:  # a bug here must not end it: the list would go stale
+                log.exception("refresh_failed")
+                metrics.INTERNAL_ERRORS.labels("refresh").inc()
             await asyncio.sleep(_REFRESH)
 
     async def ready(self) -> Mapping[str, str]:
@@ -333,6 +360,13 @@ class House:
         today = standing.day_at(now, snapshot.district.time_zone)
         due = [p.deletion_day(today) for p in snapshot.directory.leavers(today)]
         metrics.LEAVERS_DUE.set(sum(day is not None and day <= today for day in due))
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """A task of the house's life is over before the house is stopped: never in silence."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("task_ended", task=task.get_name(), exc_info=task.exception())
+        metrics.INTERNAL_ERRORS.labels("task").inc()
 
 
 async def _watch_the_loop() -> None:

@@ -167,7 +167,6 @@ CONTROLS = (
         "A service outside sends as the district, with a key that the district published for it.",
         signed(letter(b"From: EVUSD News <news@example.org>"), NEWSLETTER),
         victim="news@example.org",
-        pending="sender-identity.claims-district does not look at what proves the author yet",
     ),
 )
 

@@ -41,7 +41,6 @@ class Case:
     reverse_path: str = MALLORY
     victim: str = ALICE
     ends: str = ""  # the disposition; "" for an attack is anything but forward
-    pending: str = ""  # why it is not so yet
 
 
 def letter(

@@ -82,6 +82,31 @@ ATTACKS = (
         reverse_path='"x\\"; dmarc=pass header.from=victim.test; y=\\""@attacker.test',
     ),
     Case(
+        "reverse-path-results-on-own-mail",
+        "The same on the attacker's own mail, for whoever reads our results behind us.",
+        forged(b"From: mallory@attacker.test"),
+        reverse_path='"x\\"; dmarc=pass header.from=victim.test; y=\\""@attacker.test',
+        ends="bounce",  # the session takes no quoted local part; what we write holds all the same
+    ),
+    Case(
+        "helo-results-on-own-mail",
+        "HELO with results in it on the attacker's own mail, with the null reverse-path.",
+        forged(b"From: mallory@attacker.test"),
+        helo='x" ; dmarc=pass header.from=victim.test ; y=".attacker.test',
+        reverse_path="",
+        ends="forward",
+    ),
+    Case(
+        "signature-tags-on-own-mail",
+        "Results in i= and s= of a signature that fails, whose tags we tell.",
+        forged(
+            b"DKIM-Signature: v=1; a=rsa-sha256; d=attacker.test; s=x; h=from; bh=AAAA; b=AAAA;"
+            b' i="; dmarc=pass header.from=victim.test"@attacker.test',
+            b"From: mallory@attacker.test",
+        ),
+        ends="forward",
+    ),
+    Case(
         "reverse-path-crlf",
         "CR LF in the reverse-path: a field of its own in what we write.",
         _PLAIN,

@@ -125,6 +125,20 @@ ATTACKS = (
         ),
     ),
     Case(
+        "arc-trusted-altered-body",
+        "A trusted sealer's word for the victim, taken over to another text.",
+        sealed(_PLAIN, FORWARDER, _PASS).replace(b"at eight", b"at three"),
+        ends="bounce",
+    ),
+    Case(
+        "arc-trusted-altered-results",
+        "A trusted sealer's word turned round: the seal covers it, the message signature does not.",
+        sealed(_PLAIN, FORWARDER, b"dmarc=fail header.from=victim.test").replace(
+            b"dmarc=fail", b"dmarc=pass"
+        ),
+        ends="bounce",
+    ),
+    Case(
         "arc-trusted-says-other-author",
         "A trusted sealer saw somebody else's domain pass.",
         sealed(_PLAIN, FORWARDER, b"dmarc=pass header.from=attacker.test"),

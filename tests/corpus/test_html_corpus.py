@@ -59,7 +59,7 @@ def test_the_tokens_bring_back_every_octet(mail: Mail) -> None:
             subtype = part.content_type.partition("/")[2]
             again = undone(after.text, wanted, subtype, mail.ampersand)
             assert again == before.text
-            assert again.encode(before.codec) == data.removeprefix(b"\xff\xfe")
+            assert again.encode(before.codec) == data
         else:  # what became visible text says the address, exactly
             for one in wanted:
                 assert one.target in read.read(result).texts[-1].visible or not one.visible

@@ -89,7 +89,6 @@ def test_each_rule_is_cited_by_what_is_recorded(demo):
     reasons = {hold["reason"] for hold in json.loads(kept_list.stdout)}
     assert reasons == {
         "impersonation.staff-name",
-        "authentication.dmarc-reject",
         "sender-identity.ambiguous-author",
         "spam.gtube",
         "spam.blocked",
@@ -135,11 +134,10 @@ def test_a_policy_that_differs_is_told_and_ends_with_one(tmp_path):
     (changed / "allowlist.d/parents.txt").write_text("prize@example.net\n")
     done = run("demo", "--once", "--config", str(changed), columns=140)
     assert done.returncode == 1
-    assert "As expected" in done.stdout and "no: forward" in done.stdout
+    assert "As expected" in done.stdout and "no: quarantine" in done.stdout
     told = [line for line in done.stderr.splitlines() if line.startswith("not as expected")]
+    # The listed stranger does not pass: no domain vouches for that message (R37).
     assert [line.split(":")[1].split(",")[0].strip() for line in told] == [
-        "Spam from anybody",
-        "Spam from anybody",
         "The same from an unblocked parent",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import typer
 from tests.store.test_ledger import HELD, entry
 
 from mailguard.adapters.state import StateDirectory
-from mailguard.cli.quarantine import _found
+from mailguard.cli.quarantine import _carry_out, _found
+from mailguard.config.load import load
+
+EXAMPLE = Path(__file__).resolve().parent.parent.parent / "config"
 
 
 async def test_the_first_transactions_id_still_finds_the_hold(tmp_path: Path) -> None:
@@ -24,5 +28,28 @@ async def test_the_first_transactions_id_still_finds_the_hold(tmp_path: Path) ->
         assert _found(state, [entry(2).id], "waiting") == [hold]
         with pytest.raises(typer.Exit):
             _found(state, [entry(3).id], "waiting")
+    finally:
+        state.close()
+
+
+async def test_kept_mail_of_another_version_can_be_discarded_and_says_why_it_is_not_released(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "config")
+    loaded = load(tmp_path / "config", create_keys=True)
+    state = StateDirectory.open(tmp_path / "other")
+    try:
+        digest = await state.blobs.store(b"Subject: x\r\n\r\nhello\r\n", None)
+        said = {"reverse_path": "x@example.com", "recipients": [HELD.recipient], "role": "mx"}
+        await state.ledger.keep(
+            entry(1, digest=digest, facts=b'{"of":"another version"}', envelope=said), [HELD], []
+        )
+        (hold,) = state.ledger.holds()
+        with pytest.raises(typer.Exit):
+            await _carry_out(state, loaded, [hold], "released", "rev", True)
+        assert "quarantine raw" in capsys.readouterr().err
+        assert state.ledger.holds() == [hold]
+        await _carry_out(state, loaded, [hold], "discarded", "rev", True)
+        assert state.ledger.holds() == []
     finally:
         state.close()

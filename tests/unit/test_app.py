@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.store.test_ledger import entry
 
 from mailguard.adapters.outbox_store import OutboxEntry
-from mailguard.app import House
+from mailguard.app import House, _ended
 from mailguard.config.load import load
 from mailguard.core.reply import Reply
 from mailguard.pipeline.ports import StoreError
@@ -82,8 +83,8 @@ async def test_two_late_refusals_of_one_message_are_two_notices(house: House) ->
         )  # fmt: skip
         told += await house._undeliverable(waiting, [recipient], Reply(550, "5.1.1 no"))
     assert len({one.key for one in told}) == 2
-    ids = [line for one in told for line in one.raw.split(b"\r\n") if b"Message-ID" in line]
-    assert len(set(ids)) == 2  # or the mailbox would take one for the other
+    ids = {message_from_bytes(one.raw)["Message-ID"] for one in told}
+    assert len(ids) == 2  # or the mailbox would take one for the other
 
 
 async def test_an_outcome_that_waits_for_the_database_is_written_before_the_end(
@@ -104,3 +105,32 @@ def test_the_database_is_for_nobody_elses_eyes(house: House) -> None:
     (house.settings.storage.state / "mailguard.db").stat()
     for file in house.settings.storage.state.glob("mailguard.db*"):
         assert file.stat().st_mode & 0o077 == 0, file.name
+
+
+async def test_a_bug_does_not_end_the_refreshing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+
+    async def broken() -> None:
+        turns.append(1)
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(house.state.unblocked, "refresh", broken)
+    monkeypatch.setattr("mailguard.app._REFRESH", 0.01)
+    refreshing = asyncio.create_task(house._refresh())
+    await _soon(lambda: len(turns) > 1)
+    refreshing.cancel()
+
+
+async def test_a_task_that_ends_by_a_bug_is_heard_of(capsys: pytest.CaptureFixture[str]) -> None:
+    async def watch() -> None:
+        raise OSError("the directory has gone")
+
+    task = asyncio.create_task(watch(), name="watch")
+    task.add_done_callback(_ended)
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    told = capsys.readouterr()
+    assert "task_ended" in told.out + told.err
+    assert "the directory has gone" in told.out + told.err

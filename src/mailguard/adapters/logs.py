@@ -12,6 +12,11 @@ from typing import Any
 
 import structlog
 
+# Without the values of variables: a password or a message may be among them.
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def configure(level: str, pretty: bool = False) -> None:
     """JSON lines, or coloured text for a person at a terminal (`pretty`)."""
@@ -23,7 +28,7 @@ def configure(level: str, pretty: bool = False) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if pretty else structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info if pretty else _tracebacks,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(

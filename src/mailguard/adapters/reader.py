@@ -52,12 +52,12 @@ class PooledReader:
         if _octets_of_text(message) <= self._above:
             return read.read(message)
         worker = await self._idle.get()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, worker.read, message.raw, self._seconds
-            )
-        finally:
-            self._idle.put_nowait(worker)
+        reading = asyncio.get_running_loop().run_in_executor(
+            self._threads, worker.read, message.raw, self._seconds
+        )
+        # When the thread is done, not when we are given up: until then the worker is ours.
+        reading.add_done_callback(lambda _: self._idle.put_nowait(worker))
+        return await asyncio.shield(reading)
 
     async def close(self) -> None:
         """End the workers; what they were reading is lost to nobody but its caller."""

@@ -35,6 +35,7 @@ from mailguard.pipeline.ports import Reply
 
 REMEMBERED = 25_000  # recipients known to exist, and as many known not to
 PROBE_SECONDS = 3.0
+LONGEST = 300.0  # seconds of one relay; clients wait 600 after the dot (RFC 5321 4.5.3.2.6)
 _PREPARED_ASIDE = 2_097_152  # octets from which a message is made ready in a thread
 
 _log = structlog.get_logger("mailguard.relay")
@@ -184,7 +185,12 @@ class Relay:
                 mail = await asyncio.to_thread(Mail.prepare, *ready)
             else:
                 mail = Mail.prepare(*ready)
-            await self._send(mail, list(dict.fromkeys(recipients)), replies)
+            async with asyncio.timeout(LONGEST):
+                await self._send(mail, list(dict.fromkeys(recipients)), replies)
+        except TimeoutError:  # each reply came in time, all of them did not
+            crawling = trouble("timeout", dot_left=True)
+            _count(crawling)
+            replies |= {r: crawling.reply for r in recipients if r not in replies}
         except Unsendable as error:
             _log.error("next_hop.unsendable", reason=str(error))
             INTERNAL_ERRORS.labels("relay").inc()

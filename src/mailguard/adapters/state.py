@@ -41,7 +41,10 @@ class StateDirectory:
         URL, or "" for SQLite. Raises OSError or StoreError."""
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         blobs = Blobs(path / "blobs", compression)
-        store = Database(location(database, path))
+        url = location(database, path)
+        if not database:  # SQLite's files have the mode of the first: for nobody else's eyes
+            (path / "mailguard.db").touch(mode=0o600)
+        store = Database(url)
         store.upgrade()
         state = cls(
             blobs,

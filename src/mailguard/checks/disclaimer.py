@@ -1,24 +1,21 @@
-"""A message carries the disclaimer that its direction and its author's place ask for (R9-R13).
+"""A message carries the disclaimer and the signature that policy asks of its author (R9-R13).
 
-Owns the profiles, the slots, and what counts as present: only the author's own new text does (R10),
-compared after dashes, quotes, case, punctuation and white space are folded. Must not know how HTML
-is read or how an edit is written.
+Owns the profiles, whose mail each is for, the slots and their values. Only the author's own new
+text counts (R10). Must not know how words are compared, HTML is read or an edit is written.
 """
 
 from __future__ import annotations
 
 import html
-import re
-import string
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from mailguard.core import texts
-from mailguard.core.edit import AddField, Edit, ReplaceText
+from mailguard.core import sensitivity, signature_block, slots, texts
+from mailguard.core.edit import AddField, Edit
 from mailguard.core.facts import Facts, Unavailable
-from mailguard.core.insertion import first_body, insertion, obstacle
+from mailguard.core.insertion import first_body, insertion, obstacle, other_versions
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.presence import is_present
 from mailguard.core.reading import Reading, TextPart
@@ -58,20 +55,56 @@ NO_SLOT_VALUES = FindingType(
     advice="Have the author's title and school entered in the directory.",
 )
 
+VERSION_LEFT_ALONE = FindingType(
+    "disclaimer.version-left-alone",
+    "a form of the text that must not be edited does not carry the disclaimer",
+    ("R12",),
+    Disposition.FORWARD,
+)
+SIGNATURE_MISSING = FindingType(
+    "disclaimer.signature-missing",
+    "the message does not carry the required signature",
+    ("R9",),
+    Disposition.BOUNCE,
+    advice="End your own text with your name, title and telephone number.",
+)
+SIGNATURE_ADVISED = FindingType(
+    "disclaimer.signature-advised",
+    "the message does not carry the recommended signature",
+    ("R9",),
+    Disposition.FORWARD,
+)
+SIGNATURE_APPENDED = FindingType(
+    "disclaimer.signature-appended",
+    "the signature was added from the directory",
+    ("R9", "R12"),
+    Disposition.FORWARD,
+)
+
 HEADER = "X-Mailguard-Disclaimer"
-SLOTS = frozenset(("title", "site", "school", "name", "phone", "email", "district"))
-_SCHOOL = re.compile(r"\bschool\b", re.IGNORECASE)
 
 
-def slots_of(template: str) -> frozenset[str]:
-    """The names of a template's slots, with what else stands in their braces.
+Template = Annotated[str, AfterValidator(slots.checked)]
+Direction = Literal["outbound", "internal", "all"]
 
-    Raises ValueError on unbalanced braces.
-    """
-    return frozenset(
-        f"{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}"
-        for _, name, form, conversion in string.Formatter().parse(template)
-        if name is not None
+
+class Sensitivity(BaseModel):
+    """What marks a message as sensitive (R11): one of these is enough; none at all is all mail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keywords: tuple[str, ...] = Field(
+        (),
+        description="Whole words or phrases in the subject or the author's own text; case and "
+        "punctuation do not count.",
+    )
+    subject_tags: tuple[str, ...] = Field(
+        (), description="What stands anywhere in the subject, as in `[SECURE]`; any case."
+    )
+    fields: tuple[Annotated[str, AfterValidator(sensitivity.field_pattern)], ...] = Field(
+        (),
+        description="Header fields: `Name`, or `Name: words` that its value has in it, as in "
+        "`Sensitivity: Company-Confidential`; any case.",
     )
 
 
@@ -81,18 +114,28 @@ class Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Shown in findings.")
-    direction: Literal["outbound", "internal", "all"] = Field(
-        "outbound", description="`outbound`: at least one recipient is outside the district."
+    direction: Direction = Field(
+        "outbound",
+        description="`outbound`: at least one recipient is outside the district; `internal`: at "
+        "least one is inside.",
     )
     sites: tuple[str, ...] = Field((), description="Site ids of the author; empty means any.")
     classifications: tuple[str, ...] = Field(
         (), description="Classifications of the author; empty means any."
     )
-    text: str = Field(
+    sensitivity: Sensitivity = Field(
+        Sensitivity(), description="Only mail that is marked so; empty means all mail."
+    )
+    text: Template = Field(
         description="The text, with slots {title} {site} {school} {name} {phone} {email} "
         "{district}. {school} is the site's name with one 'School' at its end."
     )
-    html: str = Field("", description="The same as HTML; made of the text where empty.")
+    html: Template = Field("", description="The same as HTML; made of the text where empty.")
+    repeat: Literal["every-message", "once-a-thread"] = Field(
+        "every-message",
+        description="`every-message`: each author's new text carries it (R10). `once-a-thread`: "
+        "not again where the quoted messages already show it with this author's own slots.",
+    )
     mode: Literal["append", "require", "warn"] = Field(
         "append", description="Add it, refuse the message without it, or only record that it lacks."
     )
@@ -101,13 +144,26 @@ class Profile(BaseModel):
     )
     exempt: tuple[str, ...] = Field((), description="Authors' addresses that need no disclaimer.")
 
-    @field_validator("text", "html")
-    @classmethod
-    def _slots_known(cls, value: str) -> str:
-        unknown = slots_of(value) - SLOTS
-        if unknown:
-            raise ValueError(f"no such slot: {', '.join(sorted(unknown))}")
-        return value
+
+class SignatureSettings(BaseModel):
+    """The signature block under the author's own text (R9)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["off", "warn", "append", "require"] = Field(
+        "off",
+        description="`append` adds it from the directory where there is none, `require` refuses "
+        "the message, `warn` only records it.",
+    )
+    direction: Direction = Field("all", description="As in a profile.")
+    wanted: tuple[Literal["name", "title", "phone"], ...] = Field(
+        ("name", "title"),
+        description="What it must give, as far as the directory knows it.",
+    )
+    text: Template = Field(
+        "{name}\n{title}\n{site}\n{phone}",
+        description="What is added; a line with a slot that has no value is left out.",
+    )
 
 
 class DisclaimerSettings(CheckSettings):
@@ -116,6 +172,9 @@ class DisclaimerSettings(CheckSettings):
     profiles: tuple[Profile, ...] = Field(
         (Profile(name="confidentiality", text=texts.V3_DISCLAIMER),),
         description="In order; the first that fits is used. Default: V3 on all outbound mail.",
+    )
+    signature: SignatureSettings = Field(
+        SignatureSettings(), description="The author's signature block."
     )
 
 
@@ -131,6 +190,10 @@ class Disclaimer:
         APPENDED,
         NOT_PLACED,
         NO_SLOT_VALUES,
+        VERSION_LEFT_ALONE,
+        SIGNATURE_MISSING,
+        SIGNATURE_ADVISED,
+        SIGNATURE_APPENDED,
     )
 
     def examine(
@@ -142,53 +205,115 @@ class Disclaimer:
         if not transaction.envelope.reverse_path:
             return Verdict(self.name)
         profile = _profile(transaction, facts, settings)
-        if profile is None:
+        signed = _is_directed(settings.signature.direction, transaction, facts)
+        if profile is None and (settings.signature.mode == "off" or not signed):
             return Verdict(self.name)
         found: list[Finding] = []
-        chosen, values = _filled(profile, facts, settings, found)
-        if chosen is None:
-            return Verdict(self.name, tuple(found))
+        edits: list[Edit] = []
         reading = facts.reading
         if isinstance(reading, Unavailable):
-            return Verdict(
-                self.name, tuple(found), error=f"the message was not read: {reading.unavailable}"
-            )
-        text = chosen.text.format(**values)
-        own = [values[slot] for slot in slots_of(chosen.text)]
-        if any(is_present(text, part.author_visible, own) for part in reading.texts):
-            return Verdict(self.name, tuple(found))
-        edits: tuple[Edit, ...] = ()
-        if chosen.mode == "require" and reading.texts:
-            advice = f"Put this into your own text, above any quoted message: {text}"
-            evidence = f"The disclaimer {chosen.name!r} is not in the author's own text."
-            found.append(Finding(MISSING.code, evidence, advice=advice))
-        elif chosen.mode == "warn":
-            evidence = f"The disclaimer {chosen.name!r} is not in the author's own text."
-            found.append(Finding(ADVISED.code, evidence))
-        else:
-            edits = _appended(transaction, reading, chosen, values, found)
-        return Verdict(self.name, tuple(found), edits)
+            return Verdict(self.name, error=f"the message was not read: {reading.unavailable}")
+        # The signature comes first, so that it stands above the disclaimer.
+        if signed:
+            edits += _signature(transaction, facts, reading, settings.signature, found)
+        if profile is not None:
+            edits += _disclaimer(transaction, facts, reading, profile, settings, found)
+        return Verdict(self.name, tuple(found), tuple(dict.fromkeys(edits)))
+
+
+def _disclaimer(
+    transaction: Transaction,
+    facts: Facts,
+    reading: Reading,
+    profile: Profile,
+    settings: DisclaimerSettings,
+    found: list[Finding],
+) -> tuple[Edit, ...]:
+    chosen, values = _filled(profile, facts, settings, found)
+    if chosen is None:
+        return ()
+    text = chosen.text.format(**values)
+    own = [values[slot] for slot in slots.slots_of(chosen.text)]
+    targets = first_body(transaction.message, reading)
+    lacking = [part for part in targets if not is_present(text, part.author_visible, own)]
+    if targets and not lacking:
+        return ()
+    # Some programs write text, a picture and text again: then it stands in the last.
+    others = [part for part in reading.texts if part not in targets]
+    if any(is_present(text, part.author_visible, own) for part in others):
+        return ()
+    if chosen.repeat == "once-a-thread" and any(
+        is_present(text, part.visible, own) for part in reading.texts
+    ):
+        return ()
+    if chosen.mode == "append" or (chosen.mode == "require" and not reading.texts):
+        block = chosen.html.format(**{k: html.escape(v) for k, v in values.items()})
+        what = f"The disclaimer {chosen.name!r}"
+        return _appended(transaction, reading, lacking, (what, APPENDED.code), text, block, found)
+    if len(lacking) < len(targets):
+        return ()  # the author did put it in; the other forms are their mail program's
+    evidence = f"The disclaimer {chosen.name!r} is not in the author's own text."
+    if chosen.mode == "warn":
+        found.append(Finding(ADVISED.code, evidence))
+    else:
+        advice = f"Put this into your own text, above any quoted message: {text}"
+        found.append(Finding(MISSING.code, evidence, advice=advice))
+    return ()
+
+
+def _signature(
+    transaction: Transaction,
+    facts: Facts,
+    reading: Reading,
+    settings: SignatureSettings,
+    found: list[Finding],
+) -> tuple[Edit, ...]:
+    owner = facts.owner
+    if owner is None or settings.mode == "off":
+        return ()  # devices and generic accounts have no name to sign with
+    have = frozenset().union(
+        *(signature_block.elements(part.author_visible, owner) for part in reading.texts)
+    )
+    missing = signature_block.lacking(have, owner, settings.wanted)
+    if not missing:
+        return ()
+    text = signature_block.filled(settings.text, slots.values_of(facts))
+    if settings.mode == "append" and not have:
+        targets = first_body(transaction.message, reading)
+        what = ("The signature", SIGNATURE_APPENDED.code)
+        return _appended(transaction, reading, targets, what, text, "", found)
+    evidence = f"The author's own text does not end with their {' and '.join(missing)}."
+    if settings.mode == "require" and reading.texts:
+        advice = f"End your own text with: {' / '.join(text.splitlines())}"
+        found.append(Finding(SIGNATURE_MISSING.code, evidence, advice=advice))
+    else:
+        found.append(Finding(SIGNATURE_ADVISED.code, evidence))
+    return ()
+
+
+def _is_directed(direction: Direction, transaction: Transaction, facts: Facts) -> bool:
+    inside = [facts.district.owns(r) for r in transaction.envelope.recipients]
+    return direction == "all" or (any(inside) if direction == "internal" else not all(inside))
 
 
 def _profile(
     transaction: Transaction, facts: Facts, settings: DisclaimerSettings
 ) -> Profile | None:
-    owns = facts.district.owns
-    outward = any(not owns(r) for r in transaction.envelope.recipients)
-    inward = any(owns(r) for r in transaction.envelope.recipients)
     authors = set(transaction.message.author.addresses)
     authors.add(transaction.envelope.reverse_path.lower())
     owner = facts.owner
     sites = frozenset(owner.sites if owner else ())
     classes = frozenset(owner.classifications if owner else ())
     for profile in settings.profiles:
-        if profile.direction == "outbound" and not outward:
-            continue
-        if profile.direction == "internal" and not inward:
+        if not _is_directed(profile.direction, transaction, facts):
             continue
         if profile.sites and not sites.intersection(profile.sites):
             continue
         if profile.classifications and not classes.intersection(profile.classifications):
+            continue
+        wanted = profile.sensitivity
+        marks = (wanted.keywords, wanted.subject_tags, wanted.fields)
+        if any(marks) and not sensitivity.is_marked(transaction.message, facts.reading, *marks):
             continue
         if authors.intersection(address.lower() for address in profile.exempt):
             return None
@@ -200,71 +325,46 @@ def _filled(
     profile: Profile, facts: Facts, settings: DisclaimerSettings, found: list[Finding]
 ) -> tuple[Profile | None, Mapping[str, str]]:
     """The profile whose slots all have values, and the values: never a raw slot (R10)."""
-    values = slot_values(facts, profile)
-    lacking = sorted(s for s in slots_of(profile.text + profile.html) if not values[s])
+    values = slots.values_of(facts, profile.sites)
+    lacking = sorted(s for s in slots.slots_of(profile.text + profile.html) if not values[s])
     if not lacking:
         return profile, values
     who = facts.owner.name if facts.owner else "the author, who is not in the directory"
     evidence = f"The directory gives no {', '.join(lacking)} for {who}."
     found.append(Finding(NO_SLOT_VALUES.code, evidence))
     for other in settings.profiles:
-        slots = slots_of(other.text + other.html)
-        wanted = other.name == profile.fallback if profile.fallback else not slots
-        if other is not profile and wanted and all(values[slot] for slot in slots):
+        named = slots.slots_of(other.text + other.html)
+        wanted = other.name == profile.fallback if profile.fallback else not named
+        if other is not profile and wanted and all(values[slot] for slot in named):
             return other, values
     if profile.fallback:
         return None, values
     return Profile(name="confidentiality", text=texts.V3_DISCLAIMER, mode=profile.mode), values
 
 
-def slot_values(facts: Facts, profile: Profile) -> dict[str, str]:
-    """What the directory says of the author; "" where it says nothing."""
-    owner = facts.owner
-    site = None
-    if owner:
-        wanted = [s for s in owner.sites if not profile.sites or s in profile.sites]
-        known = [facts.sites[s] for s in wanted if s in facts.sites]
-        # With several sites the first school stands in the text, else the first site.
-        site = next((s for s in known if s.kind == "school"), known[0] if known else None)
-    return {
-        "title": owner.title if owner else "",
-        "site": site.name if site else "",
-        "school": school_name(site.name) if site and site.kind == "school" else "",
-        "name": owner.name if owner else "",
-        "phone": owner.phone if owner else "",
-        "email": owner.addresses[0] if owner and owner.addresses else "",
-        "district": facts.district.name,
-    }
-
-
-def school_name(name: str) -> str:
-    """A school's name with one "School" in it: V4 writes "(name of school) School"."""
-    return name if _SCHOOL.search(name) else f"{name} School"
-
-
 def _appended(
     transaction: Transaction,
     reading: Reading,
-    profile: Profile,
-    values: Mapping[str, str],
+    lacking: Sequence[TextPart],
+    what: tuple[str, str],  # in words, and the code of the finding
+    text: str,
+    block: str,  # the same as HTML, or ""
     found: list[Finding],
 ) -> tuple[Edit, ...]:
-    targets = first_body(transaction.message, reading)
+    """Put a text under the author's words in these parts, or say why it cannot be done (R12)."""
+    message = transaction.message
+    targets = first_body(message, reading)
     reason = obstacle(reading, targets)
+    words, code = what
     if reason:
-        found.append(
-            Finding(NOT_PLACED.code, f"The disclaimer {profile.name!r} was not added: {reason}.")
-        )
+        found.append(Finding(NOT_PLACED.code, f"{words} was not added: {reason}."))
         return (AddField(HEADER, f"not-placed; reason={reason.replace(' ', '-')}"),)
-    found.append(Finding(APPENDED.code, f"The disclaimer {profile.name!r} was added."))
-    return tuple(_insertion(part, profile, values) for part in targets)
-
-
-def _insertion(part: TextPart, profile: Profile, values: Mapping[str, str]) -> ReplaceText:
-    text = profile.text.format(**values)
-    block = (
-        profile.html.format(**{k: html.escape(v) for k, v in values.items()})
-        if profile.html
-        else "<p>" + "<br>".join(map(html.escape, text.splitlines())) + "</p>"
-    )
-    return insertion(part, text, block)
+    found.append(Finding(code, f"{words} was added."))
+    block = block or "<p>" + "<br>".join(map(html.escape, text.splitlines())) + "</p>"
+    edits: tuple[Edit, ...] = tuple(insertion(part, text, block) for part in lacking)
+    left = other_versions(message, targets)
+    if left:
+        evidence = f"{words} was not added to the text's form as {', '.join(left)}."
+        found.append(Finding(VERSION_LEFT_ALONE.code, evidence))
+        edits = (*edits, AddField(HEADER, f"placed; left-alone={','.join(left)}"))
+    return edits

@@ -1,16 +1,18 @@
-"""Mail for somebody who has left the district is answered, and goes to nobody's mailbox (R6).
+"""Mail for somebody who has left the district is answered, or routed to who took over (R6).
 
-Owns what the answer says besides the district's own text (`config/notices/leaver.txt`). What a
-leaver sends is `sender_identity`'s. Must not know the directory or the calendar.
+Owns what the answer says besides the district's own text (`config/notices/leaver.txt`), and what
+marks a routed copy. What a leaver sends is `sender_identity`'s. Must not know the directory or the
+calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
+from mailguard.core.address import normalise
+from mailguard.core.edit import AddField, Edit, Redirect
 from mailguard.core.facts import Facts, Leaver
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.transaction import Transaction
@@ -24,6 +26,15 @@ GONE = FindingType(
     advice="Please write to the district's main address instead.",
     notice="leaver",
 )
+ROUTED = FindingType(
+    "leavers.routed",
+    "the recipient has left the district, and who took over gets the mail",
+    ("R6",),
+    Disposition.FORWARD,
+    advice="Please write to the district's main address instead.",
+    notice="leaver",
+)
+_FIELD = "X-Mailguard-Routed"
 
 
 class LeaversSettings(CheckSettings):
@@ -35,25 +46,41 @@ class LeaversSettings(CheckSettings):
 
 
 class Leavers:
-    """R6: mail for a leaver is answered with a text, and kept from the mailbox."""
+    """R6: mail for a leaver is answered with a text or goes to the manager, as `on_leaving` in the
+    directory says; it is kept from the leaver's own mailbox."""
 
     name: ClassVar[str] = "leavers"
     Settings: ClassVar[type[CheckSettings]] = LeaversSettings
     needs: ClassVar[frozenset[str]] = frozenset({"leavers"})
-    findings: ClassVar[tuple[FindingType, ...]] = (GONE,)
+    findings: ClassVar[tuple[FindingType, ...]] = (GONE, ROUTED)
 
     def examine(self, transaction: Transaction, facts: Facts, settings: LeaversSettings) -> Verdict:
         """One finding for each recipient who has left."""
-        return Verdict(self.name, tuple(_gone(transaction, facts, settings)))
-
-
-def _gone(transaction: Transaction, facts: Facts, settings: LeaversSettings) -> Iterator[Finding]:
-    for recipient in transaction.envelope.recipients:
-        leaver = facts.leavers.get(recipient)
-        if leaver is not None:
-            evidence = f"{leaver.person.name} has left {facts.district.name}"
+        findings: list[Finding] = []
+        edits: list[Edit] = []
+        for recipient in transaction.envelope.recipients:
+            leaver = facts.leavers.get(recipient)
+            if leaver is None:
+                continue
+            kind, evidence = GONE, f"{leaver.person.name} has left {facts.district.name}"
+            if leaver.routed_to is not None:
+                to = leaver.routed_to.addresses[0]
+                kind, evidence = ROUTED, f"{evidence}; the mail goes to {leaver.routed_to.name}"
+                edits += _routing(recipient, to)
             advice = _advice(leaver) if settings.name_successor else ""
-            yield Finding(GONE.code, evidence, (recipient,), advice=advice)
+            findings.append(Finding(kind.code, evidence, (recipient,), advice=advice))
+        return Verdict(self.name, tuple(findings), tuple(edits))
+
+
+def _routing(recipient: str, to: str) -> tuple[Edit, Edit]:
+    """To the other mailbox, where a field on top says whose mail it is: nothing else would, were
+    the recipient not named in the header."""
+    # A field's value is ASCII; RFC 6532 would let no server without SMTPUTF8 take the copy.
+    whose = normalise(recipient).encode("ascii", "backslashreplace").decode("ascii")
+    return (
+        Redirect(to, (recipient,)),
+        AddField(_FIELD, f"leaver; for={whose}", (recipient,)),
+    )
 
 
 def _advice(leaver: Leaver) -> str:

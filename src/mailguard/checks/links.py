@@ -63,7 +63,7 @@ _SECOND = "co com org net ac gov edu gob k12 ne or go sch"  # "k12.ca.us" is nob
 _SHORT_SECOND = frozenset(_SECOND.split())
 _PIECES = re.compile(r"[^:.@]+|[:.@]")
 _HARMLESS = "about:blank"  # opens nothing, wherever it stands
-_NO_ROOM = frozenset(("base", "meta", "svg a"))  # constructs beside which no text can stand
+_NO_ROOM = frozenset(("base", "meta", "svg a", "math"))  # constructs beside which no text can stand
 
 
 class LinksSettings(CheckSettings):
@@ -279,8 +279,8 @@ def _deceptions(
     found = []
     for link in reading.links:
         named = named_site(link.text) if not link.construct.endswith("text") else ""
-        target = links.host(link.target)
-        if named and target and not same_site(named, target) and not _is_ours(link.target, facts):
+        target = links.host(link.target) if named else ""
+        if target and not same_site(named, target) and not _is_ours(link.target, facts):
             evidence = f"A link reads {named!r} but opens {target!r}."
             found.append(Finding(DECEPTIVE.code, _printable(evidence), concerned))
             if len(found) == _SHOWN:

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from mailguard.core import address, delegation, names
+from mailguard.core.authenticated import claim_proven
 from mailguard.core.claims import claims
 from mailguard.core.directory import Account, Person
 from mailguard.core.facts import Facts, Unavailable
@@ -140,6 +141,7 @@ class SenderIdentity:
     Settings: ClassVar[type[CheckSettings]] = SenderIdentitySettings
     needs: ClassVar[frozenset[str]] = frozenset(
         {"account", "account_clients", "owner", "people", "namesakes", "grants", "reading"}
+        | {"spf", "dkim", "dmarc"}
     )
     findings: ClassVar[tuple[FindingType, ...]] = (
         NOT_OWNER,
@@ -305,11 +307,16 @@ def _unproven(
     district, author = facts.district, transaction.message.author
     vouched = settings.relay_vouches and transaction.listener.role is Role.RELAY
     if not vouched:
-        own = [f"{w}: {mailbox}" for w, mailbox in claims(transaction) if district.owns(mailbox)]
+        own = [
+            f"{where}: {mailbox}"
+            for where, mailbox in claims(transaction)
+            if district.owns(mailbox) and not claim_proven(where, mailbox, transaction, facts)
+        ]
         if own:
             yield Finding(
                 CLAIMS_DISTRICT.code,
-                f"the client did not log in, yet the message claims {'; '.join(own[:_LISTED])}",
+                "the client did not log in and no SPF or DKIM of the district vouches for it, yet "
+                f"the message claims {'; '.join(own[:_LISTED])}",
             )
     if len(author.addresses) > 1 and not (
         vouched and all(district.owns(mailbox) for mailbox in author.addresses)

@@ -135,10 +135,13 @@ def _decide(references: Sequence[str], config: Path, decided: str, by: str, lear
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         holds = _found(state, references, "waiting")
+        settled = [str(h.id) for h in holds if h.state != "waiting"]
+        if settled:
+            fail(f"decided before, so nothing was changed: {', '.join(settled)}")
         try:
             asyncio.run(_carry_out(state, loaded, holds, decided, by or getpass.getuser(), learn))
         except AlreadyDecided as error:
-            fail(f"decided before, so nothing was changed: {error}")
+            fail(f"somebody else has just decided about {error}; see: mailguard quarantine list")
     for hold in holds:
         typer.echo(f"{hold.id}  {shown(hold.recipient)}: {decided}")
 
@@ -164,7 +167,17 @@ async def _carry_out(
         entry = state.ledger.find(transaction_id)
         if entry is None:
             raise KeyError(transaction_id)
-        dossier = await reopened(entry, state, loaded)
+        try:
+            dossier = await reopened(entry, state, loaded)
+        except ValueError as error:  # its facts were written by another version
+            if decided == RELEASED:
+                fail(
+                    f"{transaction_id} cannot be decided again by this version, so the edits of "
+                    f"its copy are unknown; `mailguard quarantine raw {kept[0].id}` has the "
+                    f"message: {error}"
+                )
+            await state.ledger.decide_hold([h.id for h in kept], decided, by)
+            continue
         outgoing = (
             released(dossier, [(h.id, h.recipient) for h in kept]) if decided == RELEASED else ()
         )
@@ -185,10 +198,21 @@ def _found(state: StateDirectory, references: Sequence[str], wanted: str | None)
             holds = [one] if one is not None else []
         else:
             holds = list(state.ledger.holds(state=wanted, transaction_id=text))
+            holds = holds or _moved(state, text, wanted)
         if not holds:
             fail(f"nothing is kept under {shown(reference)}; see: mailguard quarantine list")
         found |= {h.id: h for h in holds}
     return list(found.values())
+
+
+def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[HoldEntry]:
+    """What was kept under an id that notices name, and now belongs to the retry that followed."""
+    entry = state.ledger.find(transaction_id)
+    if entry is None:
+        return []
+    reverse_path = str(entry.envelope.get("reverse_path", ""))
+    holds = state.ledger.holds(state=wanted, reverse_path=reverse_path)
+    return [h for h in holds if h.digest == entry.digest and h.recipient in entry.recipients]
 
 
 def _subject(state: StateDirectory, transaction_id: str) -> str:

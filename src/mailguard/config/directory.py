@@ -62,6 +62,11 @@ class PersonRow(Section):
         "account is disabled (R6).",
     )
     manager: str = Field("", description="Person id of who takes over when they leave (R6).")
+    on_leaving: Literal["answer", "route"] = Field(
+        "answer",
+        description="What becomes of mail for them when they have left: `answer` tells the sender, "
+        "`route` gives it to the manager, and the Technology Services Director is told (R6).",
+    )
     legal_hold: bool = Field(
         False, description="Whether records rules keep a leaver's account past day 30 (R6)."
     )
@@ -198,6 +203,7 @@ def _people(draft: Draft, folder: Path) -> None:
             start=draft.day(cells.get("start", ""), "start", where),
             end=draft.day(cells.get("end", ""), "end", where),
             manager=cells.get("manager", ""),
+            on_leaving=_on_leaving(draft, cells.get("on_leaving", ""), where),
             legal_hold=_flag(draft, cells, "legal_hold", where, default=False),
             **{column: several(cells.get(column, "")) for column in many},
         )
@@ -210,6 +216,13 @@ def _flag(
     if text not in ("", "true", "false"):
         draft.errors.append(where(column, f"{quote(text)} does not fit here", "true, false"))
     return text == "true" if text in ("true", "false") else default
+
+
+def _on_leaving(draft: Draft, text: str, where: Where) -> str:
+    if text.lower() not in ("", "answer", "route"):
+        draft.errors.append(where("on_leaving", f"{quote(text)} does not fit here", "answer, route"))
+        return "answer"
+    return text.lower() or "answer"
 
 
 def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
@@ -228,6 +241,9 @@ def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
         problem = f"the main address {quote(mailboxes[0])} is at none of the district's domains"
         allowed = f"an address at {', '.join(draft.district.domains)} first"
         draft.errors.append(where("addresses", problem, allowed))
+    if row.get("on_leaving") == "route" and not row.get("manager"):
+        problem = "is route, and nobody is named as manager"
+        draft.errors.append(where("on_leaving", problem, "answer; or route with a manager"))
     for role in row.get("roles", ()):
         if role not in ROLES:
             problem = f"{quote(role)} is no role{suggest(role, ROLES)}"

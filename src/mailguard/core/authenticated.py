@@ -50,6 +50,18 @@ def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
     return author_proof(transaction, facts) not in (Proof.UNKNOWN, Proof.NONE)
 
 
+def claim_proven(where: str, mailbox: str, transaction: Transaction, facts: Facts) -> bool:
+    """Whether what is proven of a message covers one of its claims: the author's own domain, or
+    for the reverse-path its own SPF."""
+    author, domain = identity.author(transaction), address.domain_of(mailbox)
+    if author and same_owner(domain, address.domain_of(author)):
+        return author_authenticated(transaction, facts)
+    spf = facts.spf
+    if where != "reverse-path" or isinstance(spf, Unavailable):
+        return False
+    return (spf.result, spf.identity, spf.domain) == ("pass", "mailfrom", domain)
+
+
 def _relaxed(transaction: Transaction, facts: Facts, domain: str) -> Proof | None:
     spf, dkim = facts.spf, facts.dkim
     if not isinstance(dkim, Unavailable) and any(_vouches(one, domain) for one in dkim):

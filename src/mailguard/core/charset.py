@@ -58,7 +58,9 @@ def decode(data: bytes, charset: str) -> Decoded:
     """
     for mark, marked in _BOMS:
         if data.startswith(mark):
-            return _strict(data, marked) or Decoded(data.decode("latin-1"), "iso8859-1")
+            # Half a character at the end of UTF-16: what is added could complete it.
+            why = "" if marked == "utf-8" else f"it is not valid {marked}"
+            return _strict(data, marked) or Decoded(data.decode("latin-1"), "iso8859-1", why)
     codec = codec_named(charset)
     if codec is None:
         return Decoded(data.decode("latin-1"), "iso8859-1", "its charset is unknown")

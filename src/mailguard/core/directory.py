@@ -45,6 +45,7 @@ class Person:
     start: date | None = None  # first day; after `end` it is the day of the return (R6)
     end: date | None = None  # last day, in the district's time zone (R6)
     manager: str = ""  # a person id: who takes over
+    on_leaving: str = "answer"  # mail for a leaver; or "route": it goes to the manager (R6)
     legal_hold: bool = False  # the account is kept past day 30
 
     def left_since(self, today: date) -> date | None:
@@ -149,6 +150,14 @@ class Directory:
             found.setdefault(delegation.delegate, []).append(delegation)
         return {delegate: tuple(grants) for delegate, grants in found.items()}
 
+    @cached_property
+    def _by_role(self) -> dict[str, tuple[Person, ...]]:
+        found: dict[str, list[Person]] = {}
+        for person in self.people.values():
+            for role in person.roles:
+                found.setdefault(role, []).append(person)
+        return {role: tuple(people) for role, people in found.items()}
+
     def person_at(self, mailbox: str) -> Person | None:
         """The person whose address this is."""
         return self._by_address.get(normalise(mailbox))
@@ -186,6 +195,11 @@ class Directory:
     def leavers(self, today: date) -> tuple[Person, ...]:
         """Everybody who has left by that day, in the directory's order (R6)."""
         return tuple(p for p in self.people.values() if p.left_since(today) is not None)
+
+    def with_role(self, role: str, today: date) -> tuple[Person, ...]:
+        """Those who have a role of `rights.ROLES` and are there on that day."""
+        people = self._by_role.get(role, ())
+        return tuple(p for p in people if p.left_since(today) is None)
 
     def named(self, ids: Iterable[str]) -> tuple[Person, ...]:
         """The people with these ids, unknown ones left out."""

@@ -6,6 +6,7 @@ Must not know policy steps or where the values were configured.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailguard.core.address import domain_of, normalise
 
@@ -30,7 +31,7 @@ class District:
         """Whether a domain is the district's, or below one that is."""
         if len(domain) > 255:  # RFC 1035 2.3.4: not a domain, and not worth the walk
             return False
-        name = domain_of(normalise(f"@{domain}")).rstrip(".")
+        name = _name(domain)
         while name:
             if name in self.domains:
                 return True
@@ -40,3 +41,8 @@ class District:
     def owns(self, mailbox: str) -> bool:
         """Whether a mailbox is at one of the district's domains."""
         return self.owns_domain(mailbox.rpartition("@")[2]) if "@" in mailbox else False
+
+
+@lru_cache(maxsize=4096)  # a message's links ask again and again; each is at most 255 characters
+def _name(domain: str) -> str:
+    return domain_of(normalise(f"@{domain}")).rstrip(".")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import idna
 
@@ -112,6 +113,11 @@ def a_label(domain: str) -> str:
     "" for what is no domain name: what is none cannot be asked for, nor written into a field.
     Never raises.
     """
+    return _a_label(domain[:512])  # twice as long as one can be
+
+
+@lru_cache(maxsize=4096)
+def _a_label(domain: str) -> str:
     domain = domain.removesuffix(".").lower()
     if not domain.isascii():
         try:

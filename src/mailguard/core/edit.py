@@ -1,12 +1,13 @@
 """Proposed changes to a message, as spans of the original.
 
-Owns the kinds of Edit and their order. `render` carries them out. An edit never says how
+Owns the kinds of Edit and their order. `render` carries them out, all but where a copy goes. An edit never says how
 bytes are encoded: a text edit speaks in code points of a part's decoded text, which is a pure
 function of the original bytes, and `render` finds the octets. Must not know checks or policy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -48,4 +49,17 @@ class AddField:
     recipients: tuple[str, ...] = ()
 
 
-Edit = ReplaceText | RemoveField | AddField
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """These recipients' copies go to another mailbox at the next hop; no octet changes."""
+
+    to: str
+    recipients: tuple[str, ...]
+
+
+Edit = ReplaceText | RemoveField | AddField | Redirect
+
+
+def redirected(edits: Sequence[Edit]) -> str:
+    """The mailbox that a copy with these edits goes to instead of its recipient's; "" for none."""
+    return next((edit.to for edit in edits if isinstance(edit, Redirect)), "")

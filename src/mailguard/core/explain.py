@@ -11,7 +11,7 @@ from typing import Any
 
 from mailguard.core import mime
 from mailguard.core.decide import Decision, Judgement, Outcome
-from mailguard.core.edit import AddField, Edit, RemoveField
+from mailguard.core.edit import AddField, Edit, Redirect, RemoveField
 from mailguard.core.facts import Arc, Dkim, Dmarc, Facts, Spf, Unavailable
 from mailguard.core.identity import identity
 from mailguard.core.message import Message, Part
@@ -153,6 +153,8 @@ def _edit(edit: Edit) -> dict[str, Any]:
             "end": edit.end,
             "recipients": list(edit.recipients),
         }
+    if isinstance(edit, Redirect):
+        return {"kind": "redirect", "to": edit.to, "recipients": list(edit.recipients)}
     return {
         "kind": "replace-text",
         "part": edit.part,

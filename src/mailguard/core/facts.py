@@ -123,6 +123,7 @@ class Leaver:
     person: Person
     since: date  # the first day on which they were gone
     successor: Person | None  # the manager who took over
+    routed_to: Person | None = None  # whose mailbox gets the mail; none: it is answered
 
 
 @dataclass(frozen=True, slots=True)

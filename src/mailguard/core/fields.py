@@ -81,7 +81,7 @@ def _extent(raw: bytes, start: int, limit: int) -> tuple[int, int]:
     if raw.startswith(b"\n", start, limit):
         return start, start + 1
     crlf = raw.find(b"\n\r\n", start, limit)
-    bare = raw.find(b"\n\n", start, crlf if crlf >= 0 else limit)
+    bare = raw.find(b"\n\n", start, crlf + 1 if crlf >= 0 else limit)
     if bare >= 0:
         return bare + 1, bare + 2
     if crlf >= 0:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin
 
-from turbohtml import Document, Element, parse
+from turbohtml import Document, Element, Namespace, parse
 
 from mailguard.core import plain
 from mailguard.core.html import Walk, collapse, lower
@@ -160,8 +160,11 @@ def _targets(element: Element, base: str) -> list[tuple[str, str, str]]:
             if target:
                 found.append((attribute, construct, target))
 
-    if tag in ("a", "area"):
-        add("href", tag, base)
+    if element.namespace is Namespace.MATHML:  # MathML 3, 6.4.3: on any element
+        add("href", "math", base)
+        add("xlink:href", "math", base)
+    elif tag in ("a", "area"):
+        add("href", tag if element.namespace is Namespace.HTML else "svg a", base)
         add("xlink:href", "svg a", base)
     elif tag == "form":
         add("action", "form", base)

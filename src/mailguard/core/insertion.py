@@ -12,6 +12,10 @@ from mailguard.core.edit import Phase, ReplaceText
 from mailguard.core.message import Message
 from mailguard.core.reading import Reading, TextPart
 
+_OTHER_VERSIONS = frozenset(
+    ("text/x-amp-html", "text/calendar", "text/watch-html", "text/enriched", "text/rtf")
+)
+
 
 def first_body(message: Message, reading: Reading) -> list[TextPart]:
     """The texts of which a client shows one: the first, and its alternatives."""
@@ -35,6 +39,21 @@ def obstacle(reading: Reading, targets: Sequence[TextPart]) -> str:
     if not targets:
         return "no text"
     return next((part.obstacle for part in targets if not part.editable), "")
+
+
+def other_versions(message: Message, targets: Sequence[TextPart]) -> tuple[str, ...]:
+    """The content types of the forms beside these texts that some programs show instead, and that
+    must not be edited: AMP is checked by its reader, a calendar part by its program (R12)."""
+    if not targets:
+        return ()
+    above = targets[0].path
+    while above:
+        above = above.rpartition(".")[0]
+        for part in message.parts:
+            if part.path == above and part.content_type == "multipart/alternative":
+                kinds = dict.fromkeys(child.content_type for child in part.children)
+                return tuple(kind for kind in kinds if kind in _OTHER_VERSIONS)
+    return ()
 
 
 def insertion(part: TextPart, text: str, html: str) -> ReplaceText:

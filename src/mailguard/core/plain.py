@@ -15,7 +15,11 @@ from mailguard.core.reading import Link
 # Where an address may begin; what follows is scanned once, so that no text is slow to read.
 _START = re.compile(r"https?:[/\\]{1,2}|(?<![\w.@/\\-])www\.", re.IGNORECASE)
 _RUN = re.compile(r"[^\s<>\"\u0000-\u001f\u007f-\u009f\uff5c\u300c\u300d\u3000]+")
-_TRAILING = ".,;:!?'*_~\u2019\u201d\u3002\uff0c\uff1b"
+# Of sentences, in other writings too, and marks of direction that stand unseen behind an address.
+_TRAILING = frozenset(
+    ".,;:!?'*_~\u2019\u201d\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f\u3009\u300b\u300f\u3011"
+    "\uff09\uff3d\uff5d\u060c\u061b\u061f\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+)
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _WRAP = re.compile(r"[ \t]?\r?\n[ \t]?")
 _LONGEST_WRAP = 5  # lines that one address may go over
@@ -153,9 +157,11 @@ def _strike_quotes(rows: list[quote.Line], own: list[bool]) -> None:
             if start is not None:
                 own[start:at] = [False] * (at - start)
         quoted = True
-    if tries < _MOST_ATTRIBUTIONS:
-        return
-    for at, row in enumerate(rows):  # some phones quote without ">"
+    tries = _MOST_ATTRIBUTIONS
+    # Some phones and web mailers quote without ">"; what they quote may have lines with it.
+    for at, row in enumerate(rows):
+        if not own[at]:
+            return
         if tries and row.text.endswith((":", "\uff1a")):
             tries -= 1
             start = quote.attribution_start(rows, at)

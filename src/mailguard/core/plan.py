@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailguard.core.decide import Decision, Judgement
-from mailguard.core.edit import Edit
+from mailguard.core.edit import Edit, redirected
 from mailguard.core.reply import Reply
 from mailguard.core.verdict import Disposition
 
@@ -37,6 +37,11 @@ class Variant:
 
     recipients: tuple[str, ...]
     edits: tuple[Edit, ...]
+
+    @property
+    def redirected(self) -> str:
+        """The mailbox it goes to instead of its recipients'; "" for none (R6)."""
+        return redirected(self.edits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ def make_plan(decision: Decision, *, answerable: bool, tell_quarantine: bool) ->
     may_tell = answerable and not refuse
     refused = by[BOUNCE]
     if refused and not refuse and not may_tell:
-        kept, refused = [r for r in decision.outcomes if r in {*kept, *refused}], []
+        both = {*kept, *refused}
+        kept, refused = [r for r in decision.outcomes if r in both], []
 
     told = [*refused, *(kept if tell_quarantine else ())] if may_tell else []
     return Plan(

@@ -8,10 +8,10 @@ Must not know policy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One place a mail client would make clickable (R39)."""
 
     part: str

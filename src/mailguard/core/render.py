@@ -256,7 +256,7 @@ def _parted(message: Message, part: Part, *, header_grows: bool) -> tuple[bytes,
     empty = part.body_start == part.end
     before = b""
     if end == part.body_start and (empty or (header_grows and not part.fields)):
-        ended = header_grows or not part.fields or raw[end - 1 : end] == b"\n"
+        ended = header_grows or not end or raw[end - 1 : end] == b"\n"
         before = b"\r\n" if ended else b"\r\n\r\n"
     shared = empty and part.path and raw.startswith(b"--", part.end)
     return before, b"\r\n" if shared else b""
@@ -284,8 +284,8 @@ def _header_changes(
         missing = b"MIME-Version: 1.0\r\n" + missing
     if missing:
         end = _header_end(part)
-        if part.fields and message.raw[end - 1 : end] != b"\n":
-            missing = b"\r\n" + missing  # the header's last line was cut off
+        if end and message.raw[end - 1 : end] != b"\n":
+            missing = b"\r\n" + missing  # the header's last line, or the delimiter's, was cut off
         changes.append((end, end, missing))
     return changes
 

@@ -47,17 +47,7 @@ _CHEAP = (
     *(".zip", ".top", ".xyz", ".click", ".icu", ".cyou", ".cfd", ".sbs", ".buzz", ".rest"),
     *(".tk", ".ml", ".ga", ".cf", ".gq", ".quest", ".monster", ".loan", ".bid", ".win", ".bond"),
 )
-_SIGN_IN = (
-    "login",
-    "log-in",
-    "signin",
-    "sign-in",
-    "verify",
-    "webmail",
-    "owa",
-    "password",
-    "secure",
-)
+_SIGN_IN = re.compile("log-?in|sign-?in|verify|webmail|owa|password|secure")
 _NUMERIC = re.compile(r"(?:\d{1,10}|0x[0-9a-f]{1,8}|\d{1,3}(?:\.\d{1,3}){1,3})\Z")
 # A link's text that a reader takes for an address: "www.example.org/x", "https://example.org".
 _SHOWN = re.compile(r"(?:https?://|www\.)([a-z0-9.-]{4,200})", re.IGNORECASE)
@@ -216,8 +206,7 @@ def _signs(authority: str, rest: str, link: Link, district: District) -> Iterato
         yield "LINK_CHEAP_DOMAIN"
     ours = district.owns_domain(host)
     if not ours:
-        path = rest[:300].lower()
-        if any(word in path or word in host for word in _SIGN_IN):
+        if _SIGN_IN.search(f"{host} {rest[:300].lower()}"):
             yield "LINK_SIGN_IN"
         if looks_like_district(host, district):
             yield "LINK_LOOKALIKE"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from mailguard.core.decide import Decision
 from mailguard.core.facts import Facts, Unavailable
@@ -25,7 +25,12 @@ def facts_json(facts: Facts) -> bytes:
     """The facts to be stored. A reading that was unavailable stays so; one that was made is made
     again from the message."""
     reading = _READ_AGAIN if isinstance(facts.reading, Reading) else facts.reading
-    return to_json(replace(facts, reading=reading, link_keys=()), inf_nan_mode="constants")
+    kept = replace(facts, reading=reading, link_keys=())
+    try:
+        return to_json(kept, inf_nan_mode="constants")
+    except PydanticSerializationError:  # half a character, which JSON's readers refuse: as "?"
+        plain = _FACTS.dump_python(kept, mode="json")
+        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def facts_from_json(

@@ -59,12 +59,13 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
     with counting.stage("render"):  # pure, and checked: what is wrong here is our own trouble
         dossier, copies, faults = await aside(transaction, dossier.rendered)
         plan = dossier.plan
+        so_far = await aside(transaction, dossier.entry_so_far)
         counting.render_faults(transaction, faults)
 
     if plan.holds or plan.tellings:
         with counting.stage("keep"):  # holds and notices are durable now
             outgoing = await aside(transaction, dossier.outgoing)
-            await world.ledger.keep(dossier.entry_so_far(), plan.holds, outgoing)
+            await world.ledger.keep(so_far, plan.holds, outgoing)
             world.outbox_wakes()
             if plan.tellings:
                 world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
@@ -98,19 +99,19 @@ async def _relay(
 ) -> Mapping[str, Reply]:
     """Every variant to the next hop at once."""
     envelope = dossier.transaction.envelope
-    answers = await asyncio.gather(
-        *(
-            world.next_hop.relay(
-                envelope.reverse_path,
-                dossier.plan.variants[n].recipients,
-                copy,
-                body=dossier.body(copy),
-                smtputf8=envelope.smtputf8,
-                origin=envelope,
-            )
-            for n, copy in copies.items()
+    relayed = [
+        world.next_hop.relay(
+            envelope.reverse_path,
+            dossier.plan.variants[n].recipients,
+            copy,
+            body=dossier.body(copy),
+            smtputf8=envelope.smtputf8,
+            origin=envelope,
         )
-    )
+        for n, copy in copies.items()
+    ]
+    # Most messages have one variant, which needs no task of its own.
+    answers = [await relayed[0]] if len(relayed) == 1 else await asyncio.gather(*relayed)
     return {recipient: reply for answer in answers for recipient, reply in answer.items()}
 
 

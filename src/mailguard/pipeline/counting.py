@@ -6,8 +6,7 @@ Must not decide anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -22,14 +21,19 @@ log = structlog.get_logger("mailguard.story")
 _MANY_CLIENTS = "sender-identity.many-clients"  # R4 raises an alert
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
+class stage:
     """Time one stage of the story."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        metrics.STAGE_SECONDS.labels(name).observe(time.perf_counter() - began)
+
+    __slots__ = ("_began", "_seconds")
+
+    def __init__(self, name: str) -> None:
+        self._seconds = metrics.child(metrics.STAGE_SECONDS, name)
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds.observe(time.perf_counter() - self._began)
 
 
 def decided(transaction: Transaction, decision: Decision) -> None:
@@ -41,13 +45,13 @@ def decided(transaction: Transaction, decision: Decision) -> None:
             effect = "waived"
         else:
             effect = judgement.disposition.word
-        metrics.FINDINGS.labels(judgement.finding.code, effect).inc()
+        metrics.child(metrics.FINDINGS, judgement.finding.code, effect).inc()
         if judgement.finding.code == _MANY_CLIENTS:
             metrics.ACCOUNT_CLIENTS_ALERTS.inc()
     listener = transaction.listener.name
     for outcome in decision.outcomes.values():
         check = outcome.reasons[0].check if outcome.reasons else ""
-        metrics.RECIPIENTS.labels(listener, outcome.disposition.word, check).inc()
+        metrics.child(metrics.RECIPIENTS, listener, outcome.disposition.word, check).inc()
 
 
 def render_faults(transaction: Transaction, faults: Sequence[str]) -> None:
@@ -59,7 +63,7 @@ def render_faults(transaction: Transaction, faults: Sequence[str]) -> None:
 
 def answered(transaction: Transaction, reply: Reply) -> None:
     """Count the reply by its class."""
-    metrics.MESSAGES.labels(transaction.listener.name, f"{reply.code // 100}xx").inc()
+    metrics.child(metrics.MESSAGES, transaction.listener.name, f"{reply.code // 100}xx").inc()
 
 
 def summary(transaction: Transaction, reply: Reply) -> dict[str, Any]:

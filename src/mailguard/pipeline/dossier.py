@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mailguard.core import notice, render, trace
 from mailguard.core.address import domain_of
@@ -84,7 +85,7 @@ class Dossier:
         return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
 
     def rendered(self) -> tuple[Dossier, dict[int, bytes], tuple[str, ...]]:
-        """What is really relayed: `copies`, and what is wrong with the edits of those variants whose
+        """What is really relayed: `copies`, and what is wrong with the edits of variants whose
         copy is not what was planned. As the setting `render_fault` says, these leave without
         edits, or they are quarantined: then the plan of the dossier given back says so.
 
@@ -195,12 +196,20 @@ class Dossier:
             },
             subject=message.value("Subject")[:500],
             message_id=message.value("Message-ID")[:500],
-            facts=facts_json(self.facts),
-            decision=decision_json(self.decision),
+            facts=self._facts_json,
+            decision=self._decision_json,
             policy_digest=self.decision.policy_digest,
             reply=str(reply) if reply.code else "",
             recipients=recipients,
         )
+
+    @cached_property
+    def _facts_json(self) -> bytes:
+        return facts_json(self.facts)
+
+    @cached_property
+    def _decision_json(self) -> bytes:
+        return decision_json(self.decision)
 
     # What people are told
 
@@ -294,6 +303,7 @@ class Dossier:
             transaction=self.transaction,
             recipients=telling.recipients,
             token=token,
+            title="Waiting" if telling.disposition is Disposition.HOLD else "Not delivered",
             at=self.facts.now if to is None else self.world.clock(),
         )
         return Outgoing(key, "notice", "", (sender,), raw, transaction_id=self.transaction.id)

@@ -30,10 +30,14 @@ T = TypeVar("T")
 async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now: float) -> Facts:
     """All facts that the snapshot's policy needs. Never raises for a lookup that fails."""
     needs = snapshot.policy.needs
-    reading, authentication = await asyncio.gather(
-        _within(world.deadline, world.reader.read(transaction.message)),
-        _within(world.deadline, world.authenticator.authenticate(transaction)),
+    asking = asyncio.create_task(
+        _within(world.deadline, world.authenticator.authenticate(transaction))
     )
+    try:
+        reading = await _within(world.deadline, world.reader.read(transaction.message))
+        authentication = await asking
+    finally:
+        asking.cancel()
     if isinstance(authentication, Unavailable):
         gone = authentication
         authentication = Authentication(spf=gone, dkim=gone, arc=gone, dmarc=gone)

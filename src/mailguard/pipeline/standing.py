@@ -14,6 +14,7 @@ from mailguard.core.facts import Grant, Leaver
 from mailguard.core.transaction import Role, Transaction
 
 _MOST_GRANTS = 50  # of one delegate that one message can concern
+_MOST_ROUTES = 5  # from leaver to leaver
 
 
 def day_at(now: float, time_zone: str) -> date:
@@ -58,8 +59,34 @@ def leavers(transaction: Transaction, today: date, directory: Directory) -> dict
         person = directory.person_at(recipient)
         since = person.left_since(today) if person is not None else None
         if person is not None and since is not None:
-            found[recipient] = Leaver(person, since, _successor(person, today, directory))
+            successor = _successor(person, today, directory)
+            routed_to = _routed_to(person, today, directory)
+            found[recipient] = Leaver(person, since, successor, routed_to)
     return found
+
+
+def mailbox_for(recipient: str, today: date, directory: Directory) -> str:
+    """Where mail for a recipient goes at the next hop: a leaver's own mailbox may be gone there
+    while the manager gets the mail (R6)."""
+    person = directory.person_at(recipient)
+    if person is None or person.left_since(today) is None:
+        return recipient
+    instead = _routed_to(person, today, directory)
+    return instead.addresses[0] if instead is not None else recipient
+
+
+def _routed_to(leaver: Person, today: date, directory: Directory) -> Person | None:
+    """Who gets a leaver's mail: the manager, or the manager's where that one has left as well and
+    mail is routed on. None where it ends with somebody whose mail is answered, in a ring, or after
+    too many."""
+    person = leaver
+    for _ in range(_MOST_ROUTES):
+        if person.on_leaving != "route" or person.manager not in directory.people:
+            return None
+        person = directory.people[person.manager]
+        if person.left_since(today) is None:
+            return person
+    return None
 
 
 def _successor(person: Person, today: date, directory: Directory) -> Person | None:

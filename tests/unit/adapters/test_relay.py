@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY
 from tests.peers import require
 from tests.postfix import free_port
 
+from mailguard.adapters import relay as module
 from mailguard.adapters import smtp_connection
 from mailguard.adapters.relay import Relay, Remembered
 from mailguard.adapters.smtp_connection import Trouble
@@ -769,3 +770,22 @@ async def test_cpu_of_a_relayed_message(sink: Callable[..., Any]) -> None:
             after = resource.getrusage(resource.RUSAGE_SELF)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert seconds / 500 < 0.000_6, f"{seconds / 500 * 1000:.3f} ms a message"
+
+
+async def test_a_next_hop_that_crawls_has_no_more_time_than_a_client_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each reply comes in time, all of them would not (RFC 5321 4.5.3.2.6)."""
+    monkeypatch.setattr(module, "LONGEST", 0.5)
+
+    async def crawl(session: Session) -> str:
+        await asyncio.sleep(0.2)
+        return "250 2.1.5 Ok"
+
+    many = [f"r{n}@example.org" for n in range(20)]
+    async with Scripted(rcpt=crawl) as server, relaying(server) as relay:
+        began = time.monotonic()
+        replies = await send(relay, *many)
+        assert time.monotonic() - began < 2
+        assert {reply.code for reply in replies} == {451}
+        assert server.messages == []

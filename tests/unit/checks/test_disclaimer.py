@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from mailguard.checks.disclaimer import HEADER, Disclaimer, Profile, is_present, school_name
+from mailguard.checks.disclaimer import HEADER, Disclaimer, Profile
 from mailguard.core import mime, read, render, texts
 from mailguard.core.edit import AddField
 from mailguard.core.facts import Unavailable
+from mailguard.core.presence import is_present
+from mailguard.core.slots import school_name
 from mailguard.core.transaction import Role
 
 CHECK = Disclaimer()

@@ -49,7 +49,7 @@ def found(text: str) -> list[Link]:
             "http://a.test",
             "http://a.test",
         ),
-        ("<svg><style><a href=http://a.test>", "a", "http://a.test", "http://a.test"),
+        ("<svg><style><a href=http://a.test>", "svg a", "http://a.test", "http://a.test"),
         (
             "<p>http://a.test/?b=1&amp;c=2.</p>",
             "text",

@@ -1,5 +1,4 @@
 """Where somebody else's words begin, by mail program and language (R10, R12)."""
-# ruff: noqa: RUF001 - samples of mail in their own characters
 
 from __future__ import annotations
 

@@ -1,0 +1,170 @@
+"""Without edits a message leaves as it came; with them, all that they do not name does.
+
+Judged twice: by our own parser, and by Python's, which knows nothing of how we edit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.message
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from tests.corpus import variations
+from tests.corpus.mails import DISTRICT, KEYS
+from tests.serving import ROOT
+
+from mailguard.checks.disclaimer import Disclaimer, Profile
+from mailguard.checks.links import Links
+from mailguard.cli.checking import Checker, Request
+from mailguard.config.load import load
+from mailguard.core import mime, read, render, texts, trace
+from mailguard.core.directory import Person
+from mailguard.core.edit import Edit
+from mailguard.core.facts import Facts
+from mailguard.core.message import Message
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+
+OWNER = Person("jane", "Jane Doe", ("jane@example.org",))
+NO_EDITS = "steps: [{check: structure, mode: observe}]\n"
+PROFILE = Profile(name="v3", text=texts.V3_DISCLAIMER + " \u2013")
+
+
+def proposed(message: Message, mode: str) -> tuple[Edit, ...]:
+    """What a policy of disclaimers and links would change."""
+    envelope = Envelope("jane@example.org", ("parent@home.test",), account="jane")
+    listener = Listener("submission", Role.SUBMISSION)
+    transaction = Transaction("01TEST", 0.0, listener, envelope, message)
+    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=KEYS)
+    edits: list[Edit] = []
+    for check, chosen in (
+        (Disclaimer(), {"profiles": (PROFILE,)}),
+        (Links(), {"outbound": mode}),
+    ):
+        verdict = check.examine(transaction, facts, check.Settings(**chosen))
+        assert verdict.error is None, verdict.error
+        edits += verdict.edits
+    return tuple(edits)
+
+
+def leaves(message: Message) -> list[tuple[str, str, str]]:
+    """Path, type and digest of every part that has none within."""
+    return [
+        (p.path, p.content_type, hashlib.sha256(message.raw[p.start : p.end]).hexdigest())
+        for p in message.parts
+        if not p.children
+    ]
+
+
+def another_opinion(raw: bytes) -> list[tuple[str, str]]:
+    """Type and digest of every part as Python's parser sees them."""
+    found = []
+    for part in email.message_from_bytes(raw).walk():
+        body = "" if part.is_multipart() else str(part._payload)  # type: ignore[attr-defined]
+        digest = hashlib.sha256(body.encode("utf-8", "surrogateescape")).hexdigest()
+        found.append((part.get_content_type(), digest))
+    return found
+
+
+def compare(name: str, raw: bytes, mode: str, counts: Counter[str]) -> list[str]:
+    """What is wrong with one message after its edits."""
+    message = mime.parse(raw)
+    if render.render(message, ()) != raw:
+        return [f"{name}: no edits, and yet it changed"]
+    edits = proposed(message, mode)
+    counts["messages"] += 1
+    if not edits:
+        return []
+    rendered = render.render(message, edits)
+    fault = render.verify(message, rendered, edits)
+    if fault is not None:
+        if any(defect.code == "fields-too-many" for defect in message.defects):
+            counts["said by the self-check"] += 1  # no field can be added; the original leaves
+            return []
+        return [f"{name}: {fault}"]
+    changed = {edit.part for edit in edits if hasattr(edit, "part")}
+    counts["changed"] += bool(changed)
+    counts["edits"] += len(edits)
+    before, after = leaves(message), leaves(mime.parse(rendered))
+    if [leaf[:2] for leaf in before] != [leaf[:2] for leaf in after]:
+        return [f"{name}: another structure"]
+    said = []
+    for old, new in zip(before, after, strict=True):
+        if old[0] in changed or old[0] == "":
+            continue
+        counts["parts kept"] += 1
+        if old != new:
+            said.append(f"{name}: part {old[0]} is not as it was")
+    if not name.startswith(("hostile-", "sample-")):
+        one, other = another_opinion(raw), another_opinion(rendered)
+        differ = [a for a, b in zip(one, other, strict=False) if a[1] != b[1]]
+        if [kind for kind, _ in one] != [kind for kind, _ in other]:
+            said.append(f"{name}: another structure to Python")
+        elif len(differ) > len(changed) or any(not k.startswith("text/") for k, _ in differ):
+            said.append(f"{name}: Python sees {len(differ)} parts changed, {len(changed)} were to be")
+        counts["seen by Python too"] += 1
+    return said
+
+
+def all_of(messages: Iterable[variations.Named]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    wrong = []
+    for number, (name, raw) in enumerate(messages):
+        wrong += compare(name, raw, ("copy-page", "copy-page", "unlink")[number % 3], counts)
+    assert not wrong, f"{len(wrong)} are wrong:\n" + "\n".join(wrong[:30])
+    return counts
+
+
+def unedited(directory: Path, messages: Iterable[variations.Named]) -> int:
+    """How many leave byte for byte as they came through a policy that only looks, trace fields on
+    top aside. Raises AssertionError on the first that does not."""
+    shutil.copytree(ROOT / "config", directory / "config", dirs_exist_ok=True)
+    (directory / "config" / "policy.yaml").write_text(NO_EDITS)
+
+    async def run() -> int:
+        count = 0
+        async with Checker.open(load(directory / "config")) as checker:
+            for name, raw in messages:
+                # Submitted, so that no nameserver is asked.
+                request = Request(
+                    raw,
+                    mail_from="tara.olive@example.org",
+                    rcpt=["rosa@example.com"],
+                    auth_user="tolive",
+                    now=1_795_600_000.0,
+                )
+                dossier, _ = await checker.dossier(request)
+                if trace.forged_fields(dossier.transaction.message, DISTRICT, False):
+                    continue  # these are taken off whatever the policy says
+                for copy in dossier.copies().values():
+                    assert copy.endswith(raw), name
+                    top = copy[: len(copy) - len(raw)]
+                    assert top.startswith(b"Received: ") and top.endswith(b"\r\n"), name
+                    count += 1
+        return count
+
+    return asyncio.run(run())
+
+
+def test_six_hundred() -> None:
+    counts = all_of(variations.messages(600))
+    assert counts["changed"] > 250, counts
+
+
+def test_through_a_policy_that_only_looks(tmp_path: Path) -> None:
+    assert unedited(tmp_path, variations.messages(200)) > 150
+
+
+@pytest.mark.slow
+def test_six_thousand(tmp_path: Path) -> None:
+    counts = all_of(variations.messages(6_000))
+    print(dict(counts))
+    same = unedited(tmp_path, variations.messages(6_000))
+    print(f"{same} left byte for byte as they came through a policy that only looks")
+    assert counts["messages"] >= 5_000
+    assert same >= 5_000
