@@ -1,4 +1,4 @@
-"""Edits of generated MIME trees change no byte but their own, and rendering twice changes nothing."""
+"""Edits of generated MIME trees change no byte but their own; a second pass changes nothing."""
 
 from __future__ import annotations
 

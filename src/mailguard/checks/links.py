@@ -334,4 +334,6 @@ def _reason(reading: Reading, stuck: Sequence[Link]) -> str:
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -10,10 +10,11 @@ import hashlib
 from typing import Any
 
 from mailguard.core import mime
+from mailguard.core.authenticated import author_authenticated, author_proof
 from mailguard.core.decide import Decision, Judgement, Outcome
 from mailguard.core.edit import AddField, Edit, Redirect, RemoveField
 from mailguard.core.facts import Arc, Dkim, Dmarc, Facts, Spf, Unavailable
-from mailguard.core.identity import identity
+from mailguard.core.identity import author, identity
 from mailguard.core.message import Message, Part
 from mailguard.core.plan import Plan
 from mailguard.core.policy import Policy
@@ -34,7 +35,6 @@ def report(
     policy: Policy,
 ) -> dict[str, Any]:
     """Everything about one judged message, ready for JSON. Bytes appear in hex or as digests."""
-    proven = identity(transaction, facts)
     author = transaction.message.author
     rules = {kind.code: kind.rules for step in policy.steps for kind in step.check.findings}
     return {
@@ -45,7 +45,7 @@ def report(
         "arc": {"cv": facts.arc.cv if isinstance(facts.arc, Arc) else "none"},
         "dmarc": _dmarc(facts.dmarc),
         "from": {"addresses": list(author.addresses), "ambiguous": author.ambiguous},
-        "identity": {"authenticated_as": proven.authenticated_as, "basis": proven.basis},
+        "identity": _identity(transaction, facts),
         "anomalies": [
             {"code": d.code, "where": d.where, "detail": d.detail, "ambiguous": d.ambiguous}
             for d in transaction.message.defects
@@ -67,6 +67,16 @@ def report(
             (f"{v.check}: {v.error}" for v in decision.verdicts if v.error), None
         ),
     }
+
+
+def _identity(transaction: Transaction, facts: Facts) -> dict[str, Any]:
+    """Who is proven to have sent it: inside by login, device or trusted server, outside by what
+    the author's domain vouches for ("dmarc", "dkim", "spf")."""
+    inside = identity(transaction, facts)
+    if not inside.inside and author_authenticated(transaction, facts):
+        basis = author_proof(transaction, facts).value.lower()
+        return {"authenticated_as": author(transaction), "basis": basis}
+    return {"authenticated_as": inside.authenticated_as, "basis": inside.basis}
 
 
 def _outcome(outcome: Outcome, rules: dict[str, tuple[str, ...]]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Walk:
     text: str
     normal: str  # with "\n" for every line end
     lowered: str  # `normal` in lower case
+    tags: str  # all tags in lower case: what is not in here is in none of them
     tokens: list[Token]
     rows: list[int]  # where each line starts in `text`
     rows_normal: list[int]  # and in `normal`
@@ -167,7 +168,8 @@ def walk(text: str) -> Walk:
     lowered = lower(normal)
     shown = _NOSCRIPT.sub(r"\1x", normal) if "noscript" in lowered else normal
     tokens = list(tokenize(shown, capture_source=True, resolve_references=False))
-    made = Walk(text, normal, lowered, tokens, rows, rows_normal)
+    tags = lower("".join([token.source or "" for token in tokens if token.tag is not None]))
+    made = Walk(text, normal, lowered, tags, tokens, rows, rows_normal)
     _Reader(made).read()
     return made
 
@@ -199,10 +201,11 @@ def lower(text: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in text)
 
 
-def _hiding_places(lowered: str) -> Iterator[int]:
+def _hiding_places(made: Walk) -> Iterator[int]:
     """Where something stands that hides content, if it stands in a start tag."""
+    lowered = made.lowered
     for word, pattern in _HIDING:
-        at = lowered.find(word)
+        at = lowered.find(word) if word in made.tags else -1
         while at >= 0:
             if pattern.match(lowered, at):
                 yield at
@@ -214,7 +217,7 @@ class _Reader:
 
     def __init__(self, made: Walk) -> None:
         self.made = made
-        self.hiding = {made.token_at(made.source(at)) for at in _hiding_places(made.lowered)}
+        self.hiding = {made.token_at(made.source(at)) for at in _hiding_places(made)}
         self.hiding.discard(-1)
 
     def read(self) -> None:

@@ -21,6 +21,7 @@ _SELECT = "[href],[action],[formaction],[xlink\\:href],meta[http-equiv]"
 _TRIM = "".join(map(chr, range(0x21)))
 _DROPPED = re.compile(r"[\t\n\r]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_USUAL = re.compile(r"https?://[^/\\]")  # that which needs no change
 _SLASHES = re.compile(r"(https?):[/\\]*", re.IGNORECASE)
 _REFRESH = re.compile(r"[\s\d.;,]*url\s*=\s*[\"']?([^\"']*)", re.IGNORECASE)
 # Followed by no click, or by one that opens no web page.
@@ -38,9 +39,13 @@ def target_of(written: str, base: str = "") -> str:
 
     "" where a click opens nothing from the web: an anchor, mailto, a relative address without base.
     """
-    address = _DROPPED.sub("", written.strip(_TRIM))
+    address = written.strip(_TRIM)
+    if not address.isprintable():
+        address = _DROPPED.sub("", address)
     if not address:
         return ""
+    if _USUAL.match(address):
+        return address
     scheme = _SCHEME.match(address)
     if scheme is not None and address[:4].lower() != "www.":
         name = scheme[1].lower()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from mailguard.core import address, words
 
@@ -27,8 +28,7 @@ class Defect:
     ambiguous: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field; `raw[start:end]` has its line ends, `value_start` follows the colon."""
 
     name: str  # as written, without white space before the colon

@@ -109,7 +109,7 @@ def _containers(made: Walk) -> _Quotes:
     lowered = made.lowered
     hits: list[tuple[int, Container]] = []
     for container in CONTAINERS:
-        if container.word not in lowered:  # many times as fast as the pattern
+        if container.word not in made.tags:  # many times as fast as the pattern
             continue
         for found in container.pattern.finditer(lowered):
             hits.append((made.token_at(made.source(found.start())), container))

@@ -210,8 +210,11 @@ def _splice(encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece])
         if encoding != "8bit" and encoding != "binary" and not replacement.isascii():
             return None
     written = splice.apply(data, pieces)
-    if b"\x00" in written or splice.longest_line(written) > max(
-        splice.LONGEST, splice.longest_line(data)
+    if b"\x00" in written:
+        return None
+    if splice.has_line_over(written, splice.LONGEST) and (
+        not splice.has_line_over(data, splice.LONGEST)
+        or splice.longest_line(written) > splice.longest_line(data)
     ):
         return None
     return written

@@ -18,8 +18,10 @@ LONGEST = 998  # RFC 5322 2.1.1: octets of any line
 _ESCAPE = re.compile(rb"=[0-9A-Fa-f]{2}")
 _UNSAFE = re.compile(rb"[^\t\x20-\x3c\x3e-\x7e]")
 _SOFT_BREAK = re.compile(rb"=\r?\n\Z|=\Z")
+# What goes into one line before a soft break: 75 octets, or less where an escape would be cut.
+_CUT = re.compile(rb".{73}(?:[^=][^=](?=.)|[^=](?==..)|(?==..))", re.DOTALL)
 _SAFE = b"\t" + bytes(set(range(0x20, 0x7F)) - {0x3D})
-_EQUALS = 0x3D
+_EQUALS, _RETURN = 0x3D, 0x0D
 _FEW = 4  # different octets, each replaced by itself
 
 
@@ -37,6 +39,19 @@ def apply(data: bytes, pieces: Sequence[Piece]) -> bytes:
 def longest_line(data: bytes) -> int:
     """Octets of the longest line, line ends excluded."""
     return max(map(len, data.replace(b"\r\n", b"\n").split(b"\n")))
+
+
+def has_line_over(data: bytes, limit: int) -> bool:
+    """Whether some line, its end excluded, has more octets: one search in each stretch of them."""
+    start = 0
+    while len(data) - start > limit:
+        end = data.rfind(b"\n", start, start + limit + 2)
+        if end < 0:
+            return True
+        if end == start + limit + 1 and data[end - 1] != _RETURN and b"\n" not in data[start:end]:
+            return True
+        start = end + 1
+    return False
 
 
 def in_base64(body: bytes, data: bytes, pieces: Sequence[Piece]) -> bytes | None:
@@ -158,20 +173,18 @@ def _escaped(row: bytes) -> bytes:
 
 def _soft(line: bytes, column: int) -> bytes:
     """One encoded line cut by soft breaks, never within an escape."""
-    out: list[bytes] = []
+    cuts: list[bytes] = []
     at = 0
     room = LINE - 1 - column
-    while len(line) - at > room:
-        if room <= 2 and column:
-            out.append(b"=\r\n")
-        else:
-            cut = at + room
-            if line[cut - 1] == _EQUALS:
-                cut -= 1
-            elif line[cut - 2] == _EQUALS:
-                cut -= 2
-            out += (line[at:cut], b"=\r\n")
-            at = cut
-        column, room = 0, LINE - 1
-    out.append(line[at:])
-    return b"".join(out)
+    if column and len(line) > room:
+        if room > 2:
+            at = room
+            if line[at - 1] == _EQUALS:
+                at -= 1
+            elif line[at - 2] == _EQUALS:
+                at -= 2
+        cuts.append(line[:at])
+    whole = _CUT.findall(line, at)
+    cuts += whole
+    cuts.append(line[at + sum(map(len, whole)) :])
+    return b"=\r\n".join(cuts)

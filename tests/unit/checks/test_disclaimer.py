@@ -238,3 +238,109 @@ def test_what_was_not_read_is_an_error(staff) -> None:
 def test_a_template_with_an_unknown_slot_is_refused(text) -> None:
     with pytest.raises(ValueError):
         Profile(name="x", text=text)
+
+
+MARKED = Profile(
+    name="sensitive",
+    text=V3,
+    direction="all",
+    sensitivity={"keywords": ["IEP"], "subject_tags": ["[SECURE]"], "fields": ["Sensitivity"]},
+)
+
+
+def test_a_profile_for_sensitive_mail_alone(staff, codes) -> None:
+    plain = HEAD + "\nHello\n"
+    assert codes(CHECK, staff(plain), profiles=(MARKED,)) == []
+    for text in (
+        HEAD + "\nThe IEP is ready\n",
+        HEAD.replace("Subject: x", "Subject: [secure] x") + "\nHello\n",
+        HEAD + "Sensitivity: Private\n\nHello\n",
+    ):
+        assert codes(CHECK, staff(text), profiles=(MARKED,)) == ["appended"]
+    # The next profile is for what the first does not concern.
+    other = Profile(name="other", text="Our own words.")
+    assert b"Our own words." in sent(staff(plain), said(staff(plain), profiles=(MARKED, other)))
+    assert (
+        "too long" in said(staff(plain, reading=Unavailable("too long")), profiles=(MARKED,)).error
+    )
+    with pytest.raises(ValueError):
+        Profile(name="x", text=V3, sensitivity={"fields": ["no field"]})
+
+
+def test_once_a_thread(staff, codes) -> None:
+    once = STATEMENT.model_copy(update={"repeat": "once-a-thread"})
+    own = V4.format(title="Teacher", school="Stafford High School")
+    others = V4.format(title="Principal", school="Stafford High School")
+    quote = "\nHi\n\nOn 3 Mar 2026, A wrote:\n> x\n> "
+    assert codes(CHECK, staff(HEAD + quote + own + "\n"), profiles=(once,)) == []
+    assert codes(CHECK, staff(HEAD + quote + others + "\n"), profiles=(once,)) == ["appended"]
+    assert codes(CHECK, staff(HEAD + quote + own + "\n"), profiles=(STATEMENT,)) == ["appended"]
+
+
+def test_only_the_form_that_lacks_it_gets_it(staff) -> None:
+    case = staff(ALTERNATIVE.format(plain="", html=f"<p>{V3}</p>"))
+    verdict = said(case)
+    assert [edit.part for edit in verdict.edits] == ["1"]
+    assert said(staff(sent(case, verdict))).findings == ()
+    required = Profile(name="x", text=V3, mode="require")
+    assert said(case, profiles=(required,)).findings == ()
+
+
+def test_it_may_stand_behind_a_picture(staff, codes) -> None:
+    text = (
+        HEAD + "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b\n"
+        f"Content-Type: image/png\n\nx\n--b\nContent-Type: text/plain\n\n{V3}\n--b--\n"
+    )
+    assert codes(CHECK, staff(text)) == []
+
+
+NO_PROFILE = {"profiles": ()}
+SIGNED = "\nHello\n\nJane Doe\nTeacher\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "found"),
+    [
+        ("off", "\nHello\n", []),
+        ("warn", "\nHello\n", ["signature-advised"]),
+        ("warn", SIGNED, []),
+        (
+            "warn",
+            "\nHello\n\nOn 3 Mar 2026, A wrote:\n> Jane Doe\n> Teacher\n",
+            ["signature-advised"],
+        ),
+        ("require", "\nHello\n", ["signature-missing"]),
+        ("require", "\nHello\n\nJane Doe\n", ["signature-missing"]),
+        ("append", "\nHello\n", ["signature-appended"]),
+        ("append", SIGNED, []),
+        ("append", "\nHello\n\nJane Doe\n", ["signature-advised"]),
+        ("append", "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\n", ["not-placed"]),
+    ],
+)
+def test_the_signature(staff, codes, mode, text, found) -> None:
+    assert codes(CHECK, staff(HEAD + text), signature={"mode": mode}, **NO_PROFILE) == found
+
+
+def test_the_signature_stands_above_the_disclaimer_and_comes_once(staff) -> None:
+    chosen = {"signature": {"mode": "append", "text": "{name}\n{title}, {site}\nTel. {phone}"}}
+    case = staff(ALTERNATIVE.format(plain="> old\n", html=""))
+    rendered = sent(case, said(case, **chosen))
+    for text in read.read(mime.parse(rendered)).texts:
+        own = text.author_visible
+        assert own.startswith("Hello\nJane Doe\nTeacher, Stafford High School\nCONFIDENTIALITY")
+    assert b"Tel." not in rendered
+    assert said(staff(rendered), **chosen).findings == ()
+    required = said(staff(HEAD + "\nHi\n"), signature={"mode": "require"}, **NO_PROFILE)
+    assert "Jane Doe / Teacher / Stafford High School" in required.findings[0].advice
+
+
+def test_one_header_says_that_neither_could_be_placed(staff) -> None:
+    case = staff(HEAD + "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\n")
+    verdict = said(case, signature={"mode": "append"})
+    assert [f.code for f in verdict.findings] == ["disclaimer.not-placed"] * 2
+    assert len(verdict.edits) == 1
+
+
+def test_a_device_does_not_sign(staff, codes) -> None:
+    case = staff("From: copier12@example.org\nSubject: scan\n\nScan\n", account="copier12")
+    assert codes(CHECK, case, signature={"mode": "require"}, **NO_PROFILE) == []

@@ -1,4 +1,5 @@
 """Where somebody else's words begin, by mail program and language (R10, R12)."""
+# ruff: noqa: E501 - samples of mail stand on one line each
 
 from __future__ import annotations
 
