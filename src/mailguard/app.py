@@ -139,7 +139,9 @@ class House:
             return Reply(550, "5.7.1 Relaying denied: that is no address of this district")
         if not self.settings.next_hop.verify_recipients:
             return Reply(250, "2.1.5 Ok")
-        return await self.relay.verify(recipient)
+        snapshot = self.live.snapshot
+        today = standing.day_at(self.world.clock(), snapshot.district.time_zone)
+        return await self.relay.verify(standing.mailbox_for(recipient, today, snapshot))
 
     async def accept(self, listener: Listener, envelope: Envelope, raw: bytes) -> Reply:
         """After the final dot."""
@@ -298,7 +300,8 @@ class House:
             facts = Facts(now=self.world.clock(), district=snapshot.district)
             transaction = transaction_of(recorded, raw)
             dossier = Dossier.unread(transaction, snapshot, self.world, facts, digest)
-        return (dossier.undeliverable(recipients, reply),)
+        concerned = (entry.serves,) if entry.serves else recipients
+        return (dossier.undeliverable(concerned, reply),)
 
     async def _remember_policy(self) -> None:
         policy = self.live.snapshot.policy

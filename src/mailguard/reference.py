@@ -28,7 +28,7 @@ from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.schema import Address, Settings
 from mailguard.config.validate import bare, element, kind_of
 from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS, DefectKind
-from mailguard.core.notice import DISTRICT_SLOTS, SLOTS, TEMPLATES
+from mailguard.core.notice import DISTRICT_SLOTS, ROUTED_SLOTS, SLOTS, TEMPLATES
 from mailguard.core.policy import Check
 from mailguard.core.rights import ROLES
 from mailguard.core.spam_features import FEATURES
@@ -57,6 +57,11 @@ _SLOT_MEANINGS = {
     "rules": "the rules' ids, or `none`",
     "advice": "what would make the message pass, a sentence",
     "reference": "the transaction's id: what `mailguard explain` takes",
+    "leaver": "the name of who has left",
+    "address": "the leaver's main address",
+    "since": "the first day on which they were gone, as in 2026-07-01",
+    "successor": "the name of who gets the mail",
+    "mailbox": "the address that it goes to",
 }
 
 
@@ -137,7 +142,9 @@ def notices_page() -> str:
     lines += ["paragraph also stands in the SMTP reply. A slot that a template does not have is"]
     lines += ["refused when the configuration is loaded.", "", "## Slots", ""]
     lines += ["| slot | is |", "|---|---|"]
-    lines += [_row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot])) for slot in _in_order(SLOTS)]
+    lines += [
+        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot])) for slot in _in_order(SLOTS | ROUTED_SLOTS)
+    ]
     for name, template in TEMPLATES.items():
         lines += ["", f"## {name}", "", f"{template.purpose[:1].upper()}{template.purpose[1:]}."]
         known = {SLOTS: "all", DISTRICT_SLOTS: "those of the district"}

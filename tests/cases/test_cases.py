@@ -25,6 +25,9 @@ def test_case(folder: Path) -> None:
             code = outcome.reasons[0].finding
             kind = case.dossier.snapshot.policy.finding_type(code.code)
             assert list(code.rules or (kind.rules if kind else ())) == wanted["rules"]
+    going = {r: v.redirected for v in case.dossier.plan.variants for r in v.recipients}
+    redirected = {recipient: to for recipient, to in going.items() if to}
+    assert redirected == (case.wanted.get("mailboxes") or {})
     copies = case.copies()
     for recipient, wanted in (case.wanted.get("copies") or {}).items():
         copy = copies[recipient]

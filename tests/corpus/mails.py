@@ -25,12 +25,15 @@ from typing import Any
 
 import yaml
 
+from mailguard.checks.disclaimer import Disclaimer, Profile
 from mailguard.checks.links import Links
 from mailguard.core import links, mime, read
+from mailguard.core.directory import Person
 from mailguard.core.district import District
-from mailguard.core.edit import ReplaceText
+from mailguard.core.edit import Edit, ReplaceText
 from mailguard.core.facts import Facts
 from mailguard.core.message import Message
+from mailguard.core.texts import V3_DISCLAIMER
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.verdict import Verdict
 
@@ -47,6 +50,8 @@ DISTRICT = District(
     copy_page_url=PAGE,
 )
 EXEMPT = ("library.example.net",)
+OWNER = Person("jane", "Jane Doe", ("jane@example.org",))
+DISCLAIMER = V3_DISCLAIMER + " \u2013"  # with a character that not every charset has
 INSIDE_A_LINK = "a text"  # the text of a link: no click by itself
 SEALED = re.compile(re.escape(PAGE) + r"/l/([A-Za-z0-9_-]+)")
 
@@ -118,6 +123,23 @@ def judged(
     check = Links()
     settings = check.Settings(inbound=mode, exempt_domains=EXEMPT)
     return message, facts, check.examine(transaction, facts, settings)
+
+
+def proposed(message: Message, mode: str) -> tuple[Edit, ...]:
+    """What a policy of disclaimers and links would change."""
+    envelope = Envelope("jane@example.org", ("parent@home.test",), account="jane")
+    listener = Listener("submission", Role.SUBMISSION)
+    transaction = Transaction("01TEST", 0.0, listener, envelope, message)
+    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=KEYS)
+    edits: list[Edit] = []
+    for check, chosen in (
+        (Disclaimer(), {"profiles": (Profile(name="v3", text=DISCLAIMER),)}),
+        (Links(), {"outbound": mode}),
+    ):
+        verdict = check.examine(transaction, facts, check.Settings(**chosen))
+        assert verdict.error is None, verdict.error
+        edits += verdict.edits
+    return tuple(edits)
 
 
 def texts(verdict: Verdict) -> list[ReplaceText]:

@@ -16,40 +16,15 @@ from pathlib import Path
 
 import pytest
 from tests.corpus import variations
-from tests.corpus.mails import DISTRICT, KEYS
+from tests.corpus.mails import DISTRICT, proposed
 from tests.serving import ROOT
 
-from mailguard.checks.disclaimer import Disclaimer, Profile
-from mailguard.checks.links import Links
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core import mime, read, render, texts, trace
-from mailguard.core.directory import Person
-from mailguard.core.edit import Edit
-from mailguard.core.facts import Facts
+from mailguard.core import mime, render, trace
 from mailguard.core.message import Message
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 
-OWNER = Person("jane", "Jane Doe", ("jane@example.org",))
 NO_EDITS = "steps: [{check: structure, mode: observe}]\n"
-PROFILE = Profile(name="v3", text=texts.V3_DISCLAIMER + " \u2013")
-
-
-def proposed(message: Message, mode: str) -> tuple[Edit, ...]:
-    """What a policy of disclaimers and links would change."""
-    envelope = Envelope("jane@example.org", ("parent@home.test",), account="jane")
-    listener = Listener("submission", Role.SUBMISSION)
-    transaction = Transaction("01TEST", 0.0, listener, envelope, message)
-    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=KEYS)
-    edits: list[Edit] = []
-    for check, chosen in (
-        (Disclaimer(), {"profiles": (PROFILE,)}),
-        (Links(), {"outbound": mode}),
-    ):
-        verdict = check.examine(transaction, facts, check.Settings(**chosen))
-        assert verdict.error is None, verdict.error
-        edits += verdict.edits
-    return tuple(edits)
 
 
 def leaves(message: Message) -> list[tuple[str, str, str]]:

@@ -41,6 +41,7 @@ class OutboxEntry:
     next_attempt_at: float
     created_at: float
     last_reply: str
+    serves: str = ""  # the envelope's recipient, where its copy goes to another mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ def _row(outgoing: Outgoing, digest: str, now: float) -> dict[str, Any]:
         "lease_until": 0.0,
         "lease_holder": "",
         "last_reply": "",
+        "serves": outgoing.serves,
     }
 
 
@@ -284,7 +286,7 @@ def _settle_one(connection: Connection, item: _Outcome) -> None:
     add(connection, item.rows)
     if row["kind"] in _SERVING and row["transaction_id"]:
         ends = {
-            recipient: State.REFUSED
+            row["serves"] or recipient: State.REFUSED
             if recipient in item.refused
             or (item.state == "failed" and recipient not in item.served)
             else (State.RELEASED if row["kind"] == "release" else State.FORWARDED)

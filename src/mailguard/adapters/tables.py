@@ -197,6 +197,7 @@ outbox = Table(
     Column("lease_until", Double, nullable=False),
     Column("lease_holder", Lossless, nullable=False),
     Column("last_reply", Lossless, nullable=False),
+    Column("serves", Lossless, nullable=False),  # the envelope's recipient, where it is another
     Index(None, "state", "next_attempt_at"),
     sqlite_autoincrement=True,
 )

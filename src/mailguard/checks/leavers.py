@@ -75,7 +75,7 @@ class Leavers:
 def _routing(recipient: str, to: str) -> tuple[Edit, Edit]:
     """To the other mailbox, where a field on top says whose mail it is: nothing else would, were
     the recipient not named in the header."""
-    # A field's value is ASCII; RFC 6532 would let no server without SMTPUTF8 take the copy.
+    # ASCII, or no server without SMTPUTF8 could take the copy (RFC 6532).
     whose = normalise(recipient).encode("ascii", "backslashreplace").decode("ascii")
     return (
         Redirect(to, (recipient,)),

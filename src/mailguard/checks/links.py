@@ -13,13 +13,18 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from linkify_it.tlds import TLDS
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from mailguard.core import links
+from mailguard.core import address, identity, links, mime
+from mailguard.core.authenticated import author_authenticated
 from mailguard.core.edit import Edit, Phase, ReplaceText
 from mailguard.core.facts import Facts, Unavailable
+from mailguard.core.insertion import other_versions
+from mailguard.core.message import Message
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.reading import Link, Reading, TextPart
+from mailguard.core.registrable import same_owner
+from mailguard.core.site import site_of
 from mailguard.core.transaction import Origin, Transaction
 from mailguard.core.verdict import Disposition, Finding, Verdict
 
@@ -59,11 +64,23 @@ _SITE = re.compile(r"(?:https?://)?((?:[\w-]{1,63}\.){1,10}[\w-]{2,63})(?::\d+)?
 _TLDS = frozenset(name.lower() for name in TLDS)
 # Top-level domains too, but in a text they end the names of files.
 _FILES = frozenset(("zip", "mov", "md", "sh", "py", "rs", "pl", "ps", "app", "cab"))
-_SECOND = "co com org net ac gov edu gob k12 ne or go sch"  # "k12.ca.us" is nobody's own name
-_SHORT_SECOND = frozenset(_SECOND.split())
 _PIECES = re.compile(r"[^:.@]+|[:.@]")
 _HARMLESS = "about:blank"  # opens nothing, wherever it stands
 _NO_ROOM = frozenset(("base", "meta", "svg a", "math"))  # constructs beside which no text can stand
+
+
+class SenderMode(BaseModel):
+    """Another mode for some senders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    senders: tuple[str, ...] = Field(
+        min_length=1,
+        description="Addresses, or domains that stand for themselves and what is below them. They "
+        "count only where they are proven: by the login, or for mail from outside by what the "
+        "author's domain vouches for.",
+    )
+    mode: Mode = Field(description="What is done to the links in their mail.")
 
 
 class LinksSettings(CheckSettings):
@@ -77,6 +94,9 @@ class LinksSettings(CheckSettings):
         description="Links to these domains, and to what is below them, stay. "
         "The district's own always do.",
     )
+    by_sender: tuple[SenderMode, ...] = Field(
+        (), description="Other modes for some senders, in every direction; the first that fits."
+    )
 
 
 class Links:
@@ -84,7 +104,7 @@ class Links:
 
     name: ClassVar[str] = "links"
     Settings: ClassVar[type[CheckSettings]] = LinksSettings
-    needs: ClassVar[frozenset[str]] = frozenset(("reading",))
+    needs: ClassVar[frozenset[str]] = frozenset(("reading", "owner", "spf", "dkim", "dmarc"))
     findings: ClassVar[tuple[FindingType, ...]] = (REWRITTEN, PRESENT, DECEPTIVE, NOT_EDITABLE)
 
     def examine(self, transaction: Transaction, facts: Facts, settings: LinksSettings) -> Verdict:
@@ -94,7 +114,7 @@ class Links:
             return Verdict(self.name)
         if isinstance(reading, Unavailable):
             return Verdict(self.name, error=f"the message was not read: {reading.unavailable}")
-        exempt = frozenset(domain.lower().strip(".") for domain in settings.exempt_domains)
+        exempt = frozenset(map(_domain, settings.exempt_domains))
         found: list[Finding] = []
         edits: list[Edit] = []
         for mode, recipients in directions:
@@ -106,6 +126,9 @@ class Links:
                 found.append(Finding(kind.code, _list(changed), copy))
             if stuck:
                 found.append(Finding(NOT_EDITABLE.code, _reason(reading, stuck), copy))
+            left = _left_alone(transaction.message, reading) if mode != "warn" else ""
+            if left:
+                found.append(Finding(NOT_EDITABLE.code, left, copy))
             if reading.truncated:
                 found.append(
                     Finding(
@@ -122,9 +145,13 @@ def _by_mode(
 ) -> list[tuple[Mode, tuple[str, ...]]]:
     """The recipients by what is done for them; "off" left out."""
     found: dict[Mode, list[str]] = {}
+    by_sender = _for_sender(transaction, facts, settings)
     for recipient in transaction.envelope.recipients:
         own = facts.district.owns(recipient)
-        if not own:
+        mode: Mode
+        if by_sender:
+            mode = by_sender
+        elif not own:
             mode = settings.outbound
         elif transaction.origin is Origin.OUTSIDE:
             mode = settings.inbound
@@ -133,6 +160,41 @@ def _by_mode(
         if mode != "off":
             found.setdefault(mode, []).append(recipient)
     return [(mode, tuple(recipients)) for mode, recipients in found.items()]
+
+
+def _for_sender(transaction: Transaction, facts: Facts, settings: LinksSettings) -> Mode | None:
+    """The mode of the first entry that names the proven sender: nobody gets another by a claim."""
+    if not settings.by_sender:
+        return None
+    if transaction.origin is Origin.OUTSIDE:
+        author = identity.author(transaction)
+        sender = author if author_authenticated(transaction, facts) else ""
+    else:
+        sender = identity.identity(transaction, facts).authenticated_as
+    if not sender:
+        return None
+    domain = address.domain_of(sender)
+    for entry in settings.by_sender:
+        for name in map(str.lower, entry.senders):
+            if name == sender if "@" in name else f".{domain}".endswith(f".{_domain(name)}"):
+                return entry.mode
+    return None
+
+
+def _domain(written: str) -> str:
+    """A domain of the settings as `site_of` gives one."""
+    return links.readings_of_host(written.lower().strip("."))[0]
+
+
+def _left_alone(message: Message, reading: Reading) -> str:
+    """What is said where a form beside the text, which nobody may edit, has links too."""
+    kinds = other_versions(message, reading.texts)
+    having = dict.fromkeys(
+        part.content_type
+        for part in message.parts
+        if part.content_type in kinds and b"http" in mime.decoded_body(message, part)[0].lower()
+    )
+    return f"The form of it in {' and '.join(having)} must not be changed." if having else ""
 
 
 def _work(
@@ -168,7 +230,7 @@ def _work(
 
 
 def _exempt(link: Link, exempt: frozenset[str], facts: Facts) -> bool:
-    name = links.host(link.target)
+    name = site_of(link.target).opened
     if facts.district.copy_page_url and _is_ours(link.target, facts):
         return True
     if not name:
@@ -279,7 +341,7 @@ def _deceptions(
     found = []
     for link in reading.links:
         named = named_site(link.text) if not link.construct.endswith("text") else ""
-        target = links.host(link.target) if named else ""
+        target = site_of(link.target).opened if named else ""
         if target and not same_site(named, target) and not _is_ours(link.target, facts):
             evidence = f"A link reads {named!r} but opens {target!r}."
             found.append(Finding(DECEPTIVE.code, _printable(evidence), concerned))
@@ -304,19 +366,9 @@ def named_site(shown: str) -> str:
 
 
 def same_site(one: str, other: str) -> bool:
-    """Whether two hosts belong together: one below the other, or under one registered name."""
-    first, second = (_ascii(name) for name in (one, other))
-    return first == second or _registered(first) == _registered(second)
-
-
-def _ascii(name: str) -> str:
-    return links.readings_of_host(name.lower().rstrip("."))[0].removeprefix("www.")
-
-
-def _registered(name: str) -> str:
-    labels = name.split(".")
-    take = 3 if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SHORT_SECOND else 2
-    return ".".join(labels[-take:])
+    """Whether two hosts belong together: they are one, or below one registrable domain."""
+    first, second = (site_of(f"https://{name}").opened for name in (one, other))
+    return first == second or same_owner(first, second)
 
 
 def _list(found: Sequence[Link]) -> str:

@@ -220,7 +220,9 @@ def _flag(
 
 def _on_leaving(draft: Draft, text: str, where: Where) -> str:
     if text.lower() not in ("", "answer", "route"):
-        draft.errors.append(where("on_leaving", f"{quote(text)} does not fit here", "answer, route"))
+        draft.errors.append(
+            where("on_leaving", f"{quote(text)} does not fit here", "answer, route")
+        )
         return "answer"
     return text.lower() or "answer"
 

@@ -1,8 +1,9 @@
 """Proposed changes to a message, as spans of the original.
 
-Owns the kinds of Edit and their order. `render` carries them out, all but where a copy goes. An edit never says how
-bytes are encoded: a text edit speaks in code points of a part's decoded text, which is a pure
-function of the original bytes, and `render` finds the octets. Must not know checks or policy.
+Owns the kinds of Edit and their order. `render` carries them out, all but where a copy goes. An
+edit never says how bytes are encoded: a text edit speaks in code points of a part's decoded text,
+which is a pure function of the original bytes, and `render` finds the octets. Must not know checks
+or policy.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ SLOTS = DISTRICT_SLOTS | {
     "reference",
 }
 
+ROUTED_SLOTS = DISTRICT_SLOTS | {"leaver", "address", "since", "successor", "mailbox"}
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -81,6 +83,15 @@ TEMPLATES: Mapping[str, Template] = {
         "please write to {postmaster} and quote {reference}.  Thank you.",
         SLOTS,
         "the answer to mail for somebody who has left the district (R6)",
+    ),
+    "routed": Template(
+        "Mail for {leaver} ({address}), who has left {district} and is gone since {since}, is "
+        "routed to {successor} at {mailbox} (rule R6).  This notice comes once on each day on "
+        "which there is such mail.  To have the senders answered instead, set on_leaving to answer "
+        "in the directory.  Questions go to {postmaster}.",
+        ROUTED_SLOTS,
+        "told to the Technology Services Director when a leaver's mail goes to the manager, once a "
+        "leaver and day (R6)",
     ),
     "undeliverable": Template(
         "Your email message could not be delivered: the mail server answered {evidence}.  "
@@ -203,10 +214,25 @@ def build(
     return bytes(message)
 
 
-def _automatic(message: EmailMessage, district: District, token: str, at: float) -> None:
+def announce(
+    *, district: District, to: Sequence[str], subject: str, text: str, token: str, at: float
+) -> bytes:
+    """One notice to the district's own people, which answers nobody."""
+    message = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=78, cte_type="7bit"))
+    message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
+    message["To"] = ", ".join(f"<{mailbox}>" for mailbox in to)
+    message["Subject"] = _one_line(subject)
+    _automatic(message, district, token, at, "auto-generated")
+    message.set_content(text + "\n")
+    return bytes(message)
+
+
+def _automatic(
+    message: EmailMessage, district: District, token: str, at: float, how: str = "auto-replied"
+) -> None:
     message["Date"] = formatdate(at, localtime=False)
     message["Message-ID"] = f"<{token}@{district.domains[0]}>"
-    message["Auto-Submitted"] = "auto-replied"
+    message["Auto-Submitted"] = how  # RFC 3834 5
     message["X-Auto-Response-Suppress"] = "All"
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from mailguard import metrics
 from mailguard.core.facts import Facts
-from mailguard.core.plan import State, conclude
+from mailguard.core.plan import State, Variant, conclude
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Transaction
 from mailguard.pipeline import counting
@@ -60,11 +60,11 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         dossier, copies, faults = await aside(transaction, dossier.rendered)
         plan = dossier.plan
         so_far = await aside(transaction, dossier.entry_so_far)
+        outgoing = await aside(transaction, dossier.outgoing)
         counting.render_faults(transaction, faults)
 
-    if plan.holds or plan.tellings:
+    if plan.holds or outgoing:
         with counting.stage("keep"):  # holds and notices are durable now
-            outgoing = await aside(transaction, dossier.outgoing)
             await world.ledger.keep(so_far, plan.holds, outgoing)
             world.outbox_wakes()
             if plan.tellings:
@@ -98,21 +98,28 @@ async def _relay(
     dossier: Dossier, copies: Mapping[int, bytes], world: World
 ) -> Mapping[str, Reply]:
     """Every variant to the next hop at once."""
-    envelope = dossier.transaction.envelope
     relayed = [
-        world.next_hop.relay(
-            envelope.reverse_path,
-            dossier.plan.variants[n].recipients,
-            copy,
-            body=dossier.body(copy),
-            smtputf8=envelope.smtputf8,
-            origin=envelope,
-        )
-        for n, copy in copies.items()
+        _relay_one(dossier, dossier.plan.variants[n], copy, world) for n, copy in copies.items()
     ]
     # Most messages have one variant, which needs no task of its own.
     answers = [await relayed[0]] if len(relayed) == 1 else await asyncio.gather(*relayed)
     return {recipient: reply for answer in answers for recipient, reply in answer.items()}
+
+
+async def _relay_one(
+    dossier: Dossier, variant: Variant, copy: bytes, world: World
+) -> Mapping[str, Reply]:
+    """One variant; where it goes to another mailbox, that mailbox's reply is its recipients'."""
+    envelope, instead = dossier.transaction.envelope, variant.redirected
+    replies = await world.next_hop.relay(
+        envelope.reverse_path,
+        (instead,) if instead else variant.recipients,
+        copy,
+        body=dossier.body(copy),
+        smtputf8=envelope.smtputf8,
+        origin=envelope,
+    )
+    return dict.fromkeys(variant.recipients, replies[instead]) if instead else replies
 
 
 async def _record(dossier: Dossier, reply: Reply, states: Mapping[str, State]) -> None:

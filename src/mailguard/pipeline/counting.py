@@ -55,7 +55,7 @@ def decided(transaction: Transaction, decision: Decision) -> None:
 
 
 def render_faults(transaction: Transaction, faults: Sequence[str]) -> None:
-    """Count copies that were not what was planned: a defect of ours, which somebody must hear of."""
+    """Count copies that were not what was planned: a defect of ours, to be heard of."""
     for fault in faults:
         log.error("render_fault", id=transaction.id, reason=fault)
         metrics.RENDER_FAULTS.inc()

@@ -7,7 +7,7 @@ effects of its own. Must not know when they are committed or relayed (`accept`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from mailguard.core import notice, render, trace
 from mailguard.core.address import domain_of
 from mailguard.core.answering import may_answer
 from mailguard.core.decide import Decision, Judgement, decide
-from mailguard.core.edit import Edit, ReplaceText
+from mailguard.core.edit import Edit, Redirect, ReplaceText
 from mailguard.core.facts import Arc, Facts
 from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling, Variant
 from mailguard.core.policy import FindingType, Policy
@@ -23,6 +23,7 @@ from mailguard.core.reply import Reply, refusal
 from mailguard.core.stored import decision_json, facts_json
 from mailguard.core.transaction import Origin, Transaction
 from mailguard.core.verdict import Disposition, Finding
+from mailguard.pipeline import routing
 from mailguard.pipeline.ports import LedgerEntry, Outgoing, World, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -105,7 +106,8 @@ class Dossier:
                 ]
                 continue
             copies[len(variants)] = copy
-            variants.append(Variant(variant.recipients, ()) if fault else variant)
+            kept = tuple(e for e in variant.edits if isinstance(e, Redirect))
+            variants.append(Variant(variant.recipients, kept) if fault else variant)
         if not faults:
             return self, copies, ()
         plan = replace(self.plan, variants=tuple(variants), holds=tuple(holds))
@@ -232,8 +234,20 @@ class Dossier:
         return notice.fill(template, slots).strip()
 
     def outgoing(self) -> tuple[Outgoing, ...]:
-        """Notices to the sender and the spammail copy; keyed, so that a retry makes no second."""
-        return (*(self._notice(telling) for telling in self.plan.tellings), *self._spammail_copy())
+        """Notices to the sender, reports of routing and the spammail copy; keyed, so that a retry
+        makes no second."""
+        routed = [
+            r for variant in self.plan.variants if variant.redirected for r in variant.recipients
+        ]
+        return (
+            *(self._notice(telling) for telling in self.plan.tellings),
+            *self.reports(routed),
+            *self._spammail_copy(),
+        )
+
+    def reports(self, routed: Iterable[str]) -> tuple[Outgoing, ...]:
+        """What the Director is told of recipients whose copies go to another mailbox (R6)."""
+        return routing.reports(self.transaction, self.facts, self.snapshot, routed)
 
     def left_over(
         self, conclusion: Conclusion, copies: Mapping[int, bytes], delivered: Mapping[str, Reply]
@@ -276,17 +290,19 @@ class Dossier:
         envelope = self.transaction.envelope
         for n, variant in enumerate(self.plan.variants):
             recipients = tuple(r for r in variant.recipients if r in waiting)
-            if recipients:
-                yield Outgoing(
-                    key=f"relay|{self.transaction.id}|{n}",
-                    kind="relay",
-                    reverse_path=envelope.reverse_path,
-                    recipients=recipients,
-                    raw=copies[n],
-                    body=self.body(copies[n]),
-                    smtputf8=envelope.smtputf8,
-                    transaction_id=self.transaction.id,
-                )
+            if not recipients:
+                continue
+            one = Outgoing(
+                key=f"relay|{self.transaction.id}|{n}",
+                kind="relay",
+                reverse_path=envelope.reverse_path,
+                recipients=recipients,
+                raw=copies[n],
+                body=self.body(copies[n]),
+                smtputf8=envelope.smtputf8,
+                transaction_id=self.transaction.id,
+            )
+            yield from one.redirected(variant.redirected)
 
     def _notice(self, telling: Telling, to: str | None = None) -> Outgoing:
         sender = self.transaction.envelope.reverse_path if to is None else to

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mailguard.core.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
@@ -45,19 +45,31 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message for the outbox: a notice, a spammail copy, a release or a copy put off.
+    """One message for the outbox: a notice to a sender, a report to the district's own people, a
+    spammail copy, a release or a copy put off.
 
     `key` makes it idempotent: a second one with the same key is not stored.
     """
 
     key: str
-    kind: str  # "notice", "copy", "release", "relay"
+    kind: str  # "notice", "report", "copy", "release", "relay"
     reverse_path: str
     recipients: tuple[str, ...]
     raw: bytes = field(repr=False)
     body: str = ""
     smtputf8: bool = False
     transaction_id: str = ""  # whose recipients' states it settles
+    serves: str = ""  # the envelope's recipient, where its copy goes to another mailbox
+
+    def redirected(self, mailbox: str) -> tuple[Outgoing, ...]:
+        """The same to another mailbox, one for each recipient that it serves there; itself for
+        ""."""
+        if not mailbox:
+            return (self,)
+        return tuple(
+            replace(self, key=f"{self.key}|{recipient}", recipients=(mailbox,), serves=recipient)
+            for recipient in self.recipients
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailguard.core import render
+from mailguard.core.edit import redirected
 from mailguard.pipeline import counting
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.ports import Outgoing
@@ -19,22 +20,24 @@ def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoi
     The edits that apply to the recipient (disclaimer, links) are made; identity and rights were
     what somebody has now decided about.
     """
-    outgoing = []
+    outgoing: list[Outgoing] = []
     for number, recipient in holds:
-        copy, fault = dossier.copy_or_fault(render.concerning(dossier.decision.edits, recipient))
+        edits = render.concerning(dossier.decision.edits, recipient)
+        copy, fault = dossier.copy_or_fault(edits)
         if fault:  # somebody wants it to go, so it goes as it came
             counting.render_faults(dossier.transaction, (fault,))
         envelope = dossier.transaction.envelope
-        outgoing.append(
-            Outgoing(
-                key=f"release|{number}",
-                kind="release",
-                reverse_path=envelope.reverse_path,
-                recipients=(recipient,),
-                raw=copy,
-                body=dossier.body(copy),
-                smtputf8=envelope.smtputf8,
-                transaction_id=dossier.transaction.id,
-            )
+        one = Outgoing(
+            key=f"release|{number}",
+            kind="release",
+            reverse_path=envelope.reverse_path,
+            recipients=(recipient,),
+            raw=copy,
+            body=dossier.body(copy),
+            smtputf8=envelope.smtputf8,
+            transaction_id=dossier.transaction.id,
         )
+        outgoing += one.redirected(redirected(edits))
+        if redirected(edits):
+            outgoing += dossier.reports((recipient,))
     return tuple(outgoing)

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 from mailguard.core.claims import AUTHOR_FIELDS, claims
 from mailguard.core.directory import Account, Directory, Person
 from mailguard.core.facts import Grant, Leaver
+from mailguard.core.policy import Mode, Policy
 from mailguard.core.transaction import Role, Transaction
+from mailguard.pipeline.snapshot import Snapshot
 
 _MOST_GRANTS = 50  # of one delegate that one message can concern
 _MOST_ROUTES = 5  # from leaver to leaver
@@ -65,14 +67,19 @@ def leavers(transaction: Transaction, today: date, directory: Directory) -> dict
     return found
 
 
-def mailbox_for(recipient: str, today: date, directory: Directory) -> str:
+def mailbox_for(recipient: str, today: date, snapshot: Snapshot) -> str:
     """Where mail for a recipient goes at the next hop: a leaver's own mailbox may be gone there
     while the manager gets the mail (R6)."""
-    person = directory.person_at(recipient)
-    if person is None or person.left_since(today) is None:
+    person = snapshot.directory.person_at(recipient)
+    if person is None or person.left_since(today) is None or not _routes(snapshot.policy):
         return recipient
-    instead = _routed_to(person, today, directory)
+    instead = _routed_to(person, today, snapshot.directory)
     return instead.addresses[0] if instead is not None else recipient
+
+
+def _routes(policy: Policy) -> bool:
+    """Whether a step acts on who has left: without one, mail goes to the leaver's own mailbox."""
+    return any(s.mode is Mode.ENFORCE and "leavers" in s.check.needs for s in policy.steps)
 
 
 def _routed_to(leaver: Person, today: date, directory: Directory) -> Person | None:

@@ -9,7 +9,7 @@ import pytest
 
 from mailguard.checks.links import Links, named_site, same_site, unclickable
 from mailguard.core import links, mime, read, render
-from mailguard.core.facts import Unavailable
+from mailguard.core.facts import Dmarc, Unavailable
 from mailguard.core.transaction import Role
 
 CHECK = Links()
@@ -183,8 +183,11 @@ def test_each_recipient_gets_the_copy_of_the_direction(case) -> None:
         ("bank.com", "https://bank.com@evil.test/", True),
         ("bank.com", "https://www.bank.com/x", False),
         ("https://mail.bank.com", "https://login.bank.com", False),
-        ("https://a.k12.ca.us", "https://b.k12.ca.us", False),
+        ("https://a.k12.ca.us", "https://b.k12.ca.us", True),
         ("a.k12.tx.us", "https://b.k12.ca.us", True),
+        ("https://www.a.k12.ca.us", "https://mail.a.k12.ca.us", False),
+        ("bank.com", "https://bank.com%2eevil.test/", True),
+        ("bank.com", "https://ＢＡＮＫ.com/", False),
         ("Click here", "https://evil.test", False),
         ("report.zip", "https://files.test", False),
         ("v1.2", "https://files.test", False),
@@ -232,3 +235,65 @@ def test_hostile_addresses_do_not_reach_evidence(case) -> None:
     built = case(page("<a href='http://a.test/&#x202e;&#27;[31m'>http://b.test&#x202e;</a>"))
     for finding in said(built).findings:
         assert finding.evidence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("dmarc", "sender", "modes"),
+    [
+        ("pass", "news@partner.test", ["off"]),
+        ("pass", "news@mail.partner.test", ["off"]),
+        ("fail", "news@partner.test", ["copy-page"]),  # anybody can write that From
+        ("pass", "news@notpartner.test", ["copy-page"]),
+        ("pass", "Ann@Home.test", ["unlink"]),
+    ],
+)
+def test_a_sender_of_another_mode_has_to_be_proven(case, dmarc, sender, modes) -> None:
+    text = page('<a href="https://a.test/">here</a>').replace("ann@home.test", sender)
+    built = case(text)
+    built = replace(built, facts=replace(built.facts, dmarc=Dmarc(dmarc)))
+    settings = [
+        {"senders": ["ann@home.test"], "mode": "unlink"},
+        {"senders": ["partner.test"], "mode": "off"},
+    ]
+    rendered = sent(built, said(built, by_sender=settings))
+    done = {b"href=": "off", PAGE.encode(): "copy-page", b"<span>here": "unlink"}
+    done_to = [mode for mark, mode in done.items() if mark in rendered]
+    assert modes[0] in done_to
+    assert ("off" in modes) == (rendered == built.transaction.message.raw)
+
+
+def test_a_sender_of_ours_counts_by_the_login(case) -> None:
+    text = page('<a href="https://a.test/">here</a>').replace("ann@home.test", "jane@example.org")
+    rules = [{"senders": ["jane@example.org"], "mode": "copy-page"}]
+    built = case(text, role=Role.SUBMISSION, account="jane", rcpt=("a@home.test",))
+    assert [f.code for f in said(built, by_sender=rules).findings] == ["links.rewritten"]
+    assert said(built, by_sender=[{"senders": ["tim@example.org"], "mode": "copy-page"}]) == said(
+        built
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "stays"),
+    [
+        ("https://www.example.org/x", True),
+        ("https://www.EXAMPLE.org%2fx/", False),
+        ("https://evil.test\uff0f.example.org/", False),  # no browser opens it
+        ("https://example.org\\@evil.test/", True),
+        ("https://evil.test\\@example.org/", False),
+        ("https://b\u00fccher.test/", True),
+        ("https://xn--bcher-kva.test/", True),
+        ("https://xbcher.test/", False),
+    ],
+)
+def test_exempt_is_what_a_browser_opens(case, target, stays) -> None:
+    built = case(page(f'<a href="{target}">x</a>').replace("us-ascii", "utf-8"))
+    assert (said(built, exempt_domains=["b\u00fccher.test"]).edits == ()) == stays
+
+
+def test_links_of_a_form_that_may_not_be_edited_are_said(case, codes) -> None:
+    parts = "--b\nContent-Type: text/{}\n\n<a href={}>x</a>\n"
+    head = f"{HEAD}Content-Type: multipart/alternative; boundary=b\n\n"
+    for address, expected in (("https://a.test/", ["not-editable"]), ("#a", [])):
+        built = case(head + parts.format("html", "#x") + parts.format("x-amp-html", address))
+        assert codes(CHECK, built) == expected
+        assert sent(built, said(built)) == built.transaction.message.raw

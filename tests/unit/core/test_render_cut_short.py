@@ -65,3 +65,16 @@ def test_taking_away_what_made_the_charset_wrong(kind: str, charset: str, body: 
     for at, character in enumerate(text):
         if not character.isascii():
             edited(raw, ReplaceText("", at, at + 1, "X"))
+
+
+@pytest.mark.parametrize("text", [ADDED, "Grüße"])
+def test_a_part_of_which_only_the_delimiter_came(text: str) -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b"
+    rendered = edited(raw, ReplaceText("2", 0, 0, text))
+    assert rendered.startswith(raw + b"\r\n")
+
+
+def test_half_a_character_of_utf_16_is_not_completed() -> None:
+    raw = b"Content-Type: text/plain; charset=utf-16\r\n\r\n\xff\xfeh\x00i"
+    decoded = render.read.text_of(mime.parse(raw), mime.parse(raw).root)[0]
+    assert decoded.obstacle == "it is not valid utf-16-le"

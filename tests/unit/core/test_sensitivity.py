@@ -8,7 +8,10 @@ from mailguard.core import mime, read
 from mailguard.core.facts import Unavailable
 from mailguard.core.sensitivity import field_pattern, is_marked
 
-HEAD = "From: a@example.org\r\nSubject: {subject}\r\n{more}Content-Type: text/plain; charset=utf-8\r\n\r\n"
+HEAD = (
+    "From: a@example.org\r\nSubject: {subject}\r\n{more}"
+    "Content-Type: text/plain; charset=utf-8\r\n\r\n"
+)
 
 
 def marked(keywords=(), tags=(), fields=(), *, subject="x", text="", more="") -> bool:

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.Double(), nullable=False),
         sa.Column("lease_holder", sa.Text(), nullable=False),
         sa.Column("last_reply", sa.Text(), nullable=False),
+        sa.Column("serves", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("key", name=op.f("uq_outbox_key")),
         sqlite_autoincrement=True,
