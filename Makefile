@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs pictures bench bench-identity fuzz soak lock clean
+.PHONY: help env dev demo test check format cases docs docs-links pictures bench bench-identity fuzz soak lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -51,6 +51,10 @@ cases: dev  ## rewrite the outputs of tests/cases from what the code does now; r
 docs: dev  ## rewrite docs/reference from the code
 	$(BIN)/python -m mailguard.reference docs/reference
 
+docs-links: dev  ## rewrite the tables of docs/links.md (needs chromium, chromium-driver)
+	$(BIN)/python -m tests.corpus.table
+	$(BIN)/python -m tests.browser.rendering
+
 pictures: dev  ## take the pictures in docs/images anew (needs chromium, chromium-driver)
 	$(BIN)/python -m tests.browser.pictures
 
@@ -60,8 +64,8 @@ bench: dev  ## CPU per message through the whole of serve
 bench-identity: dev  ## CPU of sender authentication and the checks of identity
 	$(BIN)/python bench/identity.py $(ARGS)
 
-fuzz: dev  ## ten thousand hostile messages through check --batch
-	$(BIN)/python -m pytest -m slow tests/hostile $(ARGS)
+fuzz: dev  ## ten thousand hostile messages through check --batch; six thousand through edits
+	$(BIN)/python -m pytest -m slow -s tests/hostile tests/corpus $(ARGS)
 
 soak: dev  ## the faults to survive, at length: half an hour; prints figures
 	$(BIN)/python -m pytest -m slow -s tests/soak $(ARGS)

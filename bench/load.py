@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import random
+import textwrap
 import time
 
 _COMMON = """
@@ -31,8 +32,9 @@ def html_mail(number: int, seed: int) -> bytes:
         for n in range(10)
     ]
     rows = "\r\n".join(
-        f'<tr><td style="font-family:Arial;font-size:14px;padding:4px 8px" class="c{n}">'
-        f"<p>{' '.join(dice.choices(WORDS, k=165))}.</p> {link[n]}</td></tr>"
+        f'<tr><td style="font-family:Arial;font-size:14px;padding:4px 8px" class="c{n}">\r\n<p>'
+        + "\r\n".join(textwrap.wrap(" ".join(dice.choices(WORDS, k=165)), 90))
+        + f".</p>\r\n{link[n]}</td></tr>"
         for n in range(10)
     )
     text = "\r\n\r\n".join(" ".join(dice.choices(WORDS, k=12)) for _ in range(35))

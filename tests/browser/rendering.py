@@ -20,7 +20,9 @@ from mailguard.core.edit import Edit
 
 WIDTH, HEIGHT = 800, 700
 # Such mail gets no disclaimer; here it is as if a person had written it.
-_BY_PROGRAM = re.compile(rb"^(?:Auto-Submitted|Precedence|List-[\w-]+):.*\r\n(?:[ \t].*\r\n)*", re.M)
+_BY_PROGRAM = re.compile(
+    rb"^(?:Auto-Submitted|Precedence|List-[\w-]+):.*\r\n(?:[ \t].*\r\n)*", re.M
+)
 _SHOW = """
 document.body.style.margin = 0;
 document.body.innerHTML = '<iframe sandbox="allow-same-origin" '

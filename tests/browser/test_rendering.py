@@ -10,13 +10,32 @@ from tests.browser.webdriver import Browser
 from tests.corpus.mails import SEALED, Mail, mails
 
 NAMES = (
-    "outlook-word-reply", "outlook-vml-button", "outlook-vml-shapes", "outlook-revealed-conditional",
-    "outlook-new-web", "gmail-reply", "gmail-bare-address", "gmail-emoji-base64", "apple-mail-phone",
-    "yahoo-mail", "thunderbird-flowed", "thunderbird-formula", "newsletter-tables", "newsletter-svg",
-    "newsletter-image-map", "newsletter-entities", "newsletter-nested-anchors", "newsletter-arabic",
-    "newsletter-japanese", "newsletter-hidden-text", "newsletter-refresh", "student-system-grades",
-    "student-system-enrollment-form", "html-as-text", "utf-16-page",
-)  # fmt: skip
+    "outlook-word-reply",
+    "outlook-vml-button",
+    "outlook-vml-shapes",
+    "outlook-revealed-conditional",
+    "outlook-new-web",
+    "gmail-reply",
+    "gmail-bare-address",
+    "gmail-emoji-base64",
+    "apple-mail-phone",
+    "yahoo-mail",
+    "thunderbird-flowed",
+    "thunderbird-formula",
+    "newsletter-tables",
+    "newsletter-svg",
+    "newsletter-image-map",
+    "newsletter-entities",
+    "newsletter-nested-anchors",
+    "newsletter-arabic",
+    "newsletter-japanese",
+    "newsletter-hidden-text",
+    "newsletter-refresh",
+    "student-system-grades",
+    "student-system-enrollment-form",
+    "html-as-text",
+    "utf-16-page",
+)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,17 @@ def _entity(chance: random.Random, texts: list[tuple[str, str]], depth: int) -> 
 
 def _multipart(chance: random.Random, texts: list[tuple[str, str]], depth: int) -> bytes:
     subtype = chance.choice(
-        ("mixed", "mixed", "alternative", "alternative", "related", "signed", "report", "digest", "x")
+        (
+            "mixed",
+            "mixed",
+            "alternative",
+            "alternative",
+            "related",
+            "signed",
+            "report",
+            "digest",
+            "x",
+        )
     )
     boundary = chance.choice(("b", "b b", "=_b", "b:'", "x" * 60)) + str(depth)
     quoted = f'"{boundary}"'
@@ -202,19 +212,39 @@ def _longer(raw: bytes, chance: random.Random) -> bytes:
 
 _CHANGES = [_recoded, _recoded, _enclosed, _bare_line_feeds, _cut, _fields_recast, _longer]
 _PIECES = (
-    "<p>", "</p>", "\r\n", "<br>", '<a href="https://a.test/?x=1&amp;y">', "</a>", "caf\xe9 ", "\u4f60\u597d ",
-    "https://c.test/x ", "www.d.test ", "text ", "= ", ".", "\r\n> quoted\r\n", "<div class=gmail_quote>",
-    "<!--[if mso]><a href='https://e.test/'>x</a><![endif]-->", "<a href=https://f.test/>", "\r\n-- \r\n",
-    "On Mon, Jane wrote:\r\n", "<blockquote>", "</blockquote>", "\U0001f600", "x" * 120, "<form action=//g.test>",
-)  # fmt: skip
+    "<p>",
+    "</p>",
+    "\r\n",
+    "<br>",
+    '<a href="https://a.test/?x=1&amp;y">',
+    "</a>",
+    "caf\xe9 ",
+    "\u4f60\u597d ",
+    "https://c.test/x ",
+    "www.d.test ",
+    "text ",
+    "= ",
+    ".",
+    "\r\n> quoted\r\n",
+    "<div class=gmail_quote>",
+    "<!--[if mso]><a href='https://e.test/'>x</a><![endif]-->",
+    "<a href=https://f.test/>",
+    "\r\n-- \r\n",
+    "On Mon, Jane wrote:\r\n",
+    "<blockquote>",
+    "</blockquote>",
+    "\U0001f600",
+    "x" * 120,
+    "<form action=//g.test>",
+)
 _LEAVES = (
-    b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <x>\r\n\r\niVBORw0KGgo=\r\n",
-    b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n\x00\xff\r\r\n\n--\r\n",
+    b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n",
+    b"Content-Type: a/octets\r\nContent-Transfer-Encoding: binary\r\n\r\n\x00\xff\r\r\n\n--\r\n",
     b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\nURL:https://cal.test/\r\n",
-    b"Content-Type: application/pdf; name=a.pdf\r\nContent-Disposition: attachment\r\n\r\n%PDF https://p.test/\r\n",
-    b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a.test\r\n\r\nAction: failed\r\n",
+    b"Content-Type: application/pdf; name=a.pdf\r\n\r\n%PDF https://p.test/\r\n",
+    b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; a\r\n\r\nAction: failed\r\n",
     b"Content-Type: application/pgp-signature\r\n\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nAAAA\r\n",
     b"Content-Type: text/x-amp-html\r\n\r\n<html amp4email><a href=https://amp.test/>x</a>\r\n",
-    b"Content-Type: text/html\r\nContent-Disposition: attachment\r\n\r\n<a href=https://file.test/>x</a>\r\n",
+    b"Content-Type: text/html\r\nContent-Disposition: attachment\r\n\r\n<a href=//f.test>x</a>\r\n",
     b"",
-)  # fmt: skip
+)

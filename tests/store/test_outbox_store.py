@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.store.test_ledger import entry
 
 from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.ledger import DatabaseLedger
@@ -108,6 +110,45 @@ async def test_a_notice_changes_no_recipient(store: OutboxStore, ledger: Databas
     (entry,) = await store.lease("me", 1e10, 60, 10)
     await store.sent(entry.id, "250 ok", 1.0)
     assert _states(ledger) == ["queued"] * 3
+
+
+async def test_a_copy_that_goes_elsewhere_settles_the_envelopes_recipient(
+    store: OutboxStore, ledger: DatabaseLedger
+) -> None:
+    boss = "boss@district.test"  # the same mailbox for two, one of whom it refuses
+    two = Outgoing("k", "relay", "s@example.org", (B, C), b"raw", transaction_id="t1")
+    await _recorded(ledger, *two.redirected(boss))
+    first, second = await store.lease("me", 1e10, 60, 10)
+    assert [(e.recipients, e.serves) for e in (first, second)] == [((boss,), B), ((boss,), C)]
+    await store.retry(first.id, 2e10, "451 busy", [boss], 1.0)
+    assert _states(ledger) == ["queued"] * 3
+    await store.failed(second.id, "550 no", 1.0)
+    assert _states(ledger) == ["queued", "queued", "refused"]
+    (first,) = await store.lease("me", 2e10, 60, 10)
+    await store.sent(first.id, "250 ok", 1.0)
+    assert _states(ledger) == ["queued", "forwarded", "refused"]
+
+
+async def test_a_redirected_release_is_its_recipients(
+    store: OutboxStore, ledger: DatabaseLedger
+) -> None:
+    one = Outgoing("k", "release", "s@example.org", (A,), b"raw", transaction_id="t1")
+    await _recorded(ledger, *one.redirected("boss@district.test"))
+    (entry,) = await store.lease("me", 1e10, 60, 10)
+    await store.sent(entry.id, "250 ok", 1.0)
+    assert _states(ledger) == ["released", "queued", "queued"]
+
+
+async def test_a_report_is_sent_once_whatever_its_transaction_was_answered(
+    store: OutboxStore, ledger: DatabaseLedger
+) -> None:
+    """A notice's key is let go when its client was answered; a day's report is the day's."""
+    report = Outgoing("routed|x|day", "report", "", ("d@district.test",), b"raw")
+    for number in (1, 2):
+        kept = entry(number)
+        await ledger.keep(kept, (), [dataclasses.replace(report, transaction_id=kept.id)])
+        await ledger.record(kept)
+    assert store.counts() == {("report", "waiting"): 1}
 
 
 _CHILD = """

@@ -70,6 +70,21 @@ async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: House)
     assert told.recipients == (house.live.snapshot.district.postmaster,)
 
 
+async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: House) -> None:
+    raw = b"From: x@example.com\r\n\r\nhello\r\n"
+    digest = await house.state.blobs.store(raw, None)
+    envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
+    await house.state.ledger.record(entry(1, digest=digest, facts=b"{}", envelope=envelope))
+    waiting = OutboxEntry(
+        1, "relay", entry(1).id, "x@example.com", ("boss@example.org",), digest, "", False,
+        "waiting", 1, 0.0, 0.0, "", "a@example.org",
+    )  # fmt: skip
+    (told,) = await house._undeliverable(waiting, ["boss@example.org"], Reply(550, "5.1.1 no"))
+    text = message_from_bytes(told.raw).get_payload()
+    assert "To: a@example.org" in text
+    assert "boss@" not in text
+
+
 async def test_two_late_refusals_of_one_message_are_two_notices(house: House) -> None:
     raw = b"From: x@example.com\r\n\r\nhello\r\n"
     digest = await house.state.blobs.store(raw, None)

@@ -175,7 +175,7 @@ def district_slots(district: District) -> dict[str, str]:
 
 
 def template_for(judgement: Judgement, kind: FindingType | None) -> str:
-    """The template that tells the sender of this reason; where nothing is refused, that it waits."""
+    """The template that tells the sender of this reason; of a hold, that the message waits."""
     if judgement.disposition is Disposition.HOLD:
         return "held"
     return kind.notice if kind is not None and kind.notice in TEMPLATES else "quarantined"

@@ -19,6 +19,13 @@ def count(octets: bytes | bytearray, wanted: bytes) -> int:
     return sum(octets.count(wanted, at, at + STEP + over) for at in range(0, len(octets), STEP))
 
 
+def holds(octets: bytes | bytearray, wanted: bytes) -> bool:
+    """Whether `wanted` occurs."""
+    over = len(wanted) - 1
+    steps = range(0, len(octets), STEP)
+    return any(octets.find(wanted, at, at + STEP + over) >= 0 for at in steps)
+
+
 def replace(octets: bytes | bytearray, old: bytes, new: bytes) -> bytes:
     """`octets` with every `old`, which must not overlap itself, as `new`."""
     if len(octets) <= STEP:

@@ -10,9 +10,10 @@ import pytest
 
 from mailguard.checks.leavers import Leavers
 from mailguard.checks.sender_identity import SenderIdentity
-from mailguard.core import identity
+from mailguard.core import identity, render
 from mailguard.core.answering import may_answer
 from mailguard.core.directory import Account, Directory, Person
+from mailguard.core.edit import AddField, Redirect
 from mailguard.core.facts import Leaver
 from mailguard.core.transaction import Role
 from mailguard.pipeline import standing
@@ -71,6 +72,76 @@ def test_mail_for_a_leaver_is_answered(build: Any) -> None:
     silent = check.Settings(name_successor=False)
     (finding,) = check.examine(case.transaction, case.facts, silent).findings
     assert finding.advice == ""  # the finding's own then
+
+
+def test_a_routed_leavers_copy_goes_to_the_manager_and_says_whose_it_was(build: Any) -> None:
+    recipients = ("Ed.Elm@example.org", "tim.moss@example.org")
+    leavers = {"Ed.Elm@example.org": Leaver(GONE, date(2026, 7, 1), BOSS, BOSS)}
+    case = build(OWN.format(""), recipients=recipients, leavers=leavers)
+    check = Leavers()
+    verdict = check.examine(case.transaction, case.facts, check.Settings())
+    (finding,) = verdict.findings
+    assert (finding.code, finding.recipients) == ("leavers.routed", ("Ed.Elm@example.org",))
+    assert finding.evidence == (
+        "Ed Elm has left Example Valley Unified School District; the mail goes to Ida Oak"
+    )
+    assert verdict.edits == (
+        Redirect("ida.oak@example.org", ("Ed.Elm@example.org",)),
+        AddField("X-Mailguard-Routed", "leaver; for=ed.elm@example.org", ("Ed.Elm@example.org",)),
+    )
+
+
+def test_a_routed_copy_is_marked_in_ascii_whatever_the_address(build: Any) -> None:
+    recipient = "j\u00f6rg@example.org"
+    leavers = {recipient: Leaver(GONE, date(2026, 7, 1), BOSS, BOSS)}
+    case = build(OWN.format(""), recipients=(recipient,), leavers=leavers)
+    edits = Leavers().examine(case.transaction, case.facts, Leavers.Settings()).edits
+    copy = render.render(case.transaction.message, edits)
+    assert copy.startswith(b"X-Mailguard-Routed: leaver; for=j\\xf6rg@example.org\r\n")
+    assert copy.endswith(case.transaction.message.raw)
+    assert render.verify(case.transaction.message, copy, edits) is None
+
+
+ROUTED = replace(GONE, on_leaving="route")
+AWAY = replace(BOSS, end=date(2026, 7, 1), manager="fir", on_leaving="route")
+CHIEF = Person("fir", "Eve Fir", ("eve.fir@example.org", "head@example.org"))
+
+
+@pytest.mark.parametrize(
+    ("people", "wanted"),
+    [
+        ((ROUTED, BOSS), "oak"),
+        ((GONE, BOSS), None),  # answered
+        ((ROUTED, AWAY, CHIEF), "fir"),
+        ((ROUTED, replace(AWAY, on_leaving="answer"), CHIEF), None),
+        ((ROUTED, replace(AWAY, manager="elm")), None),  # a ring
+        ((replace(ROUTED, manager=""), BOSS), None),
+        ((ROUTED, replace(BOSS, end=TODAY)), "oak"),  # the manager's last day
+    ],
+)
+def test_who_gets_a_leavers_mail(
+    build: Any, people: tuple[Person, ...], wanted: str | None
+) -> None:
+    case = build(OWN.format(""), recipients=("ed.elm@example.org",))
+    directory = Directory({p.id: p for p in people})
+    leaver = standing.leavers(case.transaction, TODAY, directory)["ed.elm@example.org"]
+    assert leaver.routed_to is (directory.people[wanted] if wanted else None)
+
+
+@pytest.mark.parametrize(("leavers", "found"), [(5, True), (6, False)])
+def test_a_chain_of_leavers_is_followed_so_far(build: Any, leavers: int, found: bool) -> None:
+    case = build(OWN.format(""), recipients=("p0@example.org",))
+    gone = [
+        Person(
+            f"p{n}", f"P {n}", (f"p{n}@example.org",), end=date(2026, 6, 30), manager=f"p{n + 1}",
+            on_leaving="route",
+        )
+        for n in range(leavers)
+    ]  # fmt: skip
+    last = Person(f"p{leavers}", "Last", ("last@example.org",))
+    directory = Directory({p.id: p for p in (*gone, last)})
+    leaver = standing.leavers(case.transaction, TODAY, directory)["p0@example.org"]
+    assert leaver.routed_to == (last if found else None)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,24 @@ def test_the_dates_of_people(tree: Any) -> None:
         assert any(said in error for error in tree.errors()), said
 
 
+def test_what_becomes_of_a_leavers_mail(tree: Any) -> None:
+    people = (
+        "id,name,addresses,end,manager,on_leaving\n"
+        "ppine,Paula Pine,paula.pine@example.org,,,\n"
+        "tolive,Tara Olive,tara.olive@example.org,2026-06-30,ppine,Route\n"
+    )
+    tree.write("directory/people.csv", people)
+    directory = tree.load().snapshot.directory
+    assert [directory.people[i].on_leaving for i in ("ppine", "tolive")] == ["answer", "route"]
+    nobody = "people.csv:3:54: tolive: on_leaving: is route, and nobody is named as manager"
+    for before, after, said in (
+        (",ppine,Route", ",,route", nobody),
+        ("Route", "forward", "people.csv:3:59: tolive: on_leaving: 'forward' does not fit here"),
+    ):
+        tree.write("directory/people.csv", people.replace(before, after))
+        assert any(said in error for error in tree.errors()), tree.errors()
+
+
 def test_people_as_yaml_have_the_same_dates(tree: Any) -> None:
     (tree.root / "directory/people.csv").unlink()
     tree.write(
@@ -137,3 +155,6 @@ def test_people_as_yaml_have_the_same_dates(tree: Any) -> None:
         "  end: 2026-06-30\n  manager: ppine\n",
     )
     assert tree.load().snapshot.directory.people["tolive"].end == date(2026, 6, 30)
+    yaml = (tree.root / "directory/people.yaml").read_text()
+    tree.write("directory/people.yaml", yaml.replace("manager: ppine", "on_leaving: route"))
+    assert any("people.yaml:6:" in e and "nobody is named" in e for e in tree.errors())

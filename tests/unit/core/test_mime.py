@@ -362,3 +362,10 @@ def test_bombs_cost_little(raw: bytes) -> None:
         mime.head(message, part, 64)
     assert message.author.ambiguous
     assert time.process_time() - before < 0.6
+
+
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"\n"])
+def test_the_first_blank_line_ends_the_header_however_it_is_written(after: bytes) -> None:
+    message = mime.parse(b"Subject: x\r\n\n" + after + b"\r\nTo: not@a.field\r\n")
+    assert [field.name for field in message.root.fields] == ["Subject"]
+    assert message.raw[message.root.body_start :] == after + b"\r\nTo: not@a.field\r\n"

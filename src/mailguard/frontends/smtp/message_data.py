@@ -76,7 +76,7 @@ class MessageData:
     def message(self) -> bytes:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
         # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
-        if len(self._octets) > long_octets.STEP or self._octets.find(b"\r\n.") >= 0:
+        if long_octets.holds(self._octets, b"\r\n."):
             return long_octets.replace(self._octets, b"\r\n.", b"\r\n")[2:]
         with memoryview(self._octets) as view:
             return bytes(view[2:])
