@@ -65,6 +65,7 @@ _TLDS = frozenset(name.lower() for name in TLDS)
 # Top-level domains too, but in a text they end the names of files.
 _FILES = frozenset(("zip", "mov", "md", "sh", "py", "rs", "pl", "ps", "app", "cab"))
 _PIECES = re.compile(r"[^:.@]+|[:.@]")
+_PLAIN_HOST = re.compile(r"(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*")  # which reads one way alone
 _HARMLESS = "about:blank"  # opens nothing, wherever it stands
 _NO_ROOM = frozenset(("base", "meta", "svg a", "math"))  # constructs beside which no text can stand
 
@@ -230,7 +231,7 @@ def _work(
 
 
 def _exempt(link: Link, exempt: frozenset[str], facts: Facts) -> bool:
-    name = site_of(link.target).opened
+    name = _opened(link.target)
     if facts.district.copy_page_url and _is_ours(link.target, facts):
         return True
     if not name:
@@ -244,6 +245,12 @@ def _exempt(link: Link, exempt: frozenset[str], facts: Facts) -> bool:
             return True
         name = name.partition(".")[2]
     return False
+
+
+def _opened(target: str) -> str:
+    """The host that a browser goes to; most are plain and need no closer look."""
+    name = links.host(target)
+    return name if _PLAIN_HOST.fullmatch(name) else site_of(target).opened
 
 
 def _is_copy_page(target: str, facts: Facts) -> bool:
@@ -341,7 +348,7 @@ def _deceptions(
     found = []
     for link in reading.links:
         named = named_site(link.text) if not link.construct.endswith("text") else ""
-        target = site_of(link.target).opened if named else ""
+        target = _opened(link.target) if named else ""
         if target and not same_site(named, target) and not _is_ours(link.target, facts):
             evidence = f"A link reads {named!r} but opens {target!r}."
             found.append(Finding(DECEPTIVE.code, _printable(evidence), concerned))
