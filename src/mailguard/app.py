@@ -22,8 +22,6 @@ import structlog
 from mailguard import __version__, metrics
 from mailguard.adapters.authentication import SenderAuthentication
 from mailguard.adapters.dns import CachingResolver, Resolver
-from mailguard.adapters.ids import new_id
-from mailguard.adapters.passwords import PasswordFile
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.relay import Relay
 from mailguard.adapters.signatures import Signatures
@@ -32,15 +30,12 @@ from mailguard.config.load import Loaded
 from mailguard.config.policy import policy_json
 from mailguard.config.schema import Settings
 from mailguard.config.watch import Live, watch
-from mailguard.core import mime
 from mailguard.core.facts import Facts
 from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.entrance import Entrance
 from mailguard.frontends.http import HttpServer, application
-from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
 from mailguard.pipeline import standing
-from mailguard.pipeline.accept import accept
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.outbox import Outbox, Waiting
 from mailguard.pipeline.ports import NextHop, Outgoing, StoreError, World
@@ -48,7 +43,6 @@ from mailguard.pipeline.replay import replay, transaction_of
 
 log = structlog.get_logger("mailguard.app")
 
-_PARSE_ASIDE = 1_048_576  # octets from which a message is parsed in a thread
 _REFRESH = 1.0  # seconds between looks at what other processes changed
 _OTHER_FILES = 500  # besides clients: next hop, archive, database, pages, libraries
 _LAST_OUTCOMES = 5.0  # seconds at the end for those that could not be recorded yet
@@ -120,80 +114,14 @@ class House:
         world = make_world(self.settings, self.state, self.relay, self.reader, self.resolver)
         self.outbox = self._outbox(world)
         self.world = replace(world, outbox_wakes=self.outbox.wake)
-        passwords = self.settings.auth.password_file
-        self._passwords = PasswordFile(passwords) if passwords is not None else None
-        self.servers = Servers(self.settings, self)
+        self.entrance = Entrance(self.settings, self.live, self.relay, self.world)
+        self.servers = Servers(self.settings, self.entrance)
         address = self.settings.http.address
         pages = application(lambda: self.live.snapshot, self.ready, self._gauges)
         self.http = HttpServer(pages, address.host, address.port)
         self.http_port = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._remembered = ""  # the digest of the policy stored last
-
-    # The way in: what the SMTP frontend asks (frontends.smtp.gateway.Gateway)
-
-    async def verify(self, envelope: Envelope, listener: Listener, recipient: str) -> Reply:
-        """At RCPT: no relaying for strangers, then the next hop's own opinion of the recipient."""
-        outside = listener.role is Role.MX and envelope.account is None
-        if outside and not self.live.snapshot.district.owns(recipient):
-            return Reply(550, "5.7.1 Relaying denied: that is no address of this district")
-        if not self.settings.next_hop.verify_recipients:
-            return Reply(250, "2.1.5 Ok")
-        snapshot = self.live.snapshot
-        today = standing.day_at(self.world.clock(), snapshot.district.time_zone)
-        return await self.relay.verify(standing.mailbox_for(recipient, today, snapshot))
-
-    async def accept(self, listener: Listener, envelope: Envelope, raw: bytes) -> Reply:
-        """After the final dot."""
-        snapshot = self.live.snapshot  # read once: no message is judged by half a configuration
-        large = len(raw) > _PARSE_ASIDE
-        message = await asyncio.to_thread(mime.parse, raw) if large else mime.parse(raw)
-        now = self.world.clock()
-        transaction = Transaction(new_id(now), now, listener, envelope, message)
-        return await accept(transaction, snapshot, self.world)
-
-    async def log_in(self, login: str, password: bytes, client_address: str) -> str | None:
-        """The account that a login proves, by the password file or by the next hop. A leaver's is
-        disabled on the day after the last, whatever the password (R6)."""
-        account = await self._proven(login, password)
-        if account is not None and self._has_left(account):
-            log.warning("leaver_logs_in", account=account, client=client_address)
-            return None
-        return account
-
-    def acting(self, login: str, account: str) -> str | None:
-        """A generic account, for somebody who is named as its user (R5)."""
-        directory = self.live.snapshot.directory
-        own, wanted = directory.account_for(login), directory.account_for(account)
-        if own is None or wanted is None or wanted.kind != "generic":
-            return None
-        return wanted.login if own.owner is not None and own.owner in wanted.allowed else None
-
-    def needs_no_login(self, client_address: str, certificate: str | None) -> bool:
-        """Whether a device is registered with this very address or certificate (R1)."""
-        return self.live.snapshot.directory.device(client_address, certificate) is not None
-
-    def _has_left(self, login: str) -> bool:
-        snapshot = self.live.snapshot
-        account = snapshot.directory.account_for(login)
-        person = snapshot.directory.people.get(account.owner or "") if account else None
-        today = standing.day_at(self.world.clock(), snapshot.district.time_zone)
-        return person is not None and person.left_since(today) is not None
-
-    async def _proven(self, login: str, password: bytes) -> str | None:
-        try:
-            if self._passwords is not None:
-                account = await self._passwords.verify(login, password)
-                if account is not None or not self.settings.auth.pass_to_next_hop:
-                    return account
-            if self.settings.auth.pass_to_next_hop:
-                return login if await self.relay.log_in(login, password.decode()) else None
-        except UnicodeDecodeError:
-            return None
-        except (OSError, ValueError) as error:
-            log.error("login_trouble", reason=str(error))
-            raise LoginTrouble(str(error)) from error
-        return None
 
     # Starting and stopping
 

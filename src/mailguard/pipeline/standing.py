@@ -67,14 +67,14 @@ def leavers(transaction: Transaction, today: date, directory: Directory) -> dict
     return found
 
 
-def mailbox_for(recipient: str, today: date, snapshot: Snapshot) -> str:
+def mailbox_for(recipient: str, today: date, snapshot: Snapshot) -> str | None:
     """Where mail for a recipient goes at the next hop: a leaver's own mailbox may be gone there
-    while the manager gets the mail (R6)."""
+    while the manager gets the mail; None where it goes nowhere, since we answer it (R6)."""
     person = snapshot.directory.person_at(recipient)
     if person is None or person.left_since(today) is None or not _routes(snapshot.policy):
         return recipient
     instead = _routed_to(person, today, snapshot.directory)
-    return instead.addresses[0] if instead is not None else recipient
+    return instead.addresses[0] if instead is not None else None
 
 
 def _routes(policy: Policy) -> bool:
