@@ -46,7 +46,7 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
     """The story itself. Raises StoreError, and whatever a defect of ours raises."""
     raw = transaction.message.raw
     with counting.stage("archive"):  # durable before anything leaves (R51)
-        digest = await world.archive.store(raw, _beside_the_blob(transaction))
+        digest = await world.archive.store(raw, _with_the_blob(transaction))
 
     dossier = await judge(transaction, snapshot, world, digest)  # facts, decision, plan
     plan = dossier.plan
@@ -154,7 +154,7 @@ async def _record_later(entry: LedgerEntry, world: World) -> None:
         return
 
 
-def _beside_the_blob(transaction: Transaction) -> dict[str, object]:
+def _with_the_blob(transaction: Transaction) -> dict[str, object]:
     return {
         "id": transaction.id,
         "received_at": transaction.received_at,
@@ -170,7 +170,7 @@ async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: Wo
     if not world.crashes.again(transaction.message.raw):
         return _TROUBLE
     try:
-        digest = await world.archive.store(transaction.message.raw, _beside_the_blob(transaction))
+        digest = await world.archive.store(transaction.message.raw, _with_the_blob(transaction))
         facts = Facts(now=world.clock(), district=snapshot.district)
         dossier = Dossier.unread(transaction, snapshot, world, facts, digest)
         reply = dossier.reply()
