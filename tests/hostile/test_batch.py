@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.hostile import generate
+from tests.nameserver import nameserver
 from tests.serving import PROGRAM, ROOT
 
 from mailguard.core.verdict import Disposition
@@ -35,6 +36,7 @@ def batch(directory: Path, requests: Iterable[generate.Named]) -> list[Answer]:
             lines.write(json.dumps(request).encode() + b"\n")
     with asked.open("rb") as lines, (directory / "answers").open("wb") as answers:
         command = [PROGRAM, "check", "--batch", "--config", str(directory / "config")]
+        command.append(f"--dns={nameserver()}")
         done = subprocess.run(command, stdin=lines, stdout=answers, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()[-3_000:]
     with (directory / "answers").open("rb") as answers:
