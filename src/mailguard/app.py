@@ -320,10 +320,17 @@ def raise_file_limit(connections: int) -> None:
         log.warning("few_open_files", allowed=soft, wanted=wanted)
 
 
+class Unusable(Exception):
+    """Something that the configuration names cannot be used: a password file, a signing key."""
+
+
 async def serve(loaded: Loaded) -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean drain. Raises OSError when a socket is taken,
-    StoreError when the state cannot be opened."""
-    house = House(loaded)
+    """Run until SIGTERM or SIGINT; 0 after a clean drain. Raises Unusable before a socket is bound,
+    OSError when one is taken, StoreError when the state cannot be opened."""
+    try:
+        house = House(loaded)
+    except ValueError as error:
+        raise Unusable(str(error)) from error
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()

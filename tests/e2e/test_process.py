@@ -71,6 +71,17 @@ def test_a_domain_on_the_allowlist_is_refused_at_load(postfix: Postfix, line: st
     assert "R37" in done.stderr
 
 
+def test_a_password_file_that_cannot_be_used_exits_2_with_its_place(postfix: Postfix) -> None:
+    broken = Serve(postfix.port)
+    (broken.state / "passwords").write_text("# logins\ntolive:secret\n")
+    done = subprocess.run(
+        [PROGRAM, "serve", "--config", broken.config], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2
+    assert re.search(r"passwords:2:\d+: ", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_port_that_is_taken_exits_1_and_says_which(serve: Serve, postfix: Postfix) -> None:
     taken = f"127.0.0.1:{serve.ports['mx']}"
     second = Serve(postfix.port)

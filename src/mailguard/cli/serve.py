@@ -31,7 +31,7 @@ def serve(
     app.raise_file_limit(loaded.settings.limits.connections)
     try:
         raise typer.Exit(asyncio.run(app.serve(loaded)))
-    except ValueError as error:  # a password file or a signing key that cannot be used
+    except app.Unusable as error:
         fail(f"mailguard: {error}", 2)
     except (OSError, StoreError) as error:
         fail(f"mailguard: cannot start: {error}")

@@ -186,7 +186,7 @@ Verify = Callable[[str], Awaitable[Reply]]
 
 
 def envelope_json(envelope: Envelope) -> dict[str, Any]:
-    """An Envelope as it stands in the ledger and beside the blob."""
+    """An Envelope as it stands in the ledger and with the blob."""
     return {
         "reverse_path": envelope.reverse_path,
         "recipients": list(envelope.recipients),
