@@ -14,6 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+from tests.timing import within
 
 from mailguard.adapters.dns import CachingResolver
 from mailguard.adapters.spf import LONGEST_EXPLANATION, check_helo, check_spf
@@ -323,13 +324,12 @@ async def test_hostile_records_never_raise() -> None:
 )
 async def test_a_long_record_holds_nobody_up(text: str) -> None:
     deadline = asyncio.get_running_loop().time() + 30
-    started = time.process_time()
-    found = await check_spf(
-        Fixed((text.encode(),)),
-        "192.0.2.9",
-        "x.test",
-        "a@x.test",
-        deadline=deadline,  # type: ignore[arg-type]  # any
-    )
-    assert isinstance(found, Spf)
-    assert time.process_time() - started < 0.3
+    with within(0.3):
+        found = await check_spf(
+            Fixed((text.encode(),)),
+            "192.0.2.9",
+            "x.test",
+            "a@x.test",
+            deadline=deadline,  # type: ignore[arg-type]  # any
+        )
+        assert isinstance(found, Spf)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.timing import within
 
 from mailguard.config.directory import load_directory
 from mailguard.core.district import District
@@ -197,9 +197,8 @@ def test_people_load_in_linear_time(tmp_path: Path, count: int) -> None:
     (folder / "sites.yaml").write_text("oak: {name: Oak}\n")
     rows = (f"p{i},Person {i},p{i}@example.org,oak,teacher\n" for i in range(count))
     (folder / "people.csv").write_text("id,name,addresses,sites,classifications\n" + "".join(rows))
-    began = time.process_time()
-    assert len(load_directory(tmp_path, DISTRICT).people) == count
-    assert time.process_time() - began < 5  # a fifth of the people in the time the rule allows all
+    with within(5):  # a fifth of the people in the time the rule allows all
+        assert len(load_directory(tmp_path, DISTRICT).people) == count
 
 
 def test_many_wrong_rows_stay_cheap(tmp_path: Path) -> None:
@@ -208,7 +207,5 @@ def test_many_wrong_rows_stay_cheap(tmp_path: Path) -> None:
     (folder / "sites.yaml").write_text("oak: {name: Oak}\n")
     rows = "".join(f"p{i},P,p{i}@example.org,elm\n" for i in range(20_000))
     (folder / "people.csv").write_text("id,name,addresses,sites\n" + rows)
-    began = time.process_time()
-    with pytest.raises(Exception, match="and 19800 more errors"):
+    with within(5), pytest.raises(Exception, match="and 19800 more errors"):
         load_directory(tmp_path, DISTRICT)
-    assert time.process_time() - began < 5

@@ -3,12 +3,12 @@ RFC 9989."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.timing import within
 
 from mailguard.core.dmarc import (
     Answers,
@@ -1033,7 +1033,6 @@ def test_arbitrary_domains_never_raise(author: str, signer: str, result: str, te
 
 @pytest.mark.parametrize("raw", [b"v=DMARC1" + b";" * 65_000, b"v=DMARC1;rua=" + b"a:b," * 16_000])
 def test_a_long_record_costs_nothing(raw: bytes) -> None:
-    started = time.process_time()
-    assert parse_record(raw) is None
-    parse_record(raw[:4_096])
-    assert time.process_time() - started < 0.05
+    with within(0.2):
+        assert parse_record(raw) is None
+        parse_record(raw[:4_096])
