@@ -15,7 +15,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -297,7 +299,7 @@ def _engine(url: str, patience: float, writing: bool) -> Engine:
         engine = create_engine(
             parsed, connect_args={"timeout": patience}, pool_size=4, max_overflow=8
         )
-        _set_up_sqlite(engine, writing)
+        _set_up_sqlite(engine, writing, patience)
         return engine
     milliseconds = int(patience * 1000)
     return create_engine(
@@ -314,12 +316,12 @@ def _engine(url: str, patience: float, writing: bool) -> Engine:
     )
 
 
-def _set_up_sqlite(engine: Engine, writing: bool) -> None:
+def _set_up_sqlite(engine: Engine, writing: bool, patience: float) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor, patience)
         cursor.execute("PRAGMA synchronous=FULL")  # COMMIT is durable against power loss
         cursor.execute("PRAGMA foreign_keys=ON")
         if not writing:
@@ -330,3 +332,17 @@ def _set_up_sqlite(engine: Engine, writing: bool) -> None:
     def begin(connection: Connection) -> None:
         # The write lock at once: a transaction that read first could not wait for it later.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _write_ahead(cursor: Any, patience: float) -> None:
+    """Turn the write-ahead log on. While others open a new file for the first time SQLite answers
+    "locked" at once, whatever its time-out says (it is no lock that one can wait for)."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)

@@ -18,27 +18,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailguard.adapters import outbox_store
 from mailguard.adapters.tables import holds, transactions
 from mailguard.core.verdict import Disposition
+from mailguard.pipeline.matters import HoldEntry
 from mailguard.pipeline.ports import Hold, LedgerEntry, State
 
 RELEASED, DISCARDED = "released", "discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class HoldEntry:
-    """A copy that is kept, and what a person made of it."""
-
-    id: int  # the reference people use
-    transaction_id: str
-    digest: str
-    reverse_path: str
-    recipient: str
-    disposition: Disposition
-    reason: str
-    evidence: str
-    state: str  # "waiting", "released", "discarded"
-    created_at: float
-    decided_at: float | None
-    decided_by: str | None
 
 
 class AlreadyDecided(Exception):

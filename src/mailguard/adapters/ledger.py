@@ -19,20 +19,31 @@ from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters import holds as kept_copies
-from mailguard.adapters import outbox_store
+from mailguard.adapters import matter_store, outbox_store
 from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.database import Database
 from mailguard.adapters.holds import DISCARDED as DISCARDED
 from mailguard.adapters.holds import RELEASED as RELEASED
 from mailguard.adapters.holds import AlreadyDecided as AlreadyDecided
-from mailguard.adapters.holds import HoldEntry as HoldEntry
 from mailguard.adapters.holds import hold_key as hold_key
 from mailguard.adapters.tables import holds, policies, recipients, transactions
+from mailguard.core.address import normalise
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.ports import Clock, Hold, LedgerEntry, Outgoing, State, StoreError
+from mailguard.pipeline.matters import HoldEntry as HoldEntry
+from mailguard.pipeline.ports import (
+    Clock,
+    Hold,
+    LedgerEntry,
+    Letter,
+    Outgoing,
+    State,
+    StoreError,
+)
 
 INTERRUPTED = "interrupted"  # the reason of a transaction that a crash cut off
 _PAGE = 500
+_MOST_REACHED = 20_000  # recipients of messages with one Message-ID
+_WENT_ON = tuple(s.value for s in (State.FORWARDED, State.QUEUED, State.RELEASED))
 _SHORT = [column for column in transactions.c if column.name not in ("facts", "decision")]
 
 
@@ -42,6 +53,7 @@ class _Keeping:
     holds: tuple[Hold, ...]
     outgoing: tuple[dict[str, Any], ...]
     now: float
+    letters: tuple[Letter, ...] = ()
 
 
 class DatabaseLedger:
@@ -54,15 +66,21 @@ class DatabaseLedger:
         self._clock = clock
 
     async def keep(
-        self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
+        self,
+        entry: LedgerEntry,
+        holds: Sequence[Hold],
+        outgoing: Sequence[Outgoing],
+        letters: Sequence[Letter] = (),
     ) -> Mapping[str, int]:
-        """Commit holds, outgoing mail and the entry so far; the references of the holds that are
-        new, by recipient. Known keys of a retry are left, but a hold that waits moves to this
-        transaction: it is the one whose client is answered. What is no retry, because the earlier
-        client was answered, is told of again, and kept again once decided. Raises StoreError."""
+        """Commit holds, outgoing mail, letters and the entry so far; the references of the holds
+        that are new, by recipient. Known keys of a retry are left, but a hold that waits moves to
+        this transaction: it is the one whose client is answered. What is no retry, because the
+        earlier client was answered, is told of again, and kept again once decided. Raises
+        StoreError."""
         now = self._clock()
         rows = await self._outbox.prepare(outgoing, now)
-        return await self._database.commit(_keep, _Keeping(entry, tuple(holds), rows, now))
+        keeping = _Keeping(entry, tuple(holds), rows, now, tuple(letters))
+        return await self._database.commit(_keep, keeping)
 
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
         """Commit the outcome, and copies put off, in place of what `keep` wrote; what outbox or
@@ -134,6 +152,18 @@ class DatabaseLedger:
             reply="",
             recipients={str(one): ends for one in envelope.get("recipients") or ()},
         )
+
+    async def groups_reached(self, message_id: str) -> frozenset[str]:
+        """The recipients, normalised, whom messages with this Message-ID went on to. Raises
+        StoreError."""
+        wanted = (
+            select(recipients.c.recipient)
+            .join(transactions, transactions.c.id == recipients.c.transaction_id)
+            .where(transactions.c.message_id == message_id, recipients.c.state.in_(_WENT_ON))
+            .limit(_MOST_REACHED)
+        )
+        found = await self._database.query(lambda c: c.execute(wanted).scalars().all())
+        return frozenset(normalise(recipient) for recipient in found)
 
     def find(self, transaction_id: str) -> LedgerEntry | None:
         """One entry, whole."""
@@ -267,6 +297,7 @@ def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[st
         fresh = kept_copies.keep(connection, item.entry, item.holds, item.now)
         outbox_store.free(connection, item.entry.id, item.outgoing, bool(fresh))
         outbox_store.add(connection, item.outgoing)
+        matter_store.put(connection, item.entry, item.letters, item.now)
         references.append(fresh)
     return references
 

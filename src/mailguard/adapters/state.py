@@ -5,6 +5,7 @@ Owns the order of opening and closing. Must not know who uses it: `serve` and th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.database import Database, location
 from mailguard.adapters.learned import LearnedWords
 from mailguard.adapters.ledger import DatabaseLedger
+from mailguard.adapters.matter_store import MatterStore
 from mailguard.adapters.outbox_store import OutboxStore
 from mailguard.adapters.unblocked import UnblockedList
 from mailguard.core.facts import Unblocked
@@ -28,6 +30,7 @@ class StateDirectory:
     outbox: OutboxStore
     unblocked: UnblockedList
     learned: LearnedWords
+    matters: MatterStore
 
     @classmethod
     def open(
@@ -46,13 +49,15 @@ class StateDirectory:
             (path / "mailguard.db").touch(mode=0o600)
         store = Database(url)
         store.upgrade()
+        outbox = OutboxStore(store, blobs)
         state = cls(
             blobs,
             store,
             DatabaseLedger(store, blobs),
-            OutboxStore(store, blobs),
+            outbox,
             UnblockedList(store, files),
             LearnedWords(store),
+            MatterStore(store, outbox, time.time),
         )
         state.unblocked.refresh_now()
         state.learned.refresh_now()

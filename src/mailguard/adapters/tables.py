@@ -133,7 +133,7 @@ transactions = Table(
     Column("reverse_path", Lossless, nullable=False),
     Column("envelope", Json, nullable=False),
     Column("subject", Lossless, nullable=False),
-    Column("message_id", Lossless, nullable=False),
+    Column("message_id", Lossless, nullable=False, index=True),  # at most 500 characters
     Column("facts", Compressed, nullable=False),
     Column("decision", Compressed, nullable=False),
     Column("policy_digest", Text, nullable=False),
@@ -174,8 +174,53 @@ holds = Table(
     Column("created_at", Double, nullable=False),
     Column("decided_at", Double),
     Column("decided_by", Lossless),
+    Column("matter_id", Number, ForeignKey("matters.id"), index=True),  # that it hangs on
     Index(None, "state", "created_at"),
     sqlite_autoincrement=True,  # a reference is never given twice
+)
+
+matters = Table(
+    "matters",
+    metadata,
+    Column("id", Number, primary_key=True),  # the number that people see
+    Column("kind", Text, nullable=False),  # approval, case, grant
+    Column("key", Text, nullable=False, unique=True),  # SHA-256 of what makes it the same one
+    Column("version", Integer, nullable=False),  # 0 before its first transition
+    Column("status", Text, nullable=False),
+    Column("state", Compressed, nullable=False),  # JSON of its kind
+    Column("opened_at", Double, nullable=False),
+    Column("wakes_at", Double),
+    Column("closed_at", Double),
+    Index(None, "kind", "closed_at"),
+    Index(None, "wakes_at"),
+    sqlite_autoincrement=True,
+)
+
+happenings = Table(
+    "happenings",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("matter_id", Number, ForeignKey("matters.id"), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("by", Lossless, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("detail", Lossless, nullable=False),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # see holds.hold_key
+    Column("desk", Text, nullable=False),
+    Column("transaction_id", Text, ForeignKey("transactions.id"), nullable=False, index=True),
+    Column("recipient", Lossless, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, done
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("done_at", Double),
+    Column("outcome", Lossless, nullable=False),
+    Index(None, "state", "id"),
 )
 
 outbox = Table(
@@ -211,7 +256,9 @@ allowlist = Table(
     Column("added_by", Lossless, nullable=False),
     Column("added_at", Double, nullable=False),
     Column("expires_at", Double),
-    Column("batch", Lossless, nullable=False),  # of the import, so that it can be undone
+    Column("batch", Lossless, primary_key=True),  # of the import; "" beside all imports
+    Column("waived_by", Lossless, nullable=False),  # "": it counts for proven mail alone
+    Column("waived_because", Lossless, nullable=False),
     Column("removed_at", Double),  # the row stays, so that other nodes see the removal
     Column("revision", BigInteger, nullable=False, index=True),
 )

@@ -6,62 +6,26 @@ adapters do with a value.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import Field
 
-from mailguard.config import addresses
+from mailguard.config.engines import EnginesSettings
+from mailguard.config.forms import Address as Address
+from mailguard.config.forms import (
+    Domain,
+    FilePath,
+    HostName,
+    HttpUrl,
+    Mailbox,
+    Network,
+    OptionalHostName,
+    OptionalMailbox,
+    Seconds,
+    TimeZone,
+)
+from mailguard.config.forms import Section as Section
 from mailguard.core.transaction import Role
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Port = Annotated[int, Field(ge=0, le=65_535)]  # 0 lets the system choose: tests and the demo
-
-
-def _resolve(path: Path, info: ValidationInfo) -> Path:
-    """A relative path begins at the configuration directory, wherever we were started."""
-    base = (info.context or {}).get("directory")
-    return Path(os.path.abspath(Path(base) / path)) if base is not None else path  # noqa: PTH100 - lexical: a link may be moved later
-
-
-def _optional(check: Any) -> Any:
-    return lambda value: check(value) if value else ""
-
-
-FilePath = Annotated[Path, AfterValidator(_resolve), Field(json_schema_extra={"form": "path"})]
-Mailbox = Annotated[
-    str, AfterValidator(addresses.mailbox), Field(json_schema_extra={"form": "address"})
-]
-OptionalMailbox = Annotated[
-    str, AfterValidator(_optional(addresses.mailbox)), Field(json_schema_extra={"form": "address"})
-]
-Domain = Annotated[str, AfterValidator(addresses.domain)]
-HostName = Annotated[str, AfterValidator(addresses.hostname)]
-OptionalHostName = Annotated[str, AfterValidator(_optional(addresses.hostname))]
-Network = Annotated[str, AfterValidator(addresses.network)]
-TimeZone = Annotated[str, AfterValidator(addresses.time_zone)]
-HttpUrl = Annotated[str, AfterValidator(addresses.http_url)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Address(Section):
-    """A host and a port, written `host:port` or `[2001:db8::1]:port`."""
-
-    host: str
-    port: Port
-
-    @model_validator(mode="before")
-    @classmethod
-    def _written(cls, value: Any) -> Any:
-        """Accept `host:port`, the one form that files use."""
-        return addresses.host_port(value) if isinstance(value, str) else value
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class DistrictSettings(Section):
@@ -78,6 +42,12 @@ class DistrictSettings(Section):
         description="Where people forward blocked mail to; exempt from spam verdicts (R28)."
     )
     postmaster: Mailbox = Field(description="Whom a notice tells people to write to.")
+    approvals: OptionalMailbox = Field(
+        "",
+        description="Where approvers' answers go (R18); mailguard reads them and passes none on, "
+        "so the mail server must route this address to mailguard. `approvals@` at the first "
+        "domain where empty.",
+    )
     administrator: str = Field(
         "E-mail Administrator", description="Who signs the verification mail (V2)."
     )
@@ -332,6 +302,7 @@ class Settings(Section):
     signing: SigningSettings = SigningSettings()
     outbox: OutboxSettings = OutboxSettings()
     pool: PoolSettings = PoolSettings()
+    engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()
     deadline: Seconds = Field(
         20.0, description="Seconds for all facts of a message; what is missing then is unavailable."

@@ -44,6 +44,7 @@ def district_of(settings: Settings) -> District:
         administrator=configured.administrator,
         department=configured.department,
         events_address=configured.events_address,
+        approvals=configured.approvals or f"approvals@{configured.domains[0]}",
         copy_page_url=settings.http.public_url,
         time_zone=configured.time_zone,
     )

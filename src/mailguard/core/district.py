@@ -5,6 +5,7 @@ Must not know policy steps or where the values were configured.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ class District:
     administrator: str = "E-mail Administrator"  # V2's signature
     department: str = "Technology Services"
     events_address: str = ""  # R23
+    approvals: str = ""  # where approvers answer (R18); "": only on the page and the console
     copy_page_url: str = ""  # "https://links.example.org": where `links` points (R39)
     time_zone: str = "UTC"
 
@@ -37,6 +39,13 @@ class District:
                 return True
             name = name.partition(".")[2]
         return False
+
+    def desks(self, recipients: Iterable[str]) -> dict[str, str]:
+        """Those recipients that are addresses where mailguard itself reads mail, with the desk's
+        name (R18, R28)."""
+        names = {self.spammail: "spammail", self.approvals: "approvals"}
+        named = ((recipient, names.get(normalise(recipient), "")) for recipient in recipients)
+        return {recipient: desk for recipient, desk in named if desk}
 
     def owns(self, mailbox: str) -> bool:
         """Whether a mailbox is at one of the district's domains."""

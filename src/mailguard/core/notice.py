@@ -120,11 +120,11 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
     filled = [pieces[0]]
     for piece in pieces[1:]:
         name, closed, rest = piece.partition("}")
-        filled.append(_one_line(slots[name]) + rest if closed else "{" + piece)
+        filled.append(one_line(slots[name]) + rest if closed else "{" + piece)
     return "".join(filled)
 
 
-def _one_line(value: str) -> str:
+def one_line(value: str) -> str:
     """Without control characters, bidirectional overrides and line separators (log and header
     injection, RTLO); half a character, which cannot be written, as U+FFFD."""
     return "".join(
@@ -197,7 +197,7 @@ def build(
     message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
     message["To"] = f"<{to}>"
     subject = transaction.message.value("Subject")[:120] or "(no subject)"
-    message["Subject"] = _one_line(f"{title}: {subject}")
+    message["Subject"] = one_line(f"{title}: {subject}")
     _automatic(message, district, token, at)
     original = transaction.message.value("Message-ID")
     if (
@@ -209,7 +209,7 @@ def build(
     ):
         message["In-Reply-To"] = original
         message["References"] = original
-    about = [f"Subject: {_one_line(subject)}", *(f"To: {_one_line(r)}" for r in recipients[:50])]
+    about = [f"Subject: {one_line(subject)}", *(f"To: {one_line(r)}" for r in recipients[:50])]
     message.set_content(text + "\n\n" + "\n".join(about) + f"\nReference: {transaction.id}\n")
     return bytes(message)
 
@@ -221,7 +221,7 @@ def announce(
     message = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=78, cte_type="7bit"))
     message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
     message["To"] = ", ".join(f"<{mailbox}>" for mailbox in to)
-    message["Subject"] = _one_line(subject)
+    message["Subject"] = one_line(subject)
     _automatic(message, district, token, at, "auto-generated")
     message.set_content(text + "\n")
     return bytes(message)
@@ -237,7 +237,7 @@ def _automatic(
 
 
 def _quotable(text: str) -> str:
-    return "".join(c for c in _one_line(text) if c not in '"\\')
+    return "".join(c for c in one_line(text) if c not in '"\\')
 
 
 def wrap(
@@ -255,7 +255,7 @@ def wrap(
     boundary = f"mailguard-{token}"
     while boundary.encode() in message.raw:
         boundary += "-"
-    subject = words.encode(_one_line(f"[{subject_prefix}] {message.value('Subject')[:120]}"))
+    subject = words.encode(one_line(f"[{subject_prefix}] {message.value('Subject')[:120]}"))
     encoding = "7bit" if message.raw.isascii() else "8bit"
     head = [
         f'From: "{_quotable(district.short_name)} Mail" <{district.postmaster}>',

@@ -16,6 +16,7 @@ from mailguard.core.reply import Reply
 from mailguard.core.verdict import Disposition
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
+APPROVALS, SPAMMAIL = "approvals", "spammail"  # the desks
 
 
 class State(StrEnum):
@@ -29,6 +30,7 @@ class State(StrEnum):
     DEFERRED = "deferred"  # the client heard 4xx and keeps the message
     RELEASED = "released"  # kept before, then delivered
     DISCARDED = "discarded"  # kept before, then discarded by a person
+    TAKEN = "taken"  # an answer to us: durably kept for the desk that reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """A copy that comes to an address where mailguard itself reads mail (R18, R28)."""
+
+    recipient: str
+    desk: str  # "approvals" or "spammail"
+
+
+@dataclass(frozen=True, slots=True)
 class Telling:
     """The sender is to be told by mail what became of these recipients' copies, and why."""
 
@@ -65,26 +75,40 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do. Exactly one of `variants`, `holds` and `refused` names each recipient, unless
-    the whole message is deferred."""
+    """What to do. Exactly one of `variants`, `holds`, `refused` and `taken` names each recipient,
+    unless the whole message is deferred."""
 
     variants: tuple[Variant, ...] = ()
     holds: tuple[Hold, ...] = ()
     refused: tuple[str, ...] = ()  # recipients whose copy is refused
+    letters: tuple[Letter, ...] = ()  # for our desks to read; those to spammail@ go on as well
     tellings: tuple[Telling, ...] = ()  # by mail; only to proven senders
     refusal: Judgement | None = None  # tell the client, by 5xx: nothing goes on, nothing waits
     deferral: Judgement | None = None  # tell the client by 451, and keep nothing
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Recipients whose copy goes no further than our own desk."""
+        return tuple(letter.recipient for letter in self.letters if letter.desk == APPROVALS)
 
     @property
     def forwarded(self) -> tuple[str, ...]:
         return tuple(r for variant in self.variants for r in variant.recipients)
 
 
-def make_plan(decision: Decision, *, answerable: bool, tell_quarantine: bool) -> Plan:
+def make_plan(
+    decision: Decision,
+    *,
+    answerable: bool,
+    tell_quarantine: bool,
+    desks: Mapping[str, str] | None = None,
+) -> Plan:
     """Turn dispositions into actions.
 
     `answerable`: the sender may be told by mail (see `answering`): proven, and no automatic mail.
     `tell_quarantine`: the sender of a quarantined message hears of it (R27).
+    `desks`: the recipients where we read mail ourselves, with the desk's name. Of a held copy the
+    desk that takes it up tells its sender, since it knows who was asked.
 
     One deferred recipient defers the whole message, since DATA has one reply. A bounce that can
     be told neither by the reply nor by a notice is quarantined instead: nothing is dropped
@@ -106,11 +130,14 @@ def make_plan(decision: Decision, *, answerable: bool, tell_quarantine: bool) ->
         kept, refused = [r for r in decision.outcomes if r in both], []
 
     told = [*refused, *(kept if tell_quarantine else ())] if may_tell else []
+    letters = tuple(Letter(r, desks[r]) for r in by[FORWARD] if r in desks) if desks else ()
+    ours = {letter.recipient for letter in letters if letter.desk == APPROVALS}
     return Plan(
-        variants=_variants(by[FORWARD], decision.edits),
+        letters=letters,
+        variants=_variants([r for r in by[FORWARD] if r not in ours], decision.edits),
         holds=tuple(_hold(decision, r) for r in (*kept, *by[HOLD])),
         refused=tuple(refused),
-        tellings=(*_tellings(decision, told), *_tellings(decision, by[HOLD] if may_tell else ())),
+        tellings=_tellings(decision, told),
         refusal=_reason(decision, [*refused, *kept]) if refuse else None,
     )
 
@@ -185,6 +212,7 @@ def conclude(plan: Plan, delivered: Mapping[str, Reply]) -> Conclusion:
     for hold in plan.holds:
         states[hold.recipient] = State.HELD if hold.disposition is HOLD else State.QUARANTINED
     states |= dict.fromkeys(plan.refused, State.REFUSED)
+    states |= dict.fromkeys(plan.taken, State.TAKEN)
     good = [r for r, reply in delivered.items() if reply.positive]
     late = [r for r, reply in delivered.items() if reply.temporary]
     bad = [r for r, reply in delivered.items() if not reply.positive and not reply.temporary]
@@ -193,7 +221,7 @@ def conclude(plan: Plan, delivered: Mapping[str, Reply]) -> Conclusion:
         if late:  # the client keeps it; holds are recognised when it comes back
             states |= dict.fromkeys(delivered, State.DEFERRED)
             return Conclusion(states, failure=delivered[late[0]])
-        if not plan.holds and not plan.tellings:
+        if not plan.holds and not plan.tellings and not plan.taken:
             states |= dict.fromkeys(bad, State.REFUSED)
             return Conclusion(states, failure=delivered[bad[0]])
     states |= dict.fromkeys(good, State.FORWARDED)

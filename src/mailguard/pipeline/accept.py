@@ -63,10 +63,11 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         outgoing = await aside(transaction, dossier.outgoing)
         counting.render_faults(transaction, faults)
 
-    if plan.holds or outgoing:
-        with counting.stage("keep"):  # holds and notices are durable now
-            await world.ledger.keep(so_far, plan.holds, outgoing)
+    if plan.holds or plan.letters or outgoing:
+        with counting.stage("keep"):  # holds, notices and letters to us are durable now
+            await world.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
             world.outbox_wakes()
+            world.desk_wakes()
             if plan.tellings:
                 world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 

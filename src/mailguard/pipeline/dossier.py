@@ -172,6 +172,7 @@ class Dossier:
         """Each recipient's state if the client never heard more."""
         states = dict.fromkeys(self.transaction.envelope.recipients, State.DEFERRED)
         states |= dict.fromkeys(self.plan.refused, State.REFUSED)
+        states |= dict.fromkeys(self.plan.taken, State.TAKEN)
         for hold in self.plan.holds:
             held = hold.disposition is Disposition.HOLD
             states[hold.recipient] = State.HELD if held else State.QUARANTINED

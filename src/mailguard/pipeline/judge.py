@@ -32,7 +32,9 @@ async def judge(transaction: Transaction, snapshot: Snapshot, world: World, dige
     with counting.stage("gather"):  # every lookup concurrently, one deadline
         facts = await gather(transaction, snapshot, world, world.clock())
     with counting.stage("decide"):
-        return await aside(transaction, decided, transaction, snapshot, world, facts, digest)
+        dossier = await aside(transaction, decided, transaction, snapshot, world, facts, digest)
+    world.mailings.settle(transaction.id, dossier.plan.forwarded)
+    return dossier
 
 
 async def aside(
@@ -54,5 +56,6 @@ def decided(
         decision,
         answerable=may_answer(transaction, facts) and world.notices.allows(sender, facts.now),
         tell_quarantine=world.tell_quarantine,
+        desks=snapshot.district.desks(transaction.envelope.recipients),
     )
     return Dossier(transaction, snapshot, world, facts, decision, plan, digest)

@@ -6,19 +6,22 @@ Owns no behaviour. Must not know which adapter is behind a port.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from mailguard.core.engines import Scanned, Silent
 from mailguard.core.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
 from mailguard.core.message import Message
 from mailguard.core.plan import Hold as Hold
+from mailguard.core.plan import Letter as Letter
 from mailguard.core.plan import State as State
 from mailguard.core.reading import Reading
 from mailguard.core.reply import Reply as Reply
 from mailguard.core.transaction import Envelope, Transaction
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.memory import ClientAddresses, Crashes, NoticeAllowance
+from mailguard.pipeline.mailings import Mailings
+from mailguard.pipeline.memory import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
 
 
 class StoreError(Exception):
@@ -97,15 +100,25 @@ class Ledger(Protocol):
     All raise StoreError."""
 
     async def keep(
-        self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
+        self,
+        entry: LedgerEntry,
+        holds: Sequence[Hold],
+        outgoing: Sequence[Outgoing],
+        letters: Sequence[Letter] = (),
     ) -> Mapping[str, int]:
-        """Commit holds and outgoing mail, and the entry so far. Known keys are left as they are.
+        """Commit holds, outgoing mail and letters to our desks, and the entry so far. Known keys
+        are left as they are.
 
         The references of the holds that are new, by recipient."""
         ...
 
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
         """Commit the outcome, and copies put off, in place of what `keep` wrote."""
+        ...
+
+    async def groups_reached(self, message_id: str) -> Collection[str]:
+        """The recipients, in lower case, whom messages with this Message-ID (brackets included)
+        went on to."""
         ...
 
 
@@ -152,6 +165,16 @@ class Authenticator(Protocol):
     """SPF, DKIM, ARC and DMARC of mail from outside."""
 
     async def authenticate(self, transaction: Transaction) -> Authentication: ...
+
+
+class Engines(Protocol):
+    """The scanning engines, all asked at once."""
+
+    async def scan(
+        self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
+    ) -> Mapping[str, Scanned | Silent]:
+        """What each says, by its name. Never raises. `reading` may be awaited by many."""
+        ...
 
 
 class Signing(Protocol):
@@ -221,8 +244,12 @@ class World:
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
     deliver_unedited: bool = False  # a copy that is not what was planned: else it is quarantined
     signing: Signing | None = None
+    engines: Engines | None = None  # none are configured
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
+    desk_wakes: Callable[[], None] = lambda: None  # called when something was kept for a person
     late: set[asyncio.Task[None]] = field(default_factory=set)  # outcomes not recorded yet
     crashes: Crashes = field(default_factory=Crashes)
     notices: NoticeAllowance = field(default_factory=NoticeAllowance)
     clients: ClientAddresses = field(default_factory=ClientAddresses)
+    sent: SentRecipients = field(default_factory=SentRecipients)
+    mailings: Mailings = field(default_factory=Mailings)

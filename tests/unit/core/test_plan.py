@@ -116,3 +116,33 @@ def test_what_was_kept_is_not_undone_by_a_next_hop_that_refuses_the_rest() -> No
 def test_a_refusal_is_printable_ascii_with_double_spaces_kept() -> None:
     reply = refusal("Blocked.  Really “so”.\x1b[31m\r\n250 Ok")
     assert reply.text == '5.7.1 Blocked.  Really "so".?[31m\n250 Ok'
+
+
+def test_a_letter_to_us_goes_no_further_and_one_to_spammail_does() -> None:
+    desks = {"a": "approvals", "s": "spammail"}
+    made = make_plan(
+        decision(a=FORWARD, s=FORWARD, b=FORWARD),
+        answerable=True,
+        tell_quarantine=True,
+        desks=desks,
+    )
+    assert made.forwarded == ("s", "b")
+    assert made.taken == ("a",)
+    assert {(letter.recipient, letter.desk) for letter in made.letters} == set(desks.items())
+    # Where nothing else went on, the answer is with us all the same: it is not asked for again.
+    for reply in (LATE, NO):
+        ended = conclude(made, {"s": reply, "b": reply})
+        assert ended.states["a"] is State.TAKEN
+    assert conclude(made, {"s": NO, "b": NO}).failure is None
+
+
+@pytest.mark.parametrize("kept", [QUARANTINE, HOLD, BOUNCE])
+def test_what_policy_stops_is_no_letter(kept: Disposition) -> None:
+    made = make_plan(
+        decision(a=kept, b=FORWARD),
+        answerable=True,
+        tell_quarantine=True,
+        desks={"a": "approvals"},
+    )
+    assert made.letters == ()
+    assert made.taken == ()

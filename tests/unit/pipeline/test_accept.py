@@ -22,7 +22,14 @@ from mailguard.core.reply import Reply
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.accept import accept
-from mailguard.pipeline.ports import Authentication, LedgerEntry, Outgoing, StoreError, World
+from mailguard.pipeline.ports import (
+    Authentication,
+    LedgerEntry,
+    Letter,
+    Outgoing,
+    StoreError,
+    World,
+)
 from mailguard.pipeline.snapshot import Snapshot
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
@@ -39,6 +46,7 @@ class Ports:
     replies: dict[str, Reply] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     kept: list[tuple[Sequence[Hold], Sequence[Outgoing]]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
     recorded: list[LedgerEntry] = field(default_factory=list)
     relayed: dict[str, bytes] = field(default_factory=dict)
 
@@ -52,10 +60,15 @@ class Ports:
         return "ab" * 32
 
     async def keep(
-        self, entry: LedgerEntry, holds: Sequence[Hold], outgoing: Sequence[Outgoing]
+        self,
+        entry: LedgerEntry,
+        holds: Sequence[Hold],
+        outgoing: Sequence[Outgoing],
+        letters: Sequence[Letter] = (),
     ) -> Mapping[str, int]:
         self._do("keep")
         self.kept.append((holds, outgoing))
+        self.letters += letters
         return {}
 
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:

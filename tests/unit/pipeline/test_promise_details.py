@@ -82,12 +82,13 @@ async def test_notices_of_the_next_hops_refusals_are_capped_too() -> None:
     assert states(ports)[BOB] is State.QUARANTINED
 
 
-async def test_the_sender_of_a_held_message_hears_that_it_waits() -> None:
+async def test_of_a_held_message_the_desk_tells_its_sender() -> None:
+    """It knows who is asked; so the story itself says nothing."""
     ports = Proven()
     assert (await run(ports, finds("a", "a.x", HOLD, ANN))).code == 250
-    (_, (notice, *_)) = ports.kept[0]
-    assert b"waiting for approval" in b" ".join(notice.raw.split())
-    assert b"Not delivered" not in notice.raw
+    ((held,), outgoing) = ports.kept[0]
+    assert (held.recipient, held.disposition) == (ANN, HOLD)
+    assert outgoing == ()
 
 
 async def test_a_copy_that_is_made_later_is_signed_as_of_then() -> None:

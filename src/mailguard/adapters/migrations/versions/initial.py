@@ -20,9 +20,11 @@ def upgrade() -> None:
         sa.Column("added_at", sa.Double(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=True),
         sa.Column("batch", sa.Text(), nullable=False),
+        sa.Column("waived_by", sa.Text(), nullable=False),
+        sa.Column("waived_because", sa.Text(), nullable=False),
         sa.Column("removed_at", sa.Double(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("address", name=op.f("pk_allowlist")),
+        sa.PrimaryKeyConstraint("address", "batch", name=op.f("pk_allowlist")),
     )
     op.create_index(op.f("ix_allowlist_revision"), "allowlist", ["revision"])
     op.create_table(
@@ -99,7 +101,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transactions")),
     )
     op.create_index(op.f("ix_transactions_digest"), "transactions", ["digest"])
+    op.create_index(op.f("ix_transactions_message_id"), "transactions", ["message_id"])
     op.create_index(op.f("ix_transactions_received_at"), "transactions", ["received_at"])
+    op.create_table(
+        "matters",
+        sa.Column("id", number, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("state", sa.LargeBinary(), nullable=False),
+        sa.Column("opened_at", sa.Double(), nullable=False),
+        sa.Column("wakes_at", sa.Double(), nullable=True),
+        sa.Column("closed_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_matters")),
+        sa.UniqueConstraint("key", name=op.f("uq_matters_key")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_matters_kind_closed_at"), "matters", ["kind", "closed_at"])
+    op.create_index(op.f("ix_matters_wakes_at"), "matters", ["wakes_at"])
+    op.create_table(
+        "happenings",
+        sa.Column("id", number, nullable=False),
+        sa.Column("matter_id", number, nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["matter_id"], ["matters.id"], name=op.f("fk_happenings_matter_id_matters")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_happenings")),
+    )
+    op.create_index(op.f("ix_happenings_matter_id"), "happenings", ["matter_id"])
+    op.create_table(
+        "letters",
+        sa.Column("id", number, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("desk", sa.Text(), nullable=False),
+        sa.Column("transaction_id", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("done_at", sa.Double(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"],
+            ["transactions.id"],
+            name=op.f("fk_letters_transaction_id_transactions"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_letters")),
+        sa.UniqueConstraint("key", name=op.f("uq_letters_key")),
+    )
+    op.create_index(op.f("ix_letters_state_id"), "letters", ["state", "id"])
+    op.create_index(op.f("ix_letters_transaction_id"), "letters", ["transaction_id"])
     op.create_table(
         "holds",
         sa.Column("id", number, nullable=False),
@@ -115,16 +171,21 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("decided_at", sa.Double(), nullable=True),
         sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("matter_id", number, nullable=True),
         sa.ForeignKeyConstraint(
             ["transaction_id"],
             ["transactions.id"],
             name=op.f("fk_holds_transaction_id_transactions"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["matter_id"], ["matters.id"], name=op.f("fk_holds_matter_id_matters")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holds")),
         sa.UniqueConstraint("hold_key", name=op.f("uq_holds_hold_key")),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_holds_digest"), "holds", ["digest"])
+    op.create_index(op.f("ix_holds_matter_id"), "holds", ["matter_id"])
     op.create_index(op.f("ix_holds_state_created_at"), "holds", ["state", "created_at"])
     op.create_index(op.f("ix_holds_transaction_id"), "holds", ["transaction_id"])
     op.create_table(

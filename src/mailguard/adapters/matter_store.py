@@ -1,0 +1,311 @@
+"""Matters, their history and the letters to our desks, in the database.
+
+Owns the rows of `matters`, `happenings` and `letters`, and the one commit of a transition. Must not
+know what any kind of matter means. Holds, outbox and list write their own rows within that commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailguard.adapters import holds as kept_copies
+from mailguard.adapters import outbox_store, unblocked
+from mailguard.adapters.database import Database
+from mailguard.adapters.outbox_store import OutboxStore
+from mailguard.adapters.tables import happenings, holds, letters, matters, transactions
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.matters import (
+    Conflict,
+    Happening,
+    HoldEntry,
+    Matter,
+    Transition,
+    WaitingLetter,
+)
+from mailguard.pipeline.ports import Clock, LedgerEntry, Letter, Outgoing
+
+_DETAIL = 2_000  # characters of a line of history
+_MATTER = [matters.c[f.name] for f in fields(Matter)]
+_HOLD = [holds.c[f.name] for f in fields(HoldEntry)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    step: Transition
+    rows: tuple[dict[str, Any], ...]  # for the outbox, their bytes durable
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    letter: int
+    outcome: str
+    rows: tuple[dict[str, Any], ...]
+    now: float
+
+
+class MatterStore:
+    """The Matters port, and the Letters that the desk reads."""
+
+    def __init__(self, database: Database, outbox: OutboxStore, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+
+    async def new(self, kind: str, key: str, now: float) -> Matter:
+        return await self._database.commit(_new, (kind, f"{kind}|{key}", now))
+
+    async def move(self, steps: Sequence[Transition]) -> None:
+        now = self._clock()
+        prepared = [
+            _Step(step, await self._outbox.prepare(step.outgoing, now), now) for step in steps
+        ]
+        await self._database.commit(_move, tuple(prepared))
+
+    async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
+        now = self._clock()
+        rows = await self._outbox.prepare(outgoing, now)
+        await self._database.commit(_settle, _Settling(letter, outcome, rows, now))
+
+    async def waiting(self, limit: int) -> Sequence[WaitingLetter]:
+        return await self._database.commit(_take, limit)
+
+    def unread(self) -> tuple[int, float | None]:
+        """How many letters nobody has read, and since when the oldest waits."""
+        with self._database.read() as connection:
+            since = select(letters.c.created_at).where(letters.c.state == "waiting")
+            found = connection.execute(since.order_by(letters.c.id)).scalars().all()
+        return len(found), found[0] if found else None
+
+    def load(self, matter: int) -> Matter | None:
+        return next(iter(self._matters(select(*_MATTER).where(matters.c.id == matter))), None)
+
+    def find(
+        self, kind: str, *, open_only: bool = True, limit: int | None = None
+    ) -> Sequence[Matter]:
+        wanted = select(*_MATTER).where(matters.c.kind == kind, matters.c.version > 0)
+        if open_only:
+            wanted = wanted.where(matters.c.closed_at.is_(None))
+        return self._matters(wanted.order_by(matters.c.id).limit(limit))
+
+    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Matter]:
+        wanted = select(*_MATTER).where(
+            matters.c.kind == kind, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)
+        )
+        return self._matters(wanted.order_by(matters.c.wakes_at).limit(limit))
+
+    def history(self, matter: int) -> Sequence[Happening]:
+        wanted = select(*(happenings.c[f.name] for f in fields(Happening)))
+        wanted = wanted.where(happenings.c.matter_id == matter).order_by(happenings.c.id)
+        with self._database.read() as connection:
+            return [Happening(**row) for row in connection.execute(wanted).mappings()]
+
+    def holds_of(self, matter: int) -> Sequence[HoldEntry]:
+        return self._holds(select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id))
+
+    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
+        wanted = select(*_HOLD).where(
+            holds.c.state == "waiting",
+            holds.c.matter_id.is_(None),
+            holds.c.disposition == int(disposition),
+        )
+        return self._holds(wanted.order_by(holds.c.id).limit(limit))
+
+    def kept(
+        self,
+        *,
+        message_id: str = "",
+        digest: str = "",
+        sender: str = "",
+        recipient: str = "",
+        since: float = 0.0,
+        limit: int = 100,
+    ) -> Sequence[tuple[HoldEntry, Mapping[str, Any]]]:
+        told = (transactions.c.subject, transactions.c.message_id, transactions.c.received_at)
+        wanted = select(*_HOLD, *told).join(
+            transactions, transactions.c.id == holds.c.transaction_id
+        )
+        wanted = wanted.where(
+            holds.c.state == "waiting",
+            holds.c.disposition == int(Disposition.QUARANTINE),
+            holds.c.created_at >= since,
+        )
+        given = (
+            (transactions.c.message_id, message_id),
+            (holds.c.digest, digest),
+            (holds.c.reverse_path, sender),
+            (holds.c.recipient, recipient),
+        )
+        for column, value in given:
+            if value:
+                wanted = wanted.where(column == value)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(holds.c.id.desc()).limit(limit)).mappings()
+            return [
+                (kept_copies.from_row(row), {column.name: row[column.name] for column in told})
+                for row in rows
+            ]
+
+    def hold(self, number: int) -> HoldEntry | None:
+        return next(iter(self._holds(select(*_HOLD).where(holds.c.id == number))), None)
+
+    def _matters(self, wanted: Select[Any]) -> list[Matter]:
+        with self._database.read() as connection:
+            return [Matter(**row) for row in connection.execute(wanted).mappings()]
+
+    def _holds(self, wanted: Select[Any]) -> list[HoldEntry]:
+        with self._database.read() as connection:
+            return [kept_copies.from_row(row) for row in connection.execute(wanted).mappings()]
+
+
+def put(connection: Connection, entry: LedgerEntry, arrived: Sequence[Letter], now: float) -> None:
+    """Add letters within the ledger's commit. One that a client brings again is known by what
+    makes a hold the same one, and is not read twice."""
+    reverse_path = str(entry.envelope.get("reverse_path", ""))
+    rows = [
+        {
+            "key": kept_copies.hold_key(entry.digest, reverse_path, letter.recipient),
+            "desk": letter.desk,
+            "transaction_id": entry.id,
+            "recipient": letter.recipient,
+            "state": "waiting",
+            "attempts": 0,
+            "created_at": now,
+            "outcome": "",
+        }
+        for letter in arrived
+    ]
+    if rows:
+        connection.execute(_known(connection.dialect.name, "letters"), rows)
+
+
+def _new(connection: Connection, items: Sequence[tuple[str, str, float]]) -> Sequence[Matter]:
+    found = []
+    for kind, key, now in items:
+        hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        row = {"kind": kind, "key": hashed, "version": 0, "status": "new", "state": b""}
+        connection.execute(_known(connection.dialect.name, "matters"), row | {"opened_at": now})
+        wanted = select(*_MATTER).where(matters.c.key == hashed)
+        found.append(Matter(**connection.execute(wanted).mappings().one()))
+    return found
+
+
+def _move(connection: Connection, items: Sequence[tuple[_Step, ...]]) -> Sequence[None]:
+    for steps in items:
+        for one in steps:
+            _step(connection, one)
+    return [None] * len(items)
+
+
+def _step(connection: Connection, one: _Step) -> None:
+    step, now = one.step, one.now
+    moved = connection.execute(
+        update(matters)
+        .where(
+            matters.c.id == step.matter,
+            matters.c.version == step.version,
+            matters.c.closed_at.is_(None),
+        )
+        .values(
+            version=step.version + 1,
+            status=step.status,
+            state=step.state,
+            wakes_at=None if step.closes else step.wakes_at,
+            closed_at=now if step.closes else None,
+        )
+    )
+    if moved.rowcount != 1:
+        raise Conflict(f"matter {step.matter} is not at version {step.version} any more")
+    if step.letter is not None:
+        _done(connection, step.letter, f"matter {step.matter}", now)
+    if step.claims:
+        _claim(connection, step)
+    _decide(connection, step, now)
+    if step.listings:
+        unblocked.enter(connection, step.listings)
+    if step.history:
+        connection.execute(
+            insert(happenings),
+            [
+                {
+                    "matter_id": step.matter,
+                    "at": line.at,
+                    "by": line.by,
+                    "what": line.what,
+                    "detail": line.detail[:_DETAIL],
+                }
+                for line in step.history
+            ],
+        )
+    outbox_store.add(connection, one.rows)
+
+
+def _claim(connection: Connection, step: Transition) -> None:
+    claimed = connection.execute(
+        update(holds)
+        .where(
+            holds.c.id.in_(step.claims),
+            holds.c.state == "waiting",
+            holds.c.matter_id.is_(None) | (holds.c.matter_id == step.matter),
+        )
+        .values(matter_id=step.matter)
+    )
+    if claimed.rowcount != len(set(step.claims)):
+        raise Conflict(f"some of the holds {step.claims} hang on another matter, or are decided")
+
+
+def _decide(connection: Connection, step: Transition, now: float) -> None:
+    ends = ((step.releases, kept_copies.RELEASED), (step.discards, kept_copies.DISCARDED))
+    for references, state in ends:
+        if references:
+            deciding = kept_copies.Deciding(references, state, step.by, (), now)
+            try:
+                kept_copies.decide(connection, [deciding])
+            except kept_copies.AlreadyDecided as decided:
+                raise Conflict(f"holds {decided} are decided already") from decided
+
+
+def _settle(connection: Connection, items: Sequence[_Settling]) -> Sequence[None]:
+    for item in items:
+        _done(connection, item.letter, item.outcome, item.now)
+        outbox_store.add(connection, item.rows)
+    return [None] * len(items)
+
+
+def _done(connection: Connection, letter: int, outcome: str, now: float) -> None:
+    settled = connection.execute(
+        update(letters)
+        .where(letters.c.id == letter, letters.c.state == "waiting")
+        .values(state="done", outcome=outcome[:_DETAIL], done_at=now)
+    )
+    if settled.rowcount != 1:
+        raise Conflict(f"letter {letter} was read before")
+
+
+def _take(connection: Connection, items: Sequence[int]) -> Sequence[list[WaitingLetter]]:
+    names = [letters.c[f.name] for f in fields(WaitingLetter)]
+    taken = []
+    for limit in items:
+        wanted = select(*names).where(letters.c.state == "waiting").order_by(letters.c.id)
+        rows = connection.execute(wanted.limit(limit)).mappings().all()
+        if rows:
+            tried = update(letters).where(letters.c.id.in_([row["id"] for row in rows]))
+            connection.execute(tried.values(attempts=letters.c.attempts + 1))
+        taken.append([WaitingLetter(**{**row, "attempts": row["attempts"] + 1}) for row in rows])
+    return taken
+
+
+@cache
+def _known(dialect: str, table: str) -> Any:
+    """An insert that leaves a row of the same key as it is."""
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return make({"letters": letters, "matters": matters}[table]).on_conflict_do_nothing(
+        index_elements=["key"]
+    )

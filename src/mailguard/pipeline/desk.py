@@ -1,0 +1,145 @@
+"""Where mailguard itself reads mail, and where matters come due.
+
+Owns the loop: each letter is given to its desk's clerk, then each clerk gets its turn. A letter
+that cannot be read after some tries goes to the postmaster: nothing is dropped. Must not know what
+a letter means to a clerk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import structlog
+
+from mailguard import metrics
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.matters import (
+    Clerk,
+    Conflict,
+    Matter,
+    Matters,
+    Question,
+    WaitingLetter,
+)
+from mailguard.pipeline.ports import Clock, Outgoing, StoreError
+
+log = structlog.get_logger("mailguard.desk")
+
+_AT_ONCE = 50  # letters
+_TRIES = 5  # of one letter
+
+
+class Letters(Protocol):
+    """The letters as this module needs them; every method is durable, and raises StoreError."""
+
+    async def waiting(self, limit: int) -> Sequence[WaitingLetter]:
+        """Unread letters, oldest first; each counts as tried when it is given out."""
+        ...
+
+    async def settle(
+        self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()
+    ) -> None: ...
+
+
+TakeUp = Callable[[str], Awaitable[Dossier]]
+"""A recorded transaction taken up again, by its id. Raises KeyError, ValueError or StoreError."""
+
+
+class Desk:
+    """The loop. Two of them at once do no harm: a second one's steps are Conflicts.
+
+    `clerks` by the desk's name and `kinds` by the kind of matter; `unread` makes the mail that
+    takes a letter nobody could read to the postmaster.
+    """
+
+    def __init__(
+        self,
+        letters: Letters,
+        matters: Matters,
+        take_up: TakeUp,
+        clerks: Mapping[str, Clerk],
+        kinds: Mapping[str, Clerk],
+        unread: Callable[[WaitingLetter], Awaitable[Sequence[Outgoing]]],
+        clock: Clock,
+        poll: float = 2.0,
+    ) -> None:
+        self._letters = letters
+        self._matters = matters
+        self._take_up = take_up
+        self._clerks = clerks
+        self._kinds = kinds
+        self._unread = unread
+        self._clock = clock
+        self._poll = poll
+        self._something = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was kept for a person: look at once."""
+        self._something.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Trouble of our own is logged, and tried again a little later."""
+        while True:
+            self._something.clear()
+            try:
+                await self.turn()
+            except StoreError as error:
+                log.error("desk_store", reason=str(error))
+            except Exception:
+                log.exception("desk_error")
+                metrics.INTERNAL_ERRORS.labels("desk").inc()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._something.wait(), self._poll)
+
+    async def turn(self) -> None:
+        """Everything that waits now, once."""
+        for letter in await self._letters.waiting(_AT_ONCE):
+            await self._read(letter)
+        for clerk in {id(clerk): clerk for clerk in self._kinds.values()}.values():
+            try:
+                await clerk.turn(self._clock())
+            except Conflict as conflict:
+                log.info("desk_conflict", reason=str(conflict))
+
+    async def _read(self, letter: WaitingLetter) -> None:
+        try:
+            await self._clerks[letter.desk].read(letter, await self._take_up(letter.transaction_id))
+        except Conflict as conflict:  # somebody else was quicker; what is left comes again
+            log.info("desk_conflict", letter=letter.id, reason=str(conflict))
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("letter_unread", letter=letter.id, attempt=letter.attempts)
+            metrics.INTERNAL_ERRORS.labels("letter").inc()
+            if letter.attempts >= _TRIES:
+                await self._letters.settle(letter.id, "unread", await self._unread(letter))
+
+    # The pages
+
+    async def question(self, token: str) -> Question | None:
+        """What the page of a token shows; None where it is none of ours."""
+        matter = self._of(token)
+        clerk = self._kinds.get(matter.kind) if matter is not None else None
+        return await clerk.question(matter, token) if matter and clerk else None
+
+    async def answer(self, token: str, choice: str, remark: str = "") -> str | None:
+        """A POST on that page: what came of it, in words. A conflict is looked at once more."""
+        for _ in range(3):
+            matter = self._of(token)
+            clerk = self._kinds.get(matter.kind) if matter is not None else None
+            if matter is None or clerk is None:
+                return None
+            with contextlib.suppress(Conflict):
+                return await clerk.answer(matter, token, choice, remark)
+        raise StoreError("others act on the same matter; please try again")
+
+    def _of(self, token: str) -> Matter | None:
+        number = token.partition("-")[0]
+        return (
+            self._matters.load(int(number))
+            if number.isascii() and number.isdecimal() and len(number) < 13
+            else None
+        )

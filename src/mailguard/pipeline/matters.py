@@ -1,0 +1,202 @@
+"""What waits for people: matters, their transitions, and the letters that move them on.
+
+A matter is one question to the district's people with its state, its history and the kept copies
+that hang on it: an approval (R18), an unblock case (R28-R36), a grant given beforehand. It moves by
+transitions, each one commit that holds everything the step does: new state, history, what becomes
+of the holds, the mail that leaves, entries of the unblocked list, the letter that caused it. A
+version makes each step happen once, whoever else acts at the same time.
+
+Owns these values and the ports. Must not know any kind of matter, SQL or mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.ports import Outgoing
+
+
+class Conflict(Exception):
+    """Somebody else moved a matter, decided a hold or opened the same one first: nothing was
+    written. Load it again and see what is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a matter's history."""
+
+    at: float
+    by: str  # a person's mailbox, "console: NAME", or "mailguard"
+    what: str  # a short word: "opened", "asked", "yes", "no", "reminded", "expired"
+    detail: str = ""  # in words, bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A matter as stored. `state` is its kind's own JSON."""
+
+    id: int  # the number people see
+    kind: str  # "approval", "case", "grant"
+    version: int
+    status: str  # the kind's own short word; "closed" ends it, whatever the kind
+    state: bytes = field(repr=False)
+    opened_at: float = 0.0
+    wakes_at: float | None = None  # when the clock has to look at it
+    closed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An address for the unblocked list (R31, R37); a single address, or the commit is refused."""
+
+    address: str
+    origin: str
+    site: str = ""
+    added_by: str = ""
+    added_at: float = 0.0
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of one matter. `version` is the one that the step was thought out for."""
+
+    matter: int
+    version: int
+    status: str
+    state: bytes = field(repr=False)
+    wakes_at: float | None = None
+    history: tuple[Happening, ...] = ()
+    claims: tuple[int, ...] = ()  # holds that hang on this matter from now on
+    releases: tuple[int, ...] = ()  # holds let go: `outgoing` carries them (`pipeline.release`)
+    discards: tuple[int, ...] = ()
+    outgoing: tuple[Outgoing, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    letter: int | None = None  # read, and done with
+    by: str = "mailguard"  # who decided the holds
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEntry:
+    """A copy that is kept, and what a person made of it."""
+
+    id: int  # the reference people use
+    transaction_id: str
+    digest: str
+    reverse_path: str
+    recipient: str
+    disposition: Disposition
+    reason: str
+    evidence: str
+    state: str  # "waiting", "released", "discarded"
+    created_at: float
+    decided_at: float | None
+    decided_by: str | None
+    matter_id: int | None = None  # the matter it hangs on
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLetter:
+    """A message to one of our desks that nobody has read yet."""
+
+    id: int
+    desk: str
+    transaction_id: str
+    recipient: str
+    attempts: int
+    created_at: float
+
+
+class Matters(Protocol):
+    """The store of matters. Writing methods are durable when they return; all raise StoreError."""
+
+    async def new(self, kind: str, key: str, now: float) -> Matter:
+        """Make room for a matter, so that its number is known before anybody is asked. One of
+        this key that is there already is given back as it is: a crash between this and the first
+        transition leaves nothing behind but an empty matter (`state` b"", `version` 0)."""
+        ...
+
+    async def move(self, steps: Sequence[Transition]) -> None:
+        """Commit all steps, or none. Raises Conflict where a version is not the current one, a
+        hold does not wait any more or hangs on another matter, or a letter was read; ValueError
+        where an address is no single one."""
+        ...
+
+    async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
+        """A letter that moves nothing is done with. Raises Conflict where it was before."""
+        ...
+
+    def load(self, matter: int) -> Matter | None: ...
+
+    def find(
+        self, kind: str, *, open_only: bool = True, limit: int | None = None
+    ) -> Sequence[Matter]:
+        """Oldest first."""
+        ...
+
+    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Matter]:
+        """Open matters whose `wakes_at` has come, the longest waiting first."""
+        ...
+
+    def history(self, matter: int) -> Sequence[Happening]: ...
+
+    def holds_of(self, matter: int) -> Sequence[HoldEntry]: ...
+
+    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
+        """Copies that wait and hang on no matter, oldest first."""
+        ...
+
+    def kept(
+        self,
+        *,
+        message_id: str = "",
+        digest: str = "",
+        sender: str = "",
+        recipient: str = "",
+        since: float = 0.0,
+        limit: int = 100,
+    ) -> Sequence[tuple[HoldEntry, Mapping[str, Any]]]:
+        """Quarantined copies, newest first, by what is given of their message, each with
+        {"subject", "message_id", "received_at"} of its transaction. Waiting ones alone."""
+        ...
+
+    def hold(self, number: int) -> HoldEntry | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page shows to one person who was asked."""
+
+    title: str
+    paragraphs: tuple[str, ...]  # plain text
+    particulars: tuple[tuple[str, str], ...]  # ("Subject", "…")
+    excerpt: str  # of the message, plain text
+    choices: tuple[tuple[str, str], ...]  # ("yes", "Approve"); empty where nothing waits
+    person: str  # who is asked: name or mailbox
+    outcome: str = ""  # what has come of it, in words, where nothing waits any more
+
+
+class Clerk(Protocol):
+    """Who carries one kind of matter out. Reading a letter ends with exactly one of `move` with
+    that letter or `settle`; anything else is tried again."""
+
+    async def read(self, letter: WaitingLetter, dossier: Dossier) -> None:
+        """Take up a letter: `dossier` is its transaction, decided again from stored facts."""
+        ...
+
+    async def turn(self, now: float) -> None:
+        """Open what is new, and do what is due."""
+        ...
+
+    async def question(self, matter: Matter, token: str) -> Question | None:
+        """What the page of a token shows; None where the token is none of ours."""
+        ...
+
+    async def answer(self, matter: Matter, token: str, choice: str, remark: str) -> str | None:
+        """A POST on that page; in words what came of it. None where the token is none of ours."""
+        ...

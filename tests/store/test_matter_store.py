@@ -1,0 +1,221 @@
+"""Matters: a step is one commit or nothing, and happens once whoever else acts at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.database import Database
+from mailguard.adapters.ledger import DatabaseLedger
+from mailguard.adapters.matter_store import MatterStore
+from mailguard.adapters.outbox_store import OutboxStore
+from mailguard.adapters.unblocked import UnblockedList
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.matters import Conflict, Happening, Listing, Matter, Transition
+from mailguard.pipeline.ports import Hold, LedgerEntry, Letter, Outgoing, State
+
+ALICE, BOB, DESK = "alice@district.test", "bob@district.test", "approvals@district.test"
+NOW = 5_000.0
+
+
+@pytest.fixture
+def outbox(database: Database, archive: Blobs) -> OutboxStore:
+    return OutboxStore(database, archive)
+
+
+@pytest.fixture
+def store(database: Database, outbox: OutboxStore) -> MatterStore:
+    return MatterStore(database, outbox, lambda: NOW)
+
+
+def entry(number: int = 1, message_id: str = "<1@example.org>") -> LedgerEntry:
+    return LedgerEntry(
+        id=f"{number:026}",
+        received_at=1_000.0 + number,
+        listener="mx",
+        digest=f"{number:064x}",
+        size=12,
+        envelope={"reverse_path": "sender@example.org", "recipients": [ALICE, BOB, DESK]},
+        subject=f"hello {number}",
+        message_id=message_id,
+        facts=b"{}",
+        decision=b"{}",
+        policy_digest="p1",
+        reply="250 2.0.0 Ok",
+        recipients={
+            ALICE: (Disposition.HOLD, State.HELD, "group-rights.needs-approval"),
+            BOB: (Disposition.QUARANTINE, State.QUARANTINED, "spam.blocked"),
+            DESK: (Disposition.FORWARD, State.TAKEN, ""),
+        },
+    )
+
+
+HELD = Hold(ALICE, Disposition.HOLD, "group-rights.needs-approval", "not aligned")
+SPAM = Hold(BOB, Disposition.QUARANTINE, "spam.blocked", "scored 9")
+NOTICE = Outgoing("told|1", "notice", "", ("sender@example.org",), b"a notice")
+LETTER = Letter(DESK, "approvals")
+
+
+def step(matter: Matter, **changes: object) -> Transition:
+    made = Transition(
+        matter.id,
+        matter.version,
+        "waiting",
+        b'{"seats":1}',
+        wakes_at=NOW + 60,
+        history=(Happening(NOW, "mailguard", "opened", "x" * 5_000),),
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def test_a_matter_is_opened_once(store: MatterStore) -> None:
+    first = await store.new("approval", "one", NOW)
+    assert (first.version, first.status, first.state) == (0, "new", b"")
+    assert await store.new("approval", "one", NOW + 9) == first
+    assert (await store.new("case", "one", NOW)).id != first.id
+    assert store.find("approval") == []  # nothing has happened yet
+    await store.move([step(first)])
+    found = store.load(first.id)
+    assert found is not None
+    assert (found.version, found.status, found.state) == (1, "waiting", b'{"seats":1}')
+    assert found.wakes_at == NOW + 60
+    assert store.find("approval") == [found]
+    (line,) = store.history(first.id)
+    assert (line.by, line.what, len(line.detail)) == ("mailguard", "opened", 2_000)
+
+
+async def test_two_steps_for_one_version_are_one(store: MatterStore) -> None:
+    matter = await store.new("approval", "one", NOW)
+    results = await asyncio.gather(
+        *(store.move([step(matter, status=f"s{n}")]) for n in range(5)), return_exceptions=True
+    )
+    assert [type(result) for result in results].count(Conflict) == 4
+    assert results.count(None) == 1
+    assert len(store.history(matter.id)) == 1
+
+
+async def test_what_is_due(store: MatterStore) -> None:
+    matters = [await store.new("approval", str(n), NOW) for n in range(3)]
+    for n, matter in enumerate(matters):
+        await store.move([step(matter, wakes_at=NOW + 30 - 10 * n if n else None)])
+    assert [m.id for m in store.due("approval", NOW + 20)] == [matters[2].id, matters[1].id]
+    assert store.due("approval", NOW) == []
+    assert store.due("case", NOW + 99) == []
+
+
+async def test_release_and_end_in_one_commit(
+    store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore
+) -> None:
+    await ledger.keep(entry(), [HELD, SPAM], [])
+    (held,) = store.unclaimed(Disposition.HOLD)
+    (spam,) = store.unclaimed(Disposition.QUARANTINE)
+    assert (held.recipient, held.matter_id) == (ALICE, None)
+    matter = await store.new("approval", held.digest, NOW)
+    await store.move([step(matter, claims=(held.id,))])
+    assert store.unclaimed(Disposition.HOLD) == []
+    assert [h.id for h in store.holds_of(matter.id)] == [held.id]
+    opened = store.load(matter.id)
+    assert opened is not None
+
+    release = Outgoing(
+        f"release|{held.id}", "release", "", (ALICE,), b"raw", transaction_id=entry().id
+    )
+    last = step(
+        opened,
+        status="approved",
+        releases=(held.id,),
+        outgoing=(release, NOTICE),
+        by="p",
+        closes=True,
+    )
+    await store.move([last])
+    closed = store.load(matter.id)
+    assert closed is not None
+    assert (closed.status, closed.closed_at, closed.wakes_at) == ("approved", NOW, None)
+    assert store.find("approval") == []
+    assert store.find("approval", open_only=False) == [closed]
+    after = store.hold(held.id)
+    assert after is not None
+    assert (after.state, after.decided_by) == ("released", "p")
+    assert ledger.end_states(entry().id)[ALICE][1] is State.QUEUED
+    assert outbox.counts() == {("release", "waiting"): 1, ("notice", "waiting"): 1}
+    with pytest.raises(Conflict):  # nothing moves a closed matter
+        await store.move([step(closed)])
+    with pytest.raises(Conflict):  # nor is a hold decided twice
+        await store.move([step(await store.new("x", "y", NOW), discards=(held.id, spam.id))])
+    assert store.hold(spam.id).state == "waiting"  # type: ignore[union-attr]
+
+
+async def test_all_steps_or_none(
+    store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore, database: Database
+) -> None:
+    await ledger.keep(entry(), [HELD], [], [LETTER])
+    (held,) = store.unclaimed(Disposition.HOLD)
+    (letter,) = await store.waiting(9)
+    approval, grant = await store.new("approval", "a", NOW), await store.new("grant", "g", NOW)
+    await store.move([step(grant)])
+    good = step(
+        approval,
+        claims=(held.id,),
+        releases=(held.id,),
+        outgoing=(NOTICE,),
+        listings=(Listing("new@example.net", "case 1"),),
+        letter=letter.id,
+        closes=True,
+    )
+    with pytest.raises(Conflict):  # the grant has moved since
+        await store.move([good, step(grant)])
+    with pytest.raises(ValueError, match=r"example\.net"):
+        pattern = Listing("*@example.net", "case 1")
+        await store.move([dataclasses.replace(good, listings=(pattern,))])
+    assert store.load(approval.id) == approval
+    assert store.unclaimed(Disposition.HOLD) == [held]
+    assert outbox.counts() == {}
+    assert len(await store.waiting(9)) == 1
+    fresh = store.load(grant.id)
+    assert fresh is not None
+    await store.move([good, step(fresh)])
+    listed = UnblockedList(database)
+    listed.refresh_now()
+    assert listed.look_up("NEW@example.net", NOW)
+    assert await store.waiting(9) == []
+
+
+async def test_a_hold_hangs_on_one_matter(store: MatterStore, ledger: DatabaseLedger) -> None:
+    await ledger.keep(entry(), [HELD], [])
+    (held,) = store.unclaimed(Disposition.HOLD)
+    one, two = await store.new("approval", "1", NOW), await store.new("approval", "2", NOW)
+    results = await asyncio.gather(
+        *(store.move([step(matter, claims=(held.id,))]) for matter in (one, two)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results].count(Conflict) == 1
+
+
+async def test_letters(store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore) -> None:
+    await ledger.keep(entry(), [], [], [LETTER])
+    await ledger.keep(dataclasses.replace(entry(2), digest=entry().digest), [], [], [LETTER])
+    (letter,) = await store.waiting(9)  # a client that came back
+    assert (letter.desk, letter.transaction_id, letter.recipient) == ("approvals", entry().id, DESK)
+    assert [one.attempts for one in await store.waiting(9)] == [2]
+    assert store.unread()[0] == 1
+    await store.settle(letter.id, "nothing in it", [NOTICE])
+    assert outbox.counts() == {("notice", "waiting"): 1}
+    with pytest.raises(Conflict):
+        await store.settle(letter.id, "again")
+    assert store.unread() == (0, None)
+
+
+async def test_kept_copies_are_found(store: MatterStore, ledger: DatabaseLedger) -> None:
+    for n in range(1, 4):
+        await ledger.keep(entry(n, f"<{n}@example.org>"), [HELD, SPAM], [])
+    assert [told["subject"] for _, told in store.kept()] == ["hello 3", "hello 2", "hello 1"]
+    ((one, told),) = store.kept(message_id="<2@example.org>")
+    assert (one.recipient, told["received_at"]) == (BOB, 1_002.0)
+    assert [h.digest for h, _ in store.kept(digest=entry(3).digest)] == [entry(3).digest]
+    assert len(store.kept(sender="sender@example.org", recipient=BOB, limit=2)) == 2
+    assert store.kept(sender="other@example.org") == []
+    assert store.kept(since=2e10) == []
