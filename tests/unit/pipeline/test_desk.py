@@ -1,4 +1,4 @@
-"""The desk's loop: every letter is read or goes to the postmaster; trouble stays with its letter."""
+"""The desk's loop: every letter is read or goes to the postmaster; its trouble stays with it."""
 
 from __future__ import annotations
 
