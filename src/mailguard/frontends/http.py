@@ -1,7 +1,7 @@
-"""The HTTP pages: health, readiness, metrics and the copy page.
+"""The HTTP pages: health, readiness, metrics, the copy page and the answers' page.
 
-Owns routes and their headers. Nothing here changes anything: GET is all there is.
-Must not know how readiness is found out (`Ready` is asked) or how links were sealed.
+Owns routes. Nothing changes by looking; the one POST is `answers`'. Must not know how readiness is
+found out (`Ready` is asked), how links were sealed or who asks a question.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from mailguard.frontends.answers import Desk, answer_routes
 from mailguard.frontends.copy_page import copy_page_routes
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -24,7 +25,10 @@ Ready = Callable[[], Awaitable[Mapping[str, str]]]  # component → "ok", or wha
 
 
 def application(
-    snapshot: Callable[[], Snapshot], ready: Ready, gauges: Callable[[], Awaitable[None]]
+    snapshot: Callable[[], Snapshot],
+    ready: Ready,
+    gauges: Callable[[], Awaitable[None]],
+    desk: Desk | None = None,
 ) -> Starlette:
     """All pages. `gauges` refreshes what is counted only when somebody looks."""
 
@@ -47,6 +51,7 @@ def application(
             Route("/readyz", readyz),
             Route("/metrics", metrics_page),
             *copy_page_routes(snapshot),
+            *(answer_routes(desk, snapshot) if desk is not None else ()),
         ]
     )
     pages.router.redirect_slashes = False  # the copy page never redirects, not even to itself
