@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import time
 import timeit
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from mailguard.adapters.database import Database
 from mailguard.adapters.unblocked import ListEntry, UnblockedList
+from mailguard.core import parents
 from mailguard.core.facts import Unavailable, Unblocked
 
 PARENT = "parent@example.org"
@@ -23,13 +29,14 @@ async def test_an_entry_counts_until_it_expires_or_is_removed(database: Database
     unblocked = await _fresh(database)
     await unblocked.add([ListEntry("Parent@Example.org", "case 1", "oak", "rev", 1.0, 100.0)])
     found = unblocked.look_up("PARENT@example.ORG", 99.0)
-    assert found == Unblocked(PARENT, "case 1", "oak", 100.0)
+    assert found == Unblocked(PARENT, "case 1", "oak", 100.0, 1.0)
     assert unblocked.look_up(PARENT, 100.0) is None
     assert await unblocked.remove([PARENT, "nobody@example.org"], 5.0) == 1
     assert unblocked.look_up(PARENT, 5.0) is None
     assert unblocked.entries() == []
     await unblocked.add([ListEntry(PARENT, "case 2")])
-    assert unblocked.look_up(PARENT, 1e10) == Unblocked(PARENT, "case 2")
+    assert unblocked.look_up(PARENT, 1e10) == Unblocked(PARENT, "case 2", added_at=0.0)
+    assert unblocked.find(PARENT, 1e10) == unblocked.look_up(PARENT, 1e10)
 
 
 async def test_files_come_first_but_only_while_they_count(database: Database) -> None:
@@ -71,15 +78,87 @@ async def test_another_process_notices(database: Database, url: str) -> None:
         other_database.close()
 
 
-async def test_an_import_is_undone_whole_without_what_was_changed_since(
+async def test_an_import_is_undone_whole_and_leaves_what_was_there_before(
     database: Database,
 ) -> None:
     unblocked = await _fresh(database)
-    await unblocked.add([ListEntry(f"p{n}@example.org", batch="b1") for n in range(50)])
-    await unblocked.add([ListEntry("p7@example.org", origin="case 3")])
-    assert len(unblocked.entries(batch="b1")) == 49
-    assert await unblocked.remove_batch("b1", 1.0) == 49
-    assert [one.address for one in unblocked.entries()] == ["p7@example.org"]
+    await unblocked.add([ListEntry("p7@example.org", "case 3")])
+    addresses = [f"p{n}@example.org" for n in range(50)]
+    entries = tuple(parents.Entry(one, "oak", "A1") for one in addresses)
+    plan = parents.ImportPlan("p.xlsx", "import p.xlsx", 100.0, entries)
+    await unblocked.take_in(plan, "b1", "wbirch", 10.0)
+    await unblocked.take_in(replace(plan, expires_at=200.0, entries=entries[:1]), "b2", "x", 20.0)
+    assert [(b.batch, b.entries, b.sites, b.added_by) for b in unblocked.batches()] == [
+        ("b2", 1, 1, "x"),
+        ("b1", 50, 1, "wbirch"),
+    ]
+    assert unblocked.look_up("p0@example.org", 150.0).expires_at == 200.0
+    assert unblocked.look_up("p1@example.org", 150.0) is None
+    assert unblocked.look_up("p7@example.org", 150.0).origin == "case 3"
+    assert await unblocked.undo("b1", 30.0) == 50
+    assert await unblocked.undo("b1", 30.0) == 0
+    for seen in (unblocked, await _fresh(database)):
+        assert seen.look_up("p0@example.org", 50.0).expires_at == 200.0
+        assert seen.look_up("p1@example.org", 50.0) is None
+        assert seen.look_up("p7@example.org", 50.0).origin == "case 3"
+    assert [one.address for one in unblocked.entries()] == ["p0@example.org", "p7@example.org"]
+    assert [(b.entries, b.removed) for b in unblocked.batches()] == [(1, 0), (0, 50)]
+    assert await unblocked.remove(["p0@example.org", "P7@example.org"], 40.0) == 2
+    assert unblocked.entries() == []
+
+
+async def test_a_waiver_is_kept_with_who_and_why_and_goes_before_an_entry_without(
+    database: Database,
+) -> None:
+    unblocked = await _fresh(database)
+    entry = ListEntry(PARENT, "case 4", waived_by="wbirch", waived_because="her host signs nothing")
+    with pytest.raises(ValueError, match="who decided it and why"):
+        await unblocked.add([replace(entry, waived_because="")])
+    await unblocked.add([entry, ListEntry(PARENT, "import p.xlsx", batch="b1", expires_at=9e9)])
+    other = await _fresh(database)
+    found = other.look_up(PARENT, 1.0)
+    assert (found.waived_by, found.waived_because) == ("wbirch", "her host signs nothing")
+
+
+async def test_a_hundred_thousand_entries_come_and_go_without_holding_the_loop(
+    database: Database,
+) -> None:
+    addresses = [f"p{n}@example{n % 50}.org" for n in range(100_000)]
+    entries = tuple(parents.Entry(one, f"site{len(one)}", "A1") for one in addresses)
+    one, other = await _fresh(database), await _fresh(database)
+    plan = parents.ImportPlan("p.xlsx", "import p.xlsx", 9e9, entries)
+    await one.take_in(plan, "b1", "wbirch", 1.0)
+    with held() as longest:
+        started = time.monotonic()
+        await other.refresh()
+        took = time.monotonic() - started
+    assert took < 15  # 0.4 seconds measured
+    assert longest() < 1  # 20 ms measured
+    assert other.look_up(addresses[-1], 2.0) is not None
+    grants = {id(grant) for grant in other._entries.values()}
+    assert len(grants) < 100  # what entries share is kept once
+    assert await one.undo("b1", 3.0) == 100_000
+    await other.refresh()
+    assert not other._entries
+
+
+@contextlib.contextmanager
+def held() -> Iterator[Callable[[], float]]:
+    """How long the event loop stood still at most."""
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - before - 0.001)
+
+    task = asyncio.create_task(tick())
+    try:
+        yield lambda: longest
+    finally:
+        task.cancel()
 
 
 async def test_without_the_database_the_answer_is_that_there_is_none(database: Database) -> None:

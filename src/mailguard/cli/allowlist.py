@@ -1,17 +1,23 @@
-"""`mailguard allowlist`: the unblocked list, files and database as one (R31, R37)."""
+"""`mailguard allowlist`: the unblocked list, files and database as one (R31, R37, R38)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from mailguard.cli.loading import load_or_exit, opened
 from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from mailguard.config.load import Loaded
+    from mailguard.core.sheet import Sheet
 
 commands = typer.Typer(name="allowlist", help="The unblocked list.", no_args_is_help=True)
 
@@ -21,35 +27,28 @@ def list_entries(config: ConfigOption = Path("config"), as_json: JsonOption = Fa
     """Every address on the list, with where it comes from and until when it counts."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        rows = [
-            {
-                "address": e.address,
-                "origin": e.origin,
-                "site": e.site,
-                "expires_at": e.expires_at,
-                "kept_in": "database",
-            }
-            for e in state.unblocked.entries()
-        ]
-    rows += [
-        {
-            "address": u.address,
-            "origin": u.origin,
-            "site": u.site,
-            "expires_at": u.expires_at,
-            "kept_in": "file",
-        }
-        for u in loaded.snapshot.unblocked.values()
-    ]
+        rows = [asdict(entry) | {"kept_in": "database"} for entry in state.unblocked.entries()]
+    files = loaded.snapshot.unblocked.values()
+    rows += [asdict(entry) | {"kept_in": "file"} for entry in files]
     rows.sort(key=lambda row: str(row["address"]))
     if as_json:
         print_json(rows)
         return
-    now = time.time()
+    now, zone = time.time(), _zone(loaded)
     print_table(
-        f"{len(rows)} unblocked addresses",
-        ("Address", "Origin", "Site", "Until"),
-        [(r["address"], r["origin"], r["site"], _until(r["expires_at"], now)) for r in rows],
+        f"{len(rows)} entries of the unblocked list",
+        ("Address", "Origin", "Site", "Since", "Until", "Counts unproven"),
+        [
+            (
+                r["address"],
+                r["origin"],
+                r["site"],
+                _day(r["added_at"], zone),
+                _until(r["expires_at"], now, zone),
+                f"{r['waived_by']}: {r['waived_because']}" if r["waived_by"] else "",
+            )
+            for r in rows
+        ],
     )
 
 
@@ -60,24 +59,34 @@ def add(
     site: Annotated[str, typer.Option(help="The site that asked for it.")] = "",
     expires: Annotated[str, typer.Option(help="The last day, as in 2027-06-30.")] = "",
     by: Annotated[str, typer.Option(help="Who decided it.")] = "command line",
+    waived_by: Annotated[
+        str, typer.Option(help="Who decided that it counts for mail that nothing proves.")
+    ] = "",
+    because: Annotated[str, typer.Option(help="Why it counts for such mail.")] = "",
 ) -> None:
     """Put addresses on the list. In force within a second, on every node.
 
     Only single addresses: domains and patterns are refused, since spoofed mail would pass (R37).
+    With --waived-by and --because they count even where nothing proves the sender.
     """
     from mailguard.adapters.unblocked import ListEntry
-    from mailguard.config.allowlist import expires_at, parse_entry
+    from mailguard.config.allowlist import day, expires_at, single_address
 
     loaded = load_or_exit(config)
+    if bool(waived_by) != bool(because):
+        fail("a waiver needs who decided it and why: --waived-by and --because")
     entries, wrong = [], []
     for text in addresses:
         try:
-            entry = parse_entry(f"{text} expires={expires}" if expires else text)
+            until = expires_at(day(expires), _zone(loaded)) if expires else None
+            address = single_address(text)
         except ValueError as error:
             wrong.append(str(error))
             continue
-        until = expires_at(entry.expires, loaded.settings.district.time_zone)
-        entries.append(ListEntry(entry.address, "added by hand", site, by, time.time(), until))
+        now, origin = time.time(), "added by hand"
+        entries.append(
+            ListEntry(address, origin, site, by, now, until, "", waived_by, because.strip())
+        )
     if wrong:
         fail("nothing was added:\n" + "\n".join(wrong))
     with opened(loaded) as state:
@@ -105,68 +114,136 @@ def remove(
 
 @commands.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="Text, one address a line, or CSV.")],
+    file: Annotated[Path, typer.Argument(help="A workbook (.xlsx) or CSV, as docs/parents.md.")],
     config: ConfigOption = Path("config"),
-    site: Annotated[str, typer.Option(help="The site the addresses belong to.")] = "",
-    expires: Annotated[str, typer.Option(help="The last day, as in 2027-06-30.")] = "",
+    site: Annotated[str, typer.Option(help="The site, where the file names none.")] = "",
+    expires: Annotated[
+        str, typer.Option(help="The last day, as in 2027-06-30; else a year from today.")
+    ] = "",
     by: Annotated[str, typer.Option(help="Who handed it in.")] = "command line",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be done.")
     ] = False,
     skip_errors: Annotated[
-        bool, typer.Option("--skip-errors", help="Import the good rows though others are wrong.")
+        bool, typer.Option("--skip-errors", help="Import the rest though cells are wrong.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a school's parents all at once (R38): any column, several addresses a cell.
 
-    Rows that are wrong are named; nothing is imported while there are any, unless --skip-errors.
+    Cells that are wrong are named; nothing is imported while there are any, unless --skip-errors.
     """
-    from datetime import date
-
-    from mailguard.adapters.unblocked import ListEntry
-    from mailguard.config.allowlist import expires_at, parse_csv
+    from mailguard.adapters.ids import new_id
+    from mailguard.config.allowlist import day, expires_at
+    from mailguard.core import parents
 
     loaded = load_or_exit(config)
-    try:
-        last = date.fromisoformat(expires) if expires else None
-        lines = file.read_text("utf-8-sig").splitlines(keepends=True)
-    except (ValueError, OSError) as error:
-        fail(f"mailguard allowlist import: {error}")
-    read = parse_csv(lines, site=site, expires=last, by=by)
-    for row, problem in read.errors:
-        typer.echo(f"{file}:{row}: {problem}", err=True)
-    for row, address in read.duplicates:
-        typer.echo(f"{file}:{row}: {address} was there before", err=True)
-    typer.echo(
-        f"{len(read.entries)} address(es), {len(read.errors)} error(s), "
-        f"{len(read.duplicates)} duplicate(s)"
-    )
-    if read.errors and not skip_errors:
-        fail("nothing was imported; mend the rows above, or use --skip-errors")
-    if dry_run:
-        return
     now = time.time()
-    batch = f"{file.name} {datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S}"
-    zone = loaded.settings.district.time_zone
-    entries = [
-        ListEntry(
-            e.address,
-            f"import {file.name}",
-            e.site or site,
-            e.by or by,
-            now,
-            expires_at(e.expires, zone),
-            batch,
-        )
-        for e in read.entries
-    ]
+    try:
+        today = datetime.fromtimestamp(now, ZoneInfo(_zone(loaded))).date()
+        last = day(expires) if expires else parents.a_year_after(today)
+    except ValueError as error:
+        fail(f"--expires: {error}")
+    sites = [(one.id, one.name) for one in loaded.snapshot.directory.sites.values()]
+    known = parents.site_ids(sites)
+    if site and known and site.casefold() not in known:
+        fail(f"--site: {site!r} is no site; there are: {', '.join(id_ for id_, _ in sites)}")
+    sheet = _sheet(file)
     with opened(loaded) as state:
-        asyncio.run(state.unblocked.add(entries))
-    typer.echo(f"imported as batch {batch!r}")
+        state.unblocked.refresh_now()
+        found = parents.plan(
+            sheet,
+            lambda address: state.unblocked.look_up(address, now) is not None,
+            site=known.get(site.casefold(), site),
+            expires_at=expires_at(last, _zone(loaded)),
+            sites=sites,
+        )
+        taken = bool(found.entries) and not dry_run and (skip_errors or not found.errors)
+        batch = new_id(now) if taken else ""
+        if taken:
+            asyncio.run(state.unblocked.take_in(found, batch, by, now))
+    if as_json:
+        print_json(asdict(found) | {"batch": batch, "last_day": last.isoformat()})
+    else:
+        if dry_run:
+            rows = [(e.place, e.address, e.site) for e in found.entries]
+            print_table("", ("Cell", "Address", "Site"), rows)
+        typer.echo(parents.report(found, last, taken=taken), nl=False)
+        if taken:
+            typer.echo(f"To take it back: mailguard allowlist undo {batch}")
+    if found.errors and not (taken or (dry_run and skip_errors)):
+        fail("nothing was imported; mend the cells above, or use --skip-errors")
 
 
-def _until(expires_at: object, now: float) -> str:
+@commands.command("batches")
+def batches(config: ConfigOption = Path("config"), as_json: JsonOption = False) -> None:
+    """Every import, the newest first, with what still stands of it."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        found = state.unblocked.batches()
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    now, zone = time.time(), _zone(loaded)
+    print_table(
+        f"{len(found)} imports",
+        ("Id", "Origin", "By", "On", "Until", "Addresses", "Taken off"),
+        [
+            (
+                b.batch,
+                b.origin,
+                b.added_by,
+                _day(b.added_at, zone),
+                _until(b.expires_at, now, zone),
+                b.entries,
+                b.removed,
+            )
+            for b in found
+        ],
+    )
+
+
+@commands.command("undo")
+def undo(
+    batch: Annotated[str, typer.Argument(help="The import's id, as `batches` shows it.")],
+    config: ConfigOption = Path("config"),
+) -> None:
+    """Take an import back, whole. What was on the list by another way stays."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        removed = asyncio.run(state.unblocked.undo(batch, time.time()))
+    if not removed:
+        fail(f"no import {batch!r} stands; see: mailguard allowlist batches")
+    typer.echo(f"{removed} address(es) taken off")
+
+
+def _sheet(file: Path) -> Sheet:
+    from mailguard.adapters.spreadsheet import MAX_OCTETS, read_sheet
+    from mailguard.core.sheet import Refused
+
+    try:
+        with file.open("rb") as opened_file:
+            raw = opened_file.read(MAX_OCTETS + 1)
+        sheet = asyncio.run(read_sheet(raw, file.name))
+    except OSError as error:
+        fail(f"mailguard allowlist import: {error}")
+    if isinstance(sheet, Refused):
+        fail(f"{file.name}: {sheet.refused}")
+    return sheet
+
+
+def _zone(loaded: Loaded) -> str:
+    return loaded.settings.district.time_zone
+
+
+def _day(at: object, zone: str) -> str:
+    if not isinstance(at, float) or not at:
+        return ""
+    return datetime.fromtimestamp(at, ZoneInfo(zone)).date().isoformat()
+
+
+def _until(expires_at: object, now: float, zone: str) -> str:
     if not isinstance(expires_at, float):
         return ""
-    day = f"{datetime.fromtimestamp(expires_at, UTC):%Y-%m-%d}"
+    day = _day(expires_at - 1, zone)  # it is the midnight after the last day
     return f"{day} (expired)" if expires_at <= now else day

@@ -1,7 +1,7 @@
 """Addresses, domains, networks and names as people write them in configuration.
 
 Owns their grammar at this edge; every function returns the normal form or raises ValueError with
-`problem; allowed: …`. The wire has its own grammar (`core.address`). Must not know settings.
+`problem; allowed: …`. Mail addresses and domains are `core.mailbox`'s. Must not know settings.
 """
 
 from __future__ import annotations
@@ -9,55 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from functools import lru_cache
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
-
 from mailguard.config.errors import quote
+from mailguard.core.mailbox import domain as domain
+from mailguard.core.mailbox import mailbox as mailbox
 
-_PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-
-
-def mailbox(text: str) -> str:
-    """One mail address in lower case (RFC 5321 Mailbox without quoting, or RFC 6531), its domain
-    as A-labels: the key under which messages' addresses are looked up (`core.address`)."""
-    lowered = text.strip().lower()
-    local, at, host = lowered.rpartition("@")
-    if at and len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local):
-        return f"{local}@{_domain(host)}"  # the usual case, a tenth of the full grammar's time
-    if not at:
-        raise ValueError(f"{quote(text)} is no mail address; allowed: name@domain")
-    try:
-        checked = validate_email(
-            lowered,
-            check_deliverability=False,
-            test_environment=True,  # .test domains are for examples and tests
-            allow_quoted_local=False,
-            allow_domain_literal=False,
-        )
-    except EmailNotValidError as error:
-        raise ValueError(f"{quote(text)} is no mail address: {_said(error)}") from None
-    return f"{checked.local_part}@{checked.ascii_domain}".lower()
-
-
-def domain(text: str) -> str:
-    """A mail domain in lower case, as A-labels, without a dot at the end."""
-    return _domain(text.strip().lower().rstrip("."))
-
-
-@lru_cache(maxsize=4096)
-def _domain(text: str) -> str:
-    if "@" in text:
-        raise ValueError(f"{quote(text)} is no domain; allowed: a name as in example.org")
-    try:
-        checked = validate_email(
-            f"postmaster@{text}", check_deliverability=False, test_environment=True
-        )
-    except EmailNotValidError as error:
-        raise ValueError(f"{quote(text)} is no mail domain: {_said(error)}") from None
-    return checked.ascii_domain.lower()
 
 
 def hostname(text: str) -> str:
@@ -132,8 +90,3 @@ def http_url(text: str) -> str:
     if " " in text or any(c in text for c in "\"<>\\'"):
         raise ValueError(f"{quote(text)} is no address of a web page; {allowed}")
     return text.rstrip("/")
-
-
-def _said(error: EmailNotValidError) -> str:
-    said = str(error).rstrip(".")
-    return said[0].lower() + said[1:] + "; allowed: name@domain"

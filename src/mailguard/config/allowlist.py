@@ -1,40 +1,32 @@
-"""The unblocked list as people write it: single addresses and nothing wider (R37).
+"""The unblocked list as administrators write it in `allowlist.d/*.txt` (R37).
 
-Owns the one rule for every way in: `allowlist.d/*.txt`, CSV imports, the command line, the
-database. Must not know who asks, or what an entry waives.
+Owns the form of a line and the entries of the files in memory. Every address passes
+`core.mailbox.single_address`. Must not know what an entry waives.
+
+A line is an address and what is known of it; one that begins with `defaults:` says it for all
+lines below it in that file. An entry without `added=` is as old as its file.
 """
 
 from __future__ import annotations
 
-import csv
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailguard.config import addresses
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
 from mailguard.config.yaml import read_text
 from mailguard.core.facts import Unblocked
+from mailguard.core.mailbox import ALLOWED
+from mailguard.core.mailbox import single_address as single_address
 
 FOLDER = "allowlist.d"
-REASON = (
-    "only specific, individual addresses are unblocked; a whole domain or a pattern would let in "
-    "forged senders and more spam (R37)"
-)
-ALLOWED = "one full address, as in parent@example.com"
-_KEYS = ("expires", "site", "by")
-# Legal in a local part (RFC 5321 4.1.2), but in a list they are somebody's idea of a pattern.
-_PATTERN = re.compile(r"[*?%\[\](){}|^$\\]")
-_HEADINGS = frozenset(
-    f"{before}{word}{after}"
-    for before in ("", "parent ")
-    for word in ("email", "e-mail", "mail", "address", "email address", "e-mail address")
-    for after in ("", "s", "es")
-)
+_DEFAULTS = "defaults:"
+_KEYS = ("expires", "site", "by", "added", "waived_by")
+_LAST = "because="  # its value is the rest of the line
+_LINES = 1 << 24  # more than a file's limit in octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,180 +37,181 @@ class Entry:
     expires: date | None = None  # the last day on which it counts
     site: str = ""
     by: str = ""  # who entered it
+    added: date | None = None
+    waived_by: str = ""  # who decided that it counts for mail that nothing proves
+    because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
-    """What a list handed in by a school comes to (R38)."""
+class FileEntries(Mapping[str, Unblocked]):
+    """The entries of all files by address, a million in little room: what lines of a file share is
+    kept once, and the line's number beside it."""
 
-    entries: tuple[Entry, ...]  # each address once
-    errors: tuple[tuple[int, str], ...]  # row, from 1, and what is wrong in it
-    duplicates: tuple[tuple[int, str], ...]  # row and the address that was there before
-    without: int = 0  # rows without any address
+    def __init__(self) -> None:
+        self.digest = ""  # of everything in it that a decision depends on
+        self._shared: list[Unblocked] = []
+        self._places: dict[str, int] = {}  # index into _shared * _LINES + line
+
+    def __getitem__(self, address: str) -> Unblocked:
+        group, line = divmod(self._places[address], _LINES)
+        shared = self._shared[group]
+        return Unblocked(
+            address,
+            f"{shared.origin}:{line}",
+            shared.site,
+            shared.expires_at,
+            shared.added_at,
+            shared.waived_by,
+            shared.waived_because,
+        )
+
+    def get(self, address: str, default: object = None) -> Unblocked | None:  # type: ignore[override]  # no default is ever wanted
+        return self[address] if address in self._places else None
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def share(self, particulars: Unblocked) -> int:
+        """The number of what lines have in common; its address is not looked at."""
+        self._shared.append(particulars)
+        return len(self._shared) - 1
+
+    def put(self, address: str, group: int, line: int) -> None:
+        """An address that comes again is kept with the later end: two schools may list it."""
+        before = self._places.get(address)
+        if before is None or _later(self._shared[group], self._shared[before // _LINES]):
+            self._places[address] = group * _LINES + line
 
 
 def parse_entry(text: str) -> Entry:
-    """One line: an address, then any of `expires=2027-06-30 site=oak by=jdoe`.
+    """One line: an address, then any of `expires=2027-06-30 site=oak by=jdoe added=2026-09-01`,
+    and at the end `waived_by=jdoe because=words up to the end of the line`.
 
     Raises ValueError with `problem; allowed: …`; the problem gives R37's reason where it applies.
     """
-    words = text.split()
+    words = text.split(maxsplit=1)
     if not words:
         raise ValueError(f"there is no address; allowed: {ALLOWED}")
     address = single_address(words[0])
-    given: dict[str, str] = {}
-    for word in words[1:]:
-        key, equals, value = word.partition("=")
-        if not equals or key not in _KEYS or not value:
-            allowed = "expires=YYYY-MM-DD, site=…, by=…, one address a line"
-            raise ValueError(
-                f"{quote(word)} is not understood after the address; allowed: {allowed}"
-            )
-        if key in given:
-            raise ValueError(f"{quote(key)} comes twice; allowed: each once")
-        given[key] = value
-    expires = _day(given["expires"]) if "expires" in given else None
-    return Entry(address, expires, given.get("site", ""), given.get("by", ""))
+    return _particulars(" ".join(words[1:]), Entry(address))
 
 
-def single_address(text: str) -> str:
-    """One individual address in lower case. Raises ValueError (R37)."""
-    folded = unicodedata.normalize("NFKC", text).strip()  # full-width * and @ are * and @
-    local, at, _ = folded.rpartition("@")
-    if not at or not local or folded.startswith(("@", ".", "+@")) or _PATTERN.search(folded):
-        raise ValueError(f"{quote(text)} is no single address: {REASON}; allowed: {ALLOWED}")
-    try:
-        return addresses.mailbox(folded)
-    except ValueError as error:
-        problem = str(error).partition("; allowed: ")[0]
-        raise ValueError(f"{problem}; allowed: {ALLOWED}") from None
-
-
-def load_allowlist(directory: Path, time_zone: str) -> Mapping[str, Unblocked]:
-    """Every entry of `allowlist.d/*.txt` by address. Raises ConfigErrors with all that is wrong.
-
-    An address that comes again is kept with the later end: two schools may both have listed it.
-    """
-    found: dict[str, Unblocked] = {}
+def load_allowlist(directory: Path, time_zone: str) -> FileEntries:
+    """Every entry of `allowlist.d/*.txt` by address. Raises ConfigErrors with all that is wrong."""
+    found = FileEntries()
     errors: list[ConfigError] = []
+    hashed = hashlib.sha256()
     folder = directory / FOLDER
     for path in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
         if path.name.startswith("."):
             continue
         try:
             text = read_text(path)
+            saved_at = path.stat().st_mtime
         except ConfigErrors as wrong:
             errors += wrong.errors
             continue
+        hashed.update(f"{path.name}\n".encode("utf-8", "surrogateescape"))
+        defaults = Entry("")
+        groups: dict[str, int] = {}  # by what stands after the address
         for number, line in enumerate(text.splitlines(), 1):
             written = _without_comment(line)
-            if not written.strip():
+            words = written.split(maxsplit=1)
+            if not words:
                 continue
+            hashed.update(written.encode())
+            after = words[1] if len(words) > 1 else ""
             try:
-                entry = parse_entry(written)
+                if words[0] == _DEFAULTS:
+                    defaults, groups = _particulars(after, Entry("")), {}
+                    continue
+                address = single_address(words[0])
+                group = groups.get(after)
+                if group is None:
+                    entry = _particulars(after, defaults)
+                    shared = _shared(entry, f"{FOLDER}/{path.name}", saved_at, time_zone)
+                    group = groups[after] = found.share(shared)
             except ValueError as error:
                 problem, _, allowed = str(error).partition("; allowed: ")
                 column = len(line) - len(line.lstrip()) + 1
                 errors.append(ConfigError(str(path), number, column, "", problem, allowed))
                 continue
-            unblocked = Unblocked(
-                entry.address,
-                f"{FOLDER}/{path.name}:{number}",
-                entry.site,
-                expires_at(entry.expires, time_zone),
-            )
-            other = found.get(entry.address)
-            if other is None or _later(unblocked, other):
-                found[entry.address] = unblocked
+            found.put(address, group, number)
     if errors:
         raise ConfigErrors(errors)
+    found.digest = hashed.hexdigest()
     return found
 
 
 def expires_at(last: date | None, time_zone: str) -> float | None:
     """The moment after an entry's last day, in the district's time zone; None without an end."""
-    if last is None:
-        return None
-    return datetime.combine(last + timedelta(days=1), time(), ZoneInfo(time_zone)).timestamp()
+    return None if last is None else _midnight(last + timedelta(days=1), time_zone)
 
 
-def parse_csv(
-    lines: Iterable[str], *, site: str = "", expires: date | None = None, by: str = ""
-) -> Import:
-    """A school's spreadsheet as CSV: addresses from the columns headed e-mail or address, or from
-    every cell where there is no such heading. A cell may hold several, between `;`, `,` or spaces,
-    and each may be written `Name <address>`.
-
-    Never raises for content; errors come by row, and the other rows are used.
-    """
-    entries: dict[str, Entry] = {}
-    errors: list[tuple[int, str]] = []
-    duplicates: list[tuple[int, str]] = []
-    columns: list[int] | None = None
-    without = row = 0
-    reader = csv.reader(lines)
-    while True:
-        row += 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            errors.append((row, f"is not CSV: {error}"))
-            continue
-        if row == 1:
-            headings = [cell.strip().lstrip("\ufeff").lower() for cell in cells]
-            columns = [i for i, heading in enumerate(headings) if heading in _HEADINGS]
-            if columns:
-                continue
-        written = _cells_with_addresses(cells, columns or [])
-        if not written:
-            without += any(cell.strip() for cell in cells)
-        for text in written:
-            try:
-                address = single_address(text)
-            except ValueError as error:
-                errors.append((row, str(error)))
-                continue
-            if address in entries:
-                duplicates.append((row, address))
-            else:
-                entries[address] = Entry(address, expires, site, by)
-    return Import(tuple(entries.values()), tuple(errors), tuple(duplicates), without)
-
-
-def _cells_with_addresses(cells: list[str], columns: list[int]) -> list[str]:
-    chosen = [cells[i] for i in columns if i < len(cells)] if columns else cells
-    found = []
-    for cell in chosen:
-        if not columns and "@" not in cell:
-            continue  # a name, a class
-        for piece in re.split(r"[;,\n]", cell):
-            opened, closed = piece.rfind("<"), piece.rfind(">")
-            if 0 <= opened < closed:
-                found.append(piece[opened + 1 : closed].strip())
-            else:
-                found += piece.split()
-    return found
-
-
-def _without_comment(line: str) -> str:
-    """A `#` begins a comment at the start of a line or after a space; addresses may hold one."""
-    for index, character in enumerate(line):
-        if character == "#" and (index == 0 or line[index - 1].isspace()):
-            return line[:index]
-    return line
-
-
-def _day(text: str) -> date:
+def day(text: str) -> date:
+    """A date as people write it here. Raises ValueError with `problem; allowed: …`."""
     try:
         if len(text) != 10:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
+        raise ValueError(f"{quote(text)} is no date; allowed: YYYY-MM-DD") from None
+
+
+def _shared(entry: Entry, origin: str, saved_at: float, time_zone: str) -> Unblocked:
+    added_at = saved_at if entry.added is None else _midnight(entry.added, time_zone)
+    until = expires_at(entry.expires, time_zone)
+    return Unblocked("", origin, entry.site, until, added_at, entry.waived_by, entry.because)
+
+
+def _midnight(of: date, time_zone: str) -> float:
+    return datetime.combine(of, time(), ZoneInfo(time_zone)).timestamp()
+
+
+def _particulars(text: str, defaults: Entry) -> Entry:
+    """What a line says after the address, beside what holds without it."""
+    before, last, because = f" {text}".partition(f" {_LAST}")
+    given: dict[str, str] = {}
+    for word in before.split():
+        key, equals, value = word.partition("=")
+        if not equals or key not in _KEYS or not value:
+            allowed = ", ".join(f"{key}=…" for key in _KEYS)
+            raise ValueError(
+                f"{quote(word)} is not understood after the address; allowed: {allowed}, and last "
+                f"{_LAST}…; one address a line"
+            )
+        if key in given:
+            raise ValueError(f"{quote(key)} comes twice; allowed: each once")
+        given[key] = value
+    entry = replace(
+        defaults,
+        expires=day(given["expires"]) if "expires" in given else defaults.expires,
+        site=given.get("site", defaults.site),
+        by=given.get("by", defaults.by),
+        added=day(given["added"]) if "added" in given else defaults.added,
+        waived_by=given.get("waived_by", defaults.waived_by),
+        because=" ".join(because.split()) if last else defaults.because,
+    )
+    if bool(entry.waived_by) != bool(entry.because):
         raise ValueError(
-            f"{quote(text)} is no date; allowed: YYYY-MM-DD, the last day on which it counts"
-        ) from None
+            f"a waiver needs who decided it and why; allowed: waived_by=… and last {_LAST}…"
+        )
+    return entry
+
+
+def _without_comment(line: str) -> str:
+    """A `#` begins a comment at the start of a line or after a space; addresses may hold one."""
+    if "#" not in line:
+        return line
+    for index, character in enumerate(line):
+        if character == "#" and (index == 0 or line[index - 1].isspace()):
+            return line[:index]
+    return line
 
 
 def _later(one: Unblocked, other: Unblocked) -> bool:

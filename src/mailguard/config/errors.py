@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from mailguard.core.visible import quote as quote
+from mailguard.core.visible import visible
 
 SHOWN = 200  # errors reported at most; a file in the wrong format has one in every line
 
@@ -25,9 +27,9 @@ class ConfigError:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"
-        path = f"{_plain(self.path)}: " if self.path else ""
-        allowed = f"; allowed: {_plain(self.allowed)}" if self.allowed else ""
-        return f"{place}: {path}{_plain(self.problem)}{allowed}"
+        path = f"{visible(self.path)}: " if self.path else ""
+        allowed = f"; allowed: {visible(self.allowed)}" if self.allowed else ""
+        return f"{place}: {path}{visible(self.problem)}{allowed}"
 
 
 class ConfigErrors(Exception):
@@ -42,15 +44,3 @@ class ConfigErrors(Exception):
         if len(self.errors) > SHOWN:
             lines.append(f"… and {len(self.errors) - SHOWN} more errors")
         return "\n".join(lines)
-
-
-def quote(value: Any) -> str:
-    """A value from a file as an error shows it: short, on one line, nothing a terminal obeys."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{_plain(text[:60])}{'…' if len(text) > 60 else ''}'"
-
-
-def _plain(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

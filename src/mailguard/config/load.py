@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mailguard.config.allowlist import load_allowlist
+from mailguard.config.allowlist import FileEntries, load_allowlist
 from mailguard.config.calendar import load_calendar
 from mailguard.config.directory import load_directory
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
@@ -24,7 +24,6 @@ from mailguard.config.schema import Settings
 from mailguard.config.settings import FILE, district_of, load_settings
 from mailguard.core.calendar import Calendar
 from mailguard.core.directory import Directory
-from mailguard.core.facts import Unblocked
 from mailguard.core.policy import Check, Policy
 from mailguard.core.transaction import Role
 from mailguard.pipeline.snapshot import Snapshot
@@ -93,7 +92,7 @@ def load(
     ):
         raise ConfigErrors(errors)
     digest = _digest(policy[0], astuple(district), people, unblocked, notices, (astuple(calendar),))
-    snapshot = Snapshot(district, policy[0], people, unblocked, notices, digest, keys)
+    snapshot = Snapshot(district, policy[0], people, unblocked, notices, digest, keys, calendar)
     warnings = (*policy[1], *_odd(settings, directory))
     return Loaded(directory, settings, snapshot, calendar, warnings)
 
@@ -123,7 +122,7 @@ def _digest(
     policy: Policy,
     district: tuple[object, ...],
     people: Directory,
-    unblocked: Mapping[str, Unblocked],
+    unblocked: FileEntries,
     notices: Mapping[str, str],
     calendar: tuple[object, ...],
 ) -> str:
@@ -131,7 +130,8 @@ def _digest(
     parts: list[Any] = [
         policy.digest,
         district,
-        [[_fields(entry) for entry in index.values()] for index in _indexes(people, unblocked)],
+        [[_fields(entry) for entry in index.values()] for index in _indexes(people)],
+        unblocked.digest,
         notices,
         repr(calendar),
     ]
@@ -141,9 +141,10 @@ def _digest(
     return hashed.hexdigest()
 
 
-def _indexes(people: Directory, unblocked: Mapping[str, Unblocked]) -> list[Mapping[Any, Any]]:
+def _indexes(people: Directory) -> list[Mapping[Any, Any]]:
     every: list[Mapping[Any, Any]] = [people.people, people.sites, people.groups, people.accounts]
-    return [*every, dict(enumerate(people.delegations)), unblocked]
+    occasions = (people.units, dict(enumerate(people.events)))
+    return [*every, dict(enumerate(people.delegations)), *occasions]
 
 
 def _fields(entry: Any) -> list[Any]:

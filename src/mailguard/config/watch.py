@@ -58,6 +58,7 @@ class Live:
                 new = await asyncio.to_thread(
                     load, old.directory, checks=self._checks, create_keys=True
                 )
+                await asyncio.to_thread(new.snapshot.directory.prepare_names)
             except ConfigErrors as wrong:
                 metrics.RELOADS.labels("refused").inc()
                 for error in wrong.errors[:20]:
@@ -75,7 +76,7 @@ class Live:
             _log.info(
                 "configuration.reloaded",
                 digest=new.snapshot.digest[:12],
-                changes=summary(old, new),
+                changes=await asyncio.to_thread(summary, old, new),
                 warnings=[str(warning) for warning in new.warnings],
             )
             later = restarts(old.settings, new.settings)
