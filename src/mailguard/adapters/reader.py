@@ -24,6 +24,7 @@ from mailguard.core.reading import Reading
 
 log = structlog.get_logger("mailguard.reader")
 
+_MOST_HERE = 8_388_608  # octets of a message whose attachments may be looked at here
 _START_SECONDS = 30.0  # for a new worker's imports on a busy machine
 
 
@@ -49,15 +50,17 @@ class PooledReader:
 
     async def read(self, message: Message) -> Reading | Unavailable:
         """What a person would see in the message. Never raises for what the message holds."""
-        if _octets_of_text(message) <= self._above:
-            return read.read(message)
+        if _octets_of_text(message) <= self._above and len(message.raw) <= _MOST_HERE:
+            reading = read.read(message, read.LIGHT)
+            if not reading.files_cut:
+                return reading
         worker = await self._idle.get()
-        reading = asyncio.get_running_loop().run_in_executor(
+        answer = asyncio.get_running_loop().run_in_executor(
             self._threads, worker.read, message.raw, self._seconds
         )
         # When the thread is done, not when we are given up: until then the worker is ours.
-        reading.add_done_callback(lambda _: self._idle.put_nowait(worker))
-        return await asyncio.shield(reading)
+        answer.add_done_callback(lambda _: self._idle.put_nowait(worker))
+        return await asyncio.shield(answer)
 
     async def close(self) -> None:
         """End the workers; what they were reading is lost to nobody but its caller."""

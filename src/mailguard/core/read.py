@@ -6,9 +6,10 @@ Must not know policy, nor how edits are written back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from mailguard.core import charset, html, hyperlinks, plain, quoted_html, transfer
+from mailguard.core import attached, charset, html, hyperlinks, plain, quoted_html, transfer
 from mailguard.core.message import Message, Part
 from mailguard.core.reading import Reading, TextPart
 
@@ -24,7 +25,8 @@ _SEALED = {  # content types that an edit would break (R8, R12), and in which wo
     "text/calendar": "calendar",
     "message/rfc822": "attached message",
 }
-_NOT_A_BODY = frozenset(("encrypted", "signed or encrypted", "calendar", "attached message"))
+_NOT_A_BODY = frozenset(("encrypted", "signed or encrypted", "calendar"))
+_MESSAGES = ("message/rfc822", "message/global")
 _PGP = {  # RFC 9580 6.2, in the text itself
     "-----BEGIN PGP SIGNED MESSAGE-----": "signed",
     "-----BEGIN PGP MESSAGE-----": "encrypted",
@@ -38,40 +40,89 @@ class Limits:
     texts: int = 50
     octets: int = 8_388_608  # of decoded text altogether
     links: int = 5_000  # in one text
+    files: attached.Limits = attached.DEFAULT
 
 
 DEFAULT = Limits()
+LIGHT = Limits(files=attached.LIGHT)  # what may be done without a worker
 
 
 def read(message: Message, limits: Limits = DEFAULT) -> Reading:
     """Find and read the body texts of a message. Never raises on what a message contains."""
-    texts: list[TextPart] = []
-    untouchable = _SEALED.get(message.root.content_type, "")
-    truncated = False
-    left = limits.octets
-    for part, obstacle in body_parts(message):
-        if len(texts) == limits.texts or part.end - part.body_start > 2 * left:
-            truncated = True
-            break
-        text, size, more = _read_text(message, part, obstacle, limits)
-        left -= size
-        if left < 0:
-            truncated = True
-            break
-        truncated = truncated or more
-        texts.append(text)
-        if not untouchable:
-            untouchable = next((word for mark, word in _PGP.items() if mark in text.text), "")
-    return Reading(tuple(texts), untouchable, truncated)
+    reader = _Reader(message, limits)
+    parts, messages = body_parts(message.root)
+    texts = reader.read(parts)
+    untouchable = _SEALED.get(message.root.content_type, "") or _pgp(texts)
+    truncated, reader.truncated = reader.truncated, False
+    nested = tuple(reader.nested(messages))
+    files, cut = attached.look(message, limits.files)
+    return Reading(
+        tuple(texts), untouchable, truncated, files, cut, nested, nested_truncated=reader.truncated
+    )
 
 
-def body_parts(message: Message) -> list[tuple[Part, str]]:
-    """The parts a client shows as the body, in order, each with why it may not be edited."""
+class _Reader:
+    """The budgets of one reading, and what is left of them."""
+
+    def __init__(self, message: Message, limits: Limits) -> None:
+        self.message = message
+        self.limits = limits
+        self.octets = limits.octets
+        self.texts = limits.texts
+        self.truncated = False
+
+    def read(self, parts: list[tuple[Part, str]]) -> list[TextPart]:
+        """The texts of these parts, as far as the budgets go."""
+        found: list[TextPart] = []
+        for part, obstacle in parts:
+            if not self.texts or part.end - part.body_start > 2 * self.octets:
+                self.truncated = True
+                break
+            text, size, more = _read_text(self.message, part, obstacle, self.limits)
+            self.octets -= size
+            if self.octets < 0:
+                self.truncated = True
+                break
+            self.truncated = self.truncated or more
+            self.texts -= 1
+            found.append(text)
+        return found
+
+    def nested(self, messages: list[tuple[Part, str]]) -> Iterator[TextPart]:
+        """The texts of attached messages, and of those that are attached to these."""
+        waiting = list(messages)
+        for root, obstacle in waiting:
+            if self.truncated:
+                return
+            parts, within = body_parts(root, obstacle)
+            texts = self.read(parts)
+            signed = _pgp(texts)
+            if signed:
+                texts = [replace(text, editable=False, obstacle=signed) for text in texts]
+            yield from texts
+            waiting += within
+
+
+def _pgp(texts: list[TextPart]) -> str:
+    """In which word PGP seals a text among these; "" where it does not."""
+    armoured = [text.text for text in texts if "-----BEGIN PGP" in text.text]
+    return next((word for text in armoured for mark, word in _PGP.items() if mark in text), "")
+
+
+def body_parts(
+    root: Part, obstacle: str = ""
+) -> tuple[list[tuple[Part, str]], list[tuple[Part, str]]]:
+    """The parts a client shows as a message's body, in order, and the messages attached to it;
+    each with why it may not be edited."""
     found: list[tuple[Part, str]] = []
-    stack = [(message.root, "")]
+    messages: list[tuple[Part, str]] = []
+    stack = [(root, obstacle)]
     while stack:
         part, obstacle = stack.pop()
         kind = part.content_type
+        if kind in _MESSAGES:
+            messages += [(child, obstacle) for child in part.children]
+            continue
         obstacle = obstacle or _SEALED.get(kind, "")
         if obstacle in _NOT_A_BODY:
             continue
@@ -79,14 +130,14 @@ def body_parts(message: Message) -> list[tuple[Part, str]]:
             children = part.children
             if kind == "multipart/related":
                 children = _root_of_related(part)
-            elif obstacle in ("signed", "report"):
+            elif kind in ("multipart/signed", "multipart/report"):
                 children = children[:1]
             stack.extend((child, obstacle) for child in reversed(children))
         elif kind in ("text/plain", "text/html"):
             if part.disposition not in ("", "inline") or any(part.filenames):
                 continue
             found.append((part, obstacle))
-    return found
+    return found, messages
 
 
 def _root_of_related(part: Part) -> tuple[Part, ...]:

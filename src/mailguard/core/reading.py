@@ -45,12 +45,29 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """An attachment, or a file within one at whatever depth (R40)."""
+
+    part: str  # the path of the MIME part it came with
+    within: tuple[str, ...]  # the names of what it lies in, outermost first
+    names: tuple[str, ...]  # every reading, most usual first
+    declared: str = ""  # the content type that the message gives it
+    kind: str = ""  # by content: a key of `filetypes.KINDS`; "" for none
+    traits: tuple[str, ...] = ()  # "macros", "encrypted", "javascript", …
+    trouble: str = ""  # why it could not be looked into
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """The texts of a message and how they relate."""
+    """The texts of a message and how they relate; the files that come with it."""
 
     texts: tuple[TextPart, ...] = ()
     untouchable: str = ""  # why no part may be edited: "signed", "encrypted", "report", …
     truncated: bool = False  # a budget ended the reading before the end
+    files: tuple[File, ...] = ()
+    files_cut: bool = False  # a budget ended the look into files; those concerned say so
+    nested: tuple[TextPart, ...] = ()  # texts of attached messages, which nobody is shown at once
+    nested_truncated: bool = False  # the same budgets ended before the last of these
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -56,12 +56,17 @@ def head(body: memoryview, encoding: str, count: int) -> bytes:
         take *= 4
 
 
+def digits(body: bytes) -> bytes:
+    """A base64 body's digits without all else; "=" is left where padding stands inside."""
+    return body.translate(None, _NOT_DIGITS).rstrip(b"=")
+
+
 def _base64(body: bytes) -> bytes:
     """What follows padding is decoded too, so that whoever reads on sees no more than we do."""
-    digits = body.translate(None, _NOT_DIGITS)
-    if b"=" not in digits.rstrip(b"="):
-        return _run(digits.rstrip(b"="))
-    runs = [run for run in digits.split(b"=", _MAX_RUNS) if run]
+    found = digits(body)
+    if b"=" not in found:
+        return _run(found)
+    runs = [run for run in found.split(b"=", _MAX_RUNS) if run]
     return b"".join(_run(run.replace(b"=", b"")) for run in runs)
 
 

@@ -7,11 +7,13 @@ import time
 from collections import Counter
 
 import pytest
+from tests import made_files
 
 from mailguard.adapters import reader
 from mailguard.adapters.reader import PooledReader
-from mailguard.core import mime
+from mailguard.core import mime, read
 from mailguard.core.facts import Unavailable
+from mailguard.core.reading import Reading
 
 RAW = b"Content-Type: text/plain\r\n\r\n"
 
@@ -38,4 +40,33 @@ async def test_a_worker_is_used_by_one_message_at_a_time(monkeypatch: pytest.Mon
     answers = await asyncio.gather(*map(pool.read, others))
     assert answers == [Unavailable(other.raw.decode()) for other in others]
     assert most == 1
+    await pool.close()
+
+
+async def test_what_takes_long_to_unpack_goes_to_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its size; what is quickly looked into stays here."""
+    asked: list[bytes] = []
+
+    def answered(self: reader._Worker, raw: bytes, seconds: float) -> Unavailable:
+        asked.append(raw)
+        return Unavailable("from a worker")
+
+    monkeypatch.setattr(reader._Worker, "read", answered)
+    pool = PooledReader(workers=1, above=131_072, seconds=5.0, memory=1 << 30)
+    plain = await pool.read(mime.parse(made_files.message(made_files.zipped(("a", b"x")), "a.zip")))
+    assert isinstance(plain, Reading)
+    assert [file.kind for file in plain.files] == ["zip", "text"]
+    inner = made_files.tarred(("zeros", bytes(3_000_000)))
+    packed = mime.parse(made_files.message(made_files.gzipped(inner), "a.tgz"))
+    assert len(packed.raw) < 10_000
+    assert await pool.read(packed) == Unavailable("from a worker")
+    assert asked == [packed.raw]
+    await pool.close()
+
+
+async def test_a_worker_and_this_process_read_the_same() -> None:
+    packed = made_files.gzipped(made_files.tarred(("zeros", bytes(3_000_000)), ("b", b"MZ words")))
+    message = mime.parse(made_files.message(packed, "a.tgz"))
+    pool = PooledReader(workers=1, above=131_072, seconds=20.0, memory=1 << 30)
+    assert await pool.read(message) == read.read(message)
     await pool.close()
