@@ -7,14 +7,16 @@ where the list is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mailguard.core import address, identity, spam_content
 from mailguard.core.authenticated import author_authenticated
+from mailguard.core.bayes import telling_words
 from mailguard.core.edit import AddField, Edit
+from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Target
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.policy import CheckSettings, FindingType
 from mailguard.core.reading import Reading
@@ -24,12 +26,14 @@ from mailguard.core.spam_features import (
     Hit,
     Scored,
     bayes_hit,
+    engine_scored,
+    heaviest_first,
     total,
     weigh,
 )
 from mailguard.core.spam_headers import header_hits
 from mailguard.core.spam_phrases import phrase_hits
-from mailguard.core.transaction import Transaction
+from mailguard.core.transaction import Origin, Transaction
 from mailguard.core.verdict import Disposition, Finding, Verdict, Waiver
 
 GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -52,6 +56,42 @@ SUSPECTED = FindingType(
     waivable=True,
     notice="blocked",
 )
+# Held, not refused: a stolen account's mail reaches nobody, and a person's own is looked at.
+OUTBOUND = FindingType(
+    "spam.outbound",
+    "the message was taken for spam that somebody here sends",
+    ("R26",),
+    Disposition.HOLD,
+    advice="If you have not sent the message, change your password at once.",
+    waivable=True,  # for a unit's mail (R24); the unblocked list is for addresses outside
+)
+# Engines (`engines` in mailguard.yaml). Each silence is told; what follows is the engine's setting.
+UNAVAILABLE = FindingType(
+    "spam.engine-unavailable",
+    "an engine that looks for spam did not answer",
+    ("R26",),
+    Disposition.FORWARD,
+)
+UNSCANNED = FindingType(
+    "spam.unscanned",
+    "the message could not be looked at by an engine that it needs",
+    ("R26",),
+    Disposition.QUARANTINE,
+    waivable=True,
+)
+DEFERRED = FindingType(
+    "spam.scan-deferred",
+    "the message waits at its sender until an engine answers",
+    ("R26",),
+    Disposition.DEFER,
+    waivable=True,
+)
+SKIPPED = FindingType(
+    "spam.engine-skipped",
+    "the message is too big for an engine that looks for spam, or was skipped by it",
+    ("R26",),
+    Disposition.FORWARD,
+)
 TEST_PATTERN = FindingType(
     "spam.gtube",
     "the message bears the test pattern of spam filters",
@@ -61,6 +101,7 @@ TEST_PATTERN = FindingType(
     notice="blocked",
 )
 
+_FOLLOWS = {OnNoAnswer.QUARANTINE: UNSCANNED, OnNoAnswer.DEFER: DEFERRED}
 _FIELD = "X-Mailguard-Spam"
 _LISTED = 12  # symbols that evidence names at most
 
@@ -106,8 +147,19 @@ class Spam:
 
     name: ClassVar[str] = "spam"
     Settings: ClassVar[type[CheckSettings]] = SpamSettings
-    needs: ClassVar[frozenset[str]] = frozenset({"reading", "bayes", "unblocked", "spf", "dkim"})
-    findings: ClassVar[tuple[FindingType, ...]] = (BLOCKED, SUSPECTED, TEST_PATTERN)
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"reading", "bayes", "unblocked", "spf", "dkim", "engines"}
+    )
+    findings: ClassVar[tuple[FindingType, ...]] = (
+        BLOCKED,
+        OUTBOUND,
+        SUSPECTED,
+        TEST_PATTERN,
+        DEFERRED,
+        UNSCANNED,
+        UNAVAILABLE,
+        SKIPPED,
+    )
 
     def examine(self, transaction: Transaction, facts: Facts, settings: SpamSettings) -> Verdict:
         """Score the message; say what its sender's entry on the unblocked list waives."""
@@ -120,20 +172,22 @@ class Spam:
         reading = facts.reading
         if isinstance(reading, Unavailable):
             return Verdict(self.name, error=f"reading: {reading.unavailable}")
+        if isinstance(facts.engines, Unavailable):
+            return Verdict(self.name, error=f"engines: {facts.engines.unavailable}")
         waivers = _waivers(transaction, facts, settings)
         found: list[Finding] = []
         if _is_test(transaction, reading):
             found.append(Finding(TEST_PATTERN.code, "it contains the GTUBE string", recipients))
-        scored = weigh(_hits(transaction, facts, reading), settings.points)
+        found += _unscanned(facts.engines, recipients)
+        scored = _scored(transaction, facts.engines, facts, reading, settings)
         score = total(scored)
         if isinstance(facts.bayes, Unavailable) and _matters(score, settings):
             error = f"learned opinion: {facts.bayes.unavailable}"
             return Verdict(self.name, tuple(found), waivers=waivers, error=error)
         edits: tuple[Edit, ...] = ()
         if score >= settings.block:
-            found.append(
-                Finding(BLOCKED.code, _evidence(score, settings.block, scored), recipients)
-            )
+            kind = OUTBOUND if transaction.origin is Origin.INSIDE else BLOCKED
+            found.append(Finding(kind.code, _evidence(score, settings.block, scored), recipients))
             if isinstance(facts.unblocked, Unavailable):
                 error = f"unblocked list: {facts.unblocked.unavailable}"
                 return Verdict(self.name, tuple(found), error=error)
@@ -155,9 +209,37 @@ def _hits(transaction: Transaction, facts: Facts, reading: Reading) -> Iterable[
     yield from spam_content.link_hits(reading, facts.district)
     yield from phrase_hits(seen.folded)
     if facts.bayes is not None and not isinstance(facts.bayes, Unavailable):
-        opinion = bayes_hit(facts.bayes.probability)
+        opinion = bayes_hit(facts.bayes.probability, telling_words(facts.bayes))
         if opinion is not None:
             yield opinion
+
+
+def _scored(
+    transaction: Transaction,
+    engines: Mapping[str, Scanned | Silent],
+    facts: Facts,
+    reading: Reading,
+    settings: SpamSettings,
+) -> tuple[Scored, ...]:
+    """Our own signs and the engines' opinions, the heaviest first."""
+    own = weigh(_hits(transaction, facts, reading), settings.points)
+    others = (engine_scored(n, said) for n, said in engines.items() if isinstance(said, Scanned))
+    return tuple(sorted((*own, *(o for o in others if o is not None)), key=heaviest_first))
+
+
+def _unscanned(
+    engines: Mapping[str, Scanned | Silent], recipients: tuple[str, ...]
+) -> Iterator[Finding]:
+    """What engines that look for spam did not look at, and what follows."""
+    for name, said in engines.items():
+        if said.target is not Target.SPAM:
+            continue
+        if isinstance(said, Silent):
+            for kind in (UNAVAILABLE, _FOLLOWS.get(said.on_no_answer)):
+                if kind is not None:
+                    yield Finding(kind.code, f"{name}: {said.unavailable}", recipients)
+        elif said.unscannable:
+            yield Finding(SKIPPED.code, f"{name}: {said.unscannable}", recipients)
 
 
 def _matters(score: float, settings: SpamSettings) -> bool:
@@ -175,7 +257,8 @@ def _waivers(transaction: Transaction, facts: Facts, settings: SpamSettings) -> 
     """What the unblocked list's entry lets pass (R31, R37).
 
     An entry counts for its own address alone, where From is that one address, and only for mail
-    that its domain vouches for: the stated reason of R37 is spoofing.
+    that its domain vouches for: the stated reason of R37 is spoofing. Where somebody has waived
+    that for one entry, reverse-path and From must still be the address, and who waived is told.
     """
     entry = facts.unblocked
     if entry is None or isinstance(entry, Unavailable):
@@ -186,14 +269,18 @@ def _waivers(transaction: Transaction, facts: Facts, settings: SpamSettings) -> 
     author = identity.author(transaction)
     if not author or author != listed or facts.district.owns(author):
         return ()
-    if settings.unblocked_needs == "authenticated":
-        if not author_authenticated(transaction, facts):
+    needs_proof = settings.unblocked_needs == "authenticated"
+    proven = needs_proof and author_authenticated(transaction, facts)
+    if not proven:
+        if needs_proof and not entry.waived_by:
             return ()
-    elif address.normalise(transaction.envelope.reverse_path) != author:
-        return ()
+        if address.normalise(transaction.envelope.reverse_path) != author:
+            return ()
     site = f", for {entry.site}" if entry.site else ""
     reason = f"{listed} is on the unblocked list ({entry.origin}{site})"
-    return (Waiver((BLOCKED.code, SUSPECTED.code), reason),)
+    if needs_proof and not proven:
+        reason += f", which {entry.waived_by} made count unproven: {entry.waived_because}"
+    return (Waiver(tuple(kind.code for kind in Spam.findings if kind.waivable), reason),)
 
 
 def _evidence(score: float, bound: float, scored: tuple[Scored, ...]) -> str:
@@ -201,7 +288,7 @@ def _evidence(score: float, bound: float, scored: tuple[Scored, ...]) -> str:
     told = []
     for item in scored[:_LISTED]:
         detail = f": {item.detail}" if item.detail else ""
-        words = FEATURES[item.symbol].words
+        words = item.words or FEATURES[item.symbol].words
         told.append(f"{words} ({item.symbol} {item.points:+.1f}{detail})")
     more = f"; and {len(scored) - _LISTED} lesser signs" if len(scored) > _LISTED else ""
     return f"{score:.1f} points, of {bound:.1f} allowed: {'; '.join(told)}{more}"

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from mailguard.checks.links import Links, named_site, same_site, unclickable
+from mailguard.checks.links import Links
 from mailguard.core import links, mime, read, render
 from mailguard.core.facts import Dmarc, Unavailable
+from mailguard.core.shown_site import named_site, same_site
 from mailguard.core.transaction import Role
+from mailguard.core.unlink import unclickable
 
 CHECK = Links()
 KEYS = (b"k" * 32,)

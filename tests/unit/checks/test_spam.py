@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from mailguard.checks.spam import GTUBE, Spam
 from mailguard.core import address
 from mailguard.core.edit import AddField
+from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol, Target
 from mailguard.core.facts import Bayes, Dkim, Spf, Unavailable, Unblocked
 from mailguard.core.spam_features import FEATURES, Hit, total, weigh
 from mailguard.core.spam_phrases import PHRASES
@@ -23,6 +25,11 @@ from mailguard.core.verdict import Disposition
 CHECK = Spam()
 SAMPLES = Path(__file__).parent / "samples"
 BLOCKED = {"spam.blocked"}
+# Neither what our own filter says of a sender on the list, nor that another one is silent.
+WAIVABLE = {
+    *("spam.blocked", "spam.suspected", "spam.outbound"),
+    *("spam.unscanned", "spam.scan-deferred"),
+}
 USUAL = (
     "Date: Wed, 25 Nov 2026 10:00:00 +0000",
     "Message-ID: <sample@home.test>",
@@ -155,7 +162,12 @@ def test_the_test_pattern(build, encoded) -> None:
 def test_both_directions(build) -> None:
     message = BAD.replace("pat@home.test", "jdoe@example.org")
     case = build(message, role=Role.SUBMISSION, account="jdoe", recipients=("pat@home.test",))
-    assert codes_of(CHECK.examine(case.transaction, case.facts, CHECK.Settings())) == BLOCKED
+    (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
+    assert finding.code == "spam.outbound"
+    server = build(message, role=Role.RELAY, recipients=("pat@home.test",))
+    assert codes_of(CHECK.examine(server.transaction, server.facts, CHECK.Settings())) == {
+        "spam.outbound"
+    }
 
 
 ENTRY = Unblocked("pat@home.test", "allowlist.d/parents.txt:12", "stafford")
@@ -193,8 +205,24 @@ def test_the_unblocked_list(build, said, author, reverse_path, entry, waived, ne
     assert codes_of(verdict) == BLOCKED  # the check still says what it saw
     assert bool(verdict.waivers) is waived
     if waived:
-        assert set(verdict.waivers[0].codes) == {"spam.blocked", "spam.suspected"}
+        assert set(verdict.waivers[0].codes) == WAIVABLE
         assert "allowlist.d/parents.txt:12" in verdict.waivers[0].reason
+
+
+def test_an_entry_that_somebody_made_count_unproven(build) -> None:
+    """R37: a recorded waiver of one entry; the address itself is still asked for, and named."""
+    entry = replace(
+        ENTRY, waived_by="mmaple", waived_because="the clinic's mail server signs nothing"
+    )
+    for reverse_path, waived in (("pat@home.test", True), ("x@home.test", False), ("", False)):
+        case = build(BAD, reverse_path=reverse_path, unblocked=entry, dkim=(), spf=Spf("none"))
+        verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+        assert bool(verdict.waivers) is waived
+        if waived:
+            assert "mmaple made count unproven: the clinic's" in verdict.waivers[0].reason
+    proven = build(BAD, reverse_path="pat@home.test", unblocked=entry, spf=Spf("pass", "home.test"))
+    verdict = CHECK.examine(proven.transaction, proven.facts, CHECK.Settings())
+    assert "unproven" not in verdict.waivers[0].reason
 
 
 @pytest.mark.parametrize(
@@ -232,9 +260,18 @@ def test_the_learned_opinion_counts(build) -> None:
         return score_of(CHECK.examine(case.transaction, case.facts, CHECK.Settings(tag=0.1)))
 
     none = score(None)
-    assert score(Bayes(0.999, 50, 50)) == pytest.approx(none + 3)
+    assert score(Bayes(0.999, 50, 50)) == pytest.approx(none + 4.5)
     assert score(Bayes(0.001, 50, 50)) == pytest.approx(none - 1.5)
     assert score(Bayes(0.5, 50, 50)) == none
+
+
+def test_the_learned_opinion_names_its_words(build) -> None:
+    telling = (("subject:prize", 0.99), ("homework", 0.02), ("\u202egnp.exe", 0.98), ("win", 0.9))
+    for probability, seen in ((0.999, "subject:prize, win"), (0.001, "homework")):
+        case = build(BAD, bayes=Bayes(probability, 50, 50, telling))
+        (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings(tag=0.1)).findings
+        assert f": {seen})" in finding.evidence
+        assert "\u202e" not in finding.evidence
 
 
 def test_what_is_unavailable_is_an_error_where_it_could_matter(build) -> None:
@@ -250,6 +287,71 @@ def test_what_is_unavailable_is_an_error_where_it_could_matter(build) -> None:
     near = NEUTRAL + "You have won the lottery. Claim your prize.\n"
     assert error(near, bayes=gone) == "learned opinion: database locked"
     assert error(NEUTRAL + "Hello.\n", bayes=gone) is None
+
+
+def scanned(score: float, *symbols: Symbol, **more: Any) -> Scanned:
+    return Scanned(score, score > 5, symbols, points=score, **more)
+
+
+def test_an_engines_points_join_ours_and_are_explained(build) -> None:
+    engines = {
+        "rspamd": scanned(7.5, Symbol("FORGED_SENDER", 5.0), Symbol("MISSING_MID", 2.5)),
+        "spamd": scanned(1.25, Symbol("TVD_SPACE_RATIO")),
+        "zen.example.test": scanned(0.0),
+    }
+    case = build(NEUTRAL + "Hello.\n", engines=engines)
+    (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
+    assert finding.code == "spam.blocked"
+    assert finding.evidence == (
+        "8.8 points, of 6.0 allowed: rspamd FORGED_SENDER +5.0, MISSING_MID +2.5 (rspamd +7.5); "
+        "spamd TVD_SPACE_RATIO (spamd +1.2)"
+    )
+
+
+def test_an_engine_that_knows_the_sender_takes_points_off(build) -> None:
+    case = build(BAD, engines={"rspamd": scanned(-3.0, Symbol("KNOWN", -9.0))})
+    alone = build(BAD)
+
+    def score(case) -> float:
+        return score_of(CHECK.examine(case.transaction, case.facts, CHECK.Settings(tag=0.1)))
+
+    assert score(case) == pytest.approx(score(alone) - 3.0)
+
+
+@pytest.mark.parametrize(
+    ("says", "follows"),
+    [
+        (OnNoAnswer.IGNORE, set()),
+        (OnNoAnswer.QUARANTINE, {"spam.unscanned"}),
+        (OnNoAnswer.DEFER, {"spam.scan-deferred"}),
+    ],
+)
+def test_silence_is_told_and_what_follows_is_the_engines_setting(build, says, follows) -> None:
+    silent = {"rspamd": Silent("no answer within 10 seconds", Target.SPAM, says)}
+    case = build(NEUTRAL + "Hello.\n", engines=silent)
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+    assert verdict.error is None
+    assert codes_of(verdict) == {"spam.engine-unavailable", *follows}
+    for finding in verdict.findings:
+        assert finding.evidence == "rspamd: no answer within 10 seconds"
+
+
+def test_other_engines_silence_is_another_checks(build) -> None:
+    silent = {"clamd": Silent("it is gone", Target.MALWARE, OnNoAnswer.DEFER)}
+    case = build(NEUTRAL + "Hello.\n", engines=silent)
+    assert not CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
+
+
+def test_what_an_engine_skipped_is_told(build) -> None:
+    case = build(NEUTRAL + "Hello.\n", engines={"spamd": scanned(0, unscannable="too big")})
+    (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
+    assert (finding.code, finding.evidence) == ("spam.engine-skipped", "spamd: too big")
+
+
+def test_engines_that_were_not_asked_at_all_are_an_error(build) -> None:
+    case = build(NEUTRAL + "Hello.\n", engines=Unavailable("no answer within 20 seconds"))
+    verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
+    assert verdict.error == "engines: no answer within 20 seconds"
 
 
 def test_points_are_settings(build) -> None:
@@ -276,7 +378,10 @@ def test_defaults() -> None:
     by_code = {kind.code: kind for kind in CHECK.findings}
     assert by_code["spam.blocked"].default is Disposition.QUARANTINE
     assert by_code["spam.blocked"].notice == "blocked"
-    assert [c for c, kind in by_code.items() if kind.waivable] == ["spam.blocked", "spam.suspected"]
+    assert by_code["spam.outbound"].default is Disposition.HOLD
+    assert by_code["spam.scan-deferred"].default is Disposition.DEFER
+    assert by_code["spam.unscanned"].default is Disposition.QUARANTINE
+    assert {c for c, kind in by_code.items() if kind.waivable} == WAIVABLE
 
 
 def test_words_are_bounded_unique_and_stable(build) -> None:

@@ -1,0 +1,92 @@
+"""Engines are asked while everything else is looked up, only for a policy that needs them; what
+they said, and what was counted of an account, is stored with the message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tests.nameserver import nameserver
+from tests.serving import ROOT, message
+
+from mailguard.cli.checking import Checker, Request
+from mailguard.config.load import Loaded, load
+from mailguard.core import mime
+from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol, Target
+from mailguard.core.facts import Facts, Sent, Unavailable
+from mailguard.core.policy import Policy
+from mailguard.core.reading import Reading
+from mailguard.core.stored import facts_from_json, facts_json
+from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.pipeline.gather import gather
+from mailguard.pipeline.snapshot import Snapshot
+
+TARA = "tara.olive@example.org"
+SAID: Mapping[str, Scanned | Silent] = {
+    "rspamd": Scanned(3.5, False, (Symbol("MISSING_MID", 2.5),), points=3.5),
+    "clamd": Scanned(0.0, False, malware="Eicar", unscannable="", target=Target.MALWARE),
+    "spamd": Silent("no answer within 10 seconds", Target.SPAM, OnNoAnswer.QUARANTINE),
+    "unavailable": Silent("a zone may be named so", Target.SPAM, OnNoAnswer.IGNORE),
+}
+
+
+class Engines:
+    """Answers once the message was read, and remembers that it was asked."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.asked = 0
+        self._seconds = seconds
+
+    async def scan(
+        self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
+    ) -> Mapping[str, Scanned | Silent]:
+        self.asked += 1
+        assert isinstance(await reading, Reading)
+        await asyncio.sleep(self._seconds)
+        return SAID
+
+
+def without(snapshot: Snapshot, *checks: str) -> Snapshot:
+    steps = tuple(s for s in snapshot.policy.steps if s.check.name not in checks)
+    return replace(snapshot, policy=Policy(steps, "digest"))
+
+
+async def gathered(loaded: Loaded, snapshot: Snapshot, engines: Engines, **world: Any) -> Facts:
+    envelope = Envelope(TARA, ("pat@home.test",), "192.0.2.1", account="tolive")
+    transaction = Transaction(
+        "01TEST",
+        1_795_600_000.0,
+        Listener("submission", Role.SUBMISSION),
+        envelope,
+        mime.parse(message(TARA, "pat@home.test")),
+    )
+    request = Request(b"", rcpt=[TARA], dns=nameserver())
+    async with Checker.open(loaded) as checker:
+        dossier, _ = await checker.dossier(request)
+        here = replace(dossier.world, engines=engines, **world)
+        return await gather(transaction, snapshot, here, 1_795_600_000.0)
+
+
+async def test_answers_are_facts_and_stored_as_such() -> None:
+    loaded, engines = load(ROOT / "config"), Engines()
+    facts = await gathered(loaded, loaded.snapshot, engines)
+    assert facts.engines == SAID
+    assert facts.sent == Sent("tolive", 1, 1)
+    again = facts_from_json(facts_json(facts), facts.reading, facts.link_keys)
+    assert again == facts
+    gone = replace(facts, engines=Unavailable("no answer within 20 seconds"))
+    assert facts_from_json(facts_json(gone), facts.reading, facts.link_keys) == gone
+
+
+async def test_nobody_is_asked_for_a_policy_that_needs_no_engine() -> None:
+    loaded, engines = load(ROOT / "config"), Engines()
+    facts = await gathered(loaded, without(loaded.snapshot, "spam", "malware", "rate"), engines)
+    assert (facts.engines, facts.sent, engines.asked) == ({}, None, 0)
+
+
+async def test_the_deadline_of_all_facts_holds_for_engines_too() -> None:
+    loaded = load(ROOT / "config")
+    facts = await gathered(loaded, loaded.snapshot, Engines(seconds=60), deadline=0.5)
+    assert facts.engines == Unavailable("no answer within 0.5 seconds")
