@@ -6,12 +6,16 @@ Adding a check is one file and one line here. Must not know policy or configurat
 
 from __future__ import annotations
 
+from mailguard.checks.attachments import Attachments
 from mailguard.checks.authentication import AuthenticationCheck
 from mailguard.checks.disclaimer import Disclaimer
 from mailguard.checks.group_rights import GroupRights
 from mailguard.checks.impersonation import Impersonation
 from mailguard.checks.leavers import Leavers
 from mailguard.checks.links import Links
+from mailguard.checks.malware import Malware
+from mailguard.checks.mass_mail import MassMail
+from mailguard.checks.rate import Rate
 from mailguard.checks.sender_identity import SenderIdentity
 from mailguard.checks.spam import Spam
 from mailguard.checks.structure import Structure
@@ -19,12 +23,16 @@ from mailguard.core.policy import Check
 
 CHECKS: tuple[Check, ...] = (
     Structure(),
+    Attachments(),
     AuthenticationCheck(),
     SenderIdentity(),
     Impersonation(),
     Leavers(),
     GroupRights(),
+    MassMail(),
     Spam(),
+    Malware(),
+    Rate(),
     Disclaimer(),
     Links(),
 )

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mailguard.core import sensitivity, signature_block, slots, texts
-from mailguard.core.edit import AddField, Edit
+from mailguard.core.edit import AddField, Edit, Wrap
 from mailguard.core.facts import Facts, Unavailable
 from mailguard.core.insertion import first_body, insertion, obstacle, other_versions
 from mailguard.core.policy import CheckSettings, FindingType
@@ -21,6 +21,7 @@ from mailguard.core.presence import is_present
 from mailguard.core.reading import Reading, TextPart
 from mailguard.core.transaction import Origin, Transaction
 from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.wrapping import is_signed, wrapped_part
 
 MISSING = FindingType(
     "disclaimer.missing",
@@ -55,6 +56,12 @@ NO_SLOT_VALUES = FindingType(
     advice="Have the author's title and school entered in the directory.",
 )
 
+WRAPPED = FindingType(
+    "disclaimer.wrapped",
+    "the signed message is attached, as it came, to one that carries the disclaimer",
+    ("R8", "R12"),
+    Disposition.FORWARD,
+)
 VERSION_LEFT_ALONE = FindingType(
     "disclaimer.version-left-alone",
     "a form of the text that must not be edited does not carry the disclaimer",
@@ -176,6 +183,11 @@ class DisclaimerSettings(CheckSettings):
     signature: SignatureSettings = Field(
         SignatureSettings(), description="The author's signature block."
     )
+    signed: Literal["leave", "wrap"] = Field(
+        "leave",
+        description="Signed mail (S/MIME, PGP) that lacks the disclaimer: `leave` it without, or "
+        "`wrap` it, as it came, into a message that carries it.",
+    )
 
 
 class Disclaimer:
@@ -190,6 +202,7 @@ class Disclaimer:
         APPENDED,
         NOT_PLACED,
         NO_SLOT_VALUES,
+        WRAPPED,
         VERSION_LEFT_ALONE,
         SIGNATURE_MISSING,
         SIGNATURE_ADVISED,
@@ -209,16 +222,19 @@ class Disclaimer:
         if profile is None and (settings.signature.mode == "off" or not signed):
             return Verdict(self.name)
         found: list[Finding] = []
-        edits: list[Edit] = []
+        signature: tuple[Edit, ...] = ()
+        notice: tuple[Edit, ...] = ()
         reading = facts.reading
         if isinstance(reading, Unavailable):
             return Verdict(self.name, error=f"the message was not read: {reading.unavailable}")
         # The signature comes first, so that it stands above the disclaimer.
         if signed:
-            edits += _signature(transaction, facts, reading, settings.signature, found)
+            signature = _signature(transaction, facts, reading, settings.signature, found)
         if profile is not None:
-            edits += _disclaimer(transaction, facts, reading, profile, settings, found)
-        return Verdict(self.name, tuple(found), tuple(dict.fromkeys(edits)))
+            notice = _disclaimer(transaction, facts, reading, profile, settings, found)
+        if any(isinstance(edit, Wrap) for edit in notice):
+            return Verdict(self.name, tuple(found), notice)  # whose field says what became of it
+        return Verdict(self.name, tuple(found), tuple(dict.fromkeys((*signature, *notice))))
 
 
 def _disclaimer(
@@ -246,6 +262,11 @@ def _disclaimer(
         is_present(text, part.visible, own) for part in reading.texts
     ):
         return ()
+    wrap = settings.signed == "wrap" and chosen.mode == "append"
+    if wrap and is_signed(transaction.message, obstacle(reading, targets)):
+        evidence = f"The signed message is attached to one with the disclaimer {chosen.name!r}."
+        found.append(Finding(WRAPPED.code, evidence))
+        return (Wrap(text), AddField(HEADER, "wrapped; reason=signed"))
     if chosen.mode == "append" or (chosen.mode == "require" and not reading.texts):
         block = chosen.html.format(**{k: html.escape(v) for k, v in values.items()})
         what = f"The disclaimer {chosen.name!r}"
@@ -271,6 +292,8 @@ def _signature(
     owner = facts.owner
     if owner is None or settings.mode == "off":
         return ()  # devices and generic accounts have no name to sign with
+    if wrapped_part(transaction.message) is not None:
+        return ()  # the text is ours; the author's own is attached to it
     have = frozenset().union(
         *(signature_block.elements(part.author_visible, owner) for part in reading.texts)
     )

@@ -1,28 +1,30 @@
 """From `config/directory/` to a Directory in which every reference resolves.
 
-Owns the columns and keys of people, sites and groups, and the checks across files; accounts and
-delegations are `accounts`'.
+Owns the columns and keys of people and sites, and the checks across files; groups are `groups`',
+accounts and delegations `accounts`', events and bargaining units `occasions`'.
 Linear in the files. Must not know policy; group rights are `core.rights`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from mailguard.config import addresses
 from mailguard.config.accounts import check_accounts, read_accounts, read_delegations
-from mailguard.config.draft import Draft, Where, cell
+from mailguard.config.draft import Draft, Where, cell, entries
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
+from mailguard.config.groups import check_groups, read_groups
+from mailguard.config.occasions import check_units, read_events, read_units
 from mailguard.config.schema import Section
 from mailguard.config.tables import read_table, several
-from mailguard.config.validate import suggest, validate
-from mailguard.config.yaml import load_file
-from mailguard.core.directory import Directory, Group, Person, Site
+from mailguard.config.validate import suggest
+from mailguard.core.directory import Directory, Person, Site
 from mailguard.core.district import District
 from mailguard.core.rights import ROLES
 
@@ -84,27 +86,6 @@ class SiteEntry(Section):
     )
 
 
-class GroupEntry(Section):
-    """A distribution group: an entry of `groups.yaml` under its address."""
-
-    name: str = Field(min_length=1, description="As people know it.")
-    audience: Literal["site", "district", "custom"] = Field(
-        "custom",
-        description="`site`: all employees of its one site (R14). `district`: all employees "
-        "(R15). `custom`: neither (R17).",
-    )
-    sites: tuple[str, ...] = Field((), description="Site ids its senders must belong to.")
-    classifications: tuple[str, ...] = Field(
-        (), description="Classifications its senders must have."
-    )
-    members: tuple[str, ...] = Field((), description="Person ids and group addresses.")
-    owner: str | None = Field(None, description="Person id of who looks after it.")
-    senders: tuple[str, ...] = Field(
-        (), description="Person ids or addresses that may write to it besides."
-    )
-    outside: bool = Field(False, description="Whether anybody outside may write to it.")
-
-
 _SEVERAL = (
     "addresses",
     "sites",
@@ -122,14 +103,32 @@ def load_directory(directory: Path, district: District) -> Directory:
 
     `people.csv` (or `people.yaml`) and `sites.yaml` must be there; the others may be missing.
     """
-    folder = directory / FOLDER
-    draft = Draft(district)
+    with _no_collection():
+        return _loaded(directory / FOLDER, Draft(district))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """The garbage collector would go over some million fresh objects again and again, of which
+    none is garbage: a third of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _loaded(folder: Path, draft: Draft) -> Directory:
     readers: list[Callable[[Draft, Path], None]] = [
         _sites,
         _people,
-        _groups,
+        read_groups,
         read_accounts,
         read_delegations,
+        read_units,
+        read_events,
     ]
     for read in readers:
         try:
@@ -139,40 +138,23 @@ def load_directory(directory: Path, district: District) -> Directory:
             draft.complete = False
     if draft.complete:  # what was not read would only make every reference to it dangle
         _references(draft)
-        _cycles(draft)
     if draft.errors:
         raise ConfigErrors(draft.errors)
-    return Directory(
-        draft.people, draft.sites, draft.groups, draft.accounts, tuple(draft.delegations)
+    made = Directory(
+        draft.people,
+        draft.sites,
+        draft.groups,
+        draft.accounts,
+        tuple(draft.delegations),
+        draft.units,
+        tuple(draft.events),
     )
-
-
-def _entries(path: Path, model: type[Section]) -> Iterable[tuple[str, Any, Where]]:
-    """The entries of a YAML file that maps ids to `model`; errors of all of them at once."""
-    document = load_file(path)
-    value = document.value if document.value is not None else {}
-    if not isinstance(value, dict):
-        raise ConfigErrors([document.error((), "is no mapping", "id: {…}")])
-    errors: list[ConfigError] = []
-    found = []
-    for key, entry in value.items():
-        try:
-            row = validate(model, entry, document, (key,))
-        except ConfigErrors as wrong:
-            errors += wrong.errors
-            continue
-
-        def where(field: str, problem: str, allowed: str = "", key: str = key) -> ConfigError:
-            return document.error((key, field) if field else (key,), problem, allowed)
-
-        found.append((key, row, where))
-    if errors:
-        raise ConfigErrors(errors)
-    return found
+    made.prepare()
+    return made
 
 
 def _sites(draft: Draft, folder: Path) -> None:
-    for id, row, where in _entries(folder / "sites.yaml", SiteEntry):
+    for id, row, where in entries(folder / "sites.yaml", SiteEntry):
         draft.sites[id] = Site(id, row.name, row.kind, row.administrators)
         draft.where["site", id] = where
 
@@ -183,7 +165,7 @@ def _people(draft: Draft, folder: Path) -> None:
         problem = "people.csv is there as well"
         raise ConfigErrors([ConfigError(str(written), 1, 1, "", problem, "one of the two")])
     if written.exists():
-        for id, row, where in _entries(written, PersonRow):
+        for id, row, where in entries(written, PersonRow):
             _person(draft, id, where, **dict(row))
         return
     rows = read_table(table, PEOPLE_COLUMNS)
@@ -250,7 +232,7 @@ def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
         if role not in ROLES:
             problem = f"{quote(role)} is no role{suggest(role, ROLES)}"
             draft.errors.append(where("roles", problem, ", ".join(ROLES)))
-    _hold(draft, mailboxes, f"person {id}", where)
+    draft.hold(mailboxes, f"person {id}", where)
     personal = _personal(draft, row.get("personal_addresses", ()), f"person {id}", where)
     own = {"addresses": mailboxes, "personal_addresses": personal}
     draft.people[id] = Person(id, **{**row, **own})
@@ -268,55 +250,13 @@ def _personal(draft: Draft, texts: Iterable[str], holder: str, where: Where) -> 
         if draft.district.owns(mailbox):
             problem = f"{quote(mailbox)} is at a domain of the district"
             draft.errors.append(there("", problem, "addresses outside; the others in addresses"))
-    _hold(draft, mailboxes, holder, there)
+    draft.hold(mailboxes, holder, there)
     return mailboxes
-
-
-def _hold(draft: Draft, mailboxes: Iterable[str], holder: str, where: Where) -> None:
-    """An address is one person's or one group's."""
-    for mailbox in mailboxes:
-        other = draft.holders.setdefault(mailbox, holder)
-        if other is not holder:
-            problem = f"{quote(mailbox)} belongs to {other} already"
-            draft.errors.append(where("addresses", problem, "each address once"))
-
-
-def _groups(draft: Draft, folder: Path) -> None:
-    if not (folder / "groups.yaml").exists():
-        return
-    for key, row, where in _entries(folder / "groups.yaml", GroupEntry):
-        try:
-            address = addresses.mailbox(key)
-        except ValueError as error:
-            problem, _, allowed = str(error).partition("; allowed: ")
-            draft.errors.append(where("", problem, allowed))
-            continue
-        if not draft.district.owns(address):
-            problem = "is at none of the district's domains"
-            allowed = f"an address at {', '.join(draft.district.domains)}"
-            draft.errors.append(where("", problem, allowed))
-        if address in draft.groups:
-            draft.errors.append(where("", "comes twice, in another spelling", "each group once"))
-        if row.audience == "site" and len(row.sites) != 1:
-            problem = f"audience site with {len(row.sites)} sites"
-            draft.errors.append(where("sites", problem, "exactly one site"))
-        if row.audience != "custom" and row.outside:
-            problem = f"audience {row.audience} is never open to outside senders (R14, R15)"
-            draft.errors.append(where("outside", problem, "false"))
-        _hold(draft, (address,), f"group {address}", where)
-        values = dict(row) | {"members": _lowered(row.members), "senders": _lowered(row.senders)}
-        draft.groups[address] = Group(address, **values)
-        draft.where["group", address] = where
-
-
-def _lowered(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Addresses in lower case, ids as they are."""
-    return tuple(value.lower() if "@" in value else value for value in values)
 
 
 def _references(draft: Draft) -> None:
     """Every id that something names must be there."""
-    people, sites, groups = draft.people, draft.sites, draft.groups
+    people, sites = draft.people, draft.sites
     for person in people.values():
         where = draft.where["person", person.id]
         draft.known(where, "sites", person.sites, sites)
@@ -327,50 +267,6 @@ def _references(draft: Draft) -> None:
     for site in sites.values():
         where = draft.where["site", site.id]
         draft.known(where, "administrators", site.administrators, people)
-    for group in groups.values():
-        where = draft.where["group", group.address]
-        draft.known(where, "sites", group.sites, sites)
-        draft.known(where, "owner", (group.owner,) if group.owner else (), people)
-        members = tuple(m for m in group.members if m not in groups)
-        draft.known(where, "members", members, people)
-        grants = tuple(s for s in group.senders if "@" not in s)
-        draft.known(where, "senders", grants, people)
-        _reach(draft, where, group)
+    check_groups(draft)
+    check_units(draft)
     check_accounts(draft)
-
-
-def _reach(draft: Draft, where: Where, group: Group) -> None:
-    """A group inside another must not widen who can reach all employees (R14, R15)."""
-    order = {"custom": 0, "site": 1, "district": 2}
-    for member in group.members:
-        inner = draft.groups.get(member)
-        if inner is not None and order[inner.audience] > order[group.audience]:
-            problem = (
-                f"{quote(member)} reaches all employees of a {inner.audience}, and whoever may "
-                f"write to this {group.audience} group would reach them too (R14, R15)"
-            )
-            draft.errors.append(where("members", problem, "people and groups of the same reach"))
-
-
-def _cycles(draft: Draft) -> None:
-    """No group is its own member, however far down. Each group and membership is seen once."""
-    done: set[str] = set()
-    for start in draft.groups:
-        if start in done:
-            continue
-        path = {start: None}  # the way down, in order
-        stack = [iter(draft.groups[start].members)]
-        while stack:
-            member = next(stack[-1], None)
-            if member is None:
-                stack.pop()
-                done.add(path.popitem()[0])
-            elif member in path:
-                ring = list(path)
-                ring = [*ring[ring.index(member) :], member]
-                where = draft.where["group", ring[-2]]
-                problem = f"the groups contain each other: {' > '.join(ring[:10])}"
-                draft.errors.append(where("members", problem, "groups without cycles"))
-            elif member in draft.groups and member not in done:
-                path[member] = None
-                stack.append(iter(draft.groups[member].members))

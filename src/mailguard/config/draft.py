@@ -7,16 +7,19 @@ forms of values that several of them have. Must not know any file's columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from mailguard.config import addresses
-from mailguard.config.errors import ConfigError, quote
+from mailguard.config.errors import ConfigError, ConfigErrors, quote
+from mailguard.config.schema import Section
 from mailguard.config.tables import Table
-from mailguard.config.validate import suggest
-from mailguard.core.directory import Account, Delegation, Group, Person, Site
+from mailguard.config.validate import suggest, validate
+from mailguard.config.yaml import load_file
+from mailguard.core.directory import Account, Delegation, Event, Group, Person, Site, Unit
 from mailguard.core.district import District
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -38,6 +41,8 @@ class Draft:
     groups: dict[str, Group] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     delegations: list[Delegation] = field(default_factory=list)
+    units: dict[str, Unit] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
     where: dict[tuple[str, str], Where] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)  # address -> "person ada"
     errors: list[ConfigError] = field(default_factory=list)
@@ -58,7 +63,17 @@ class Draft:
                 allowed = ", ".join(known) if len(known) <= 12 else ""
                 self.errors.append(where(field, f"{quote(id)} is not known{close}", allowed))
 
-    def mailboxes(self, texts: Iterable[str], where: Where) -> tuple[str, ...]:
+    def hold(self, mailboxes: Iterable[str], holder: str, where: Where) -> None:
+        """An address is one person's or one group's."""
+        for mailbox in mailboxes:
+            other = self.holders.setdefault(mailbox, holder)
+            if other is not holder:
+                problem = f"{quote(mailbox)} belongs to {other} already"
+                self.errors.append(where("addresses", problem, "each address once"))
+
+    def mailboxes(
+        self, texts: Iterable[str], where: Where, field: str = "addresses"
+    ) -> tuple[str, ...]:
         """Mail addresses in their normal form; wrong ones are errors and left out."""
         found = []
         for text in texts:
@@ -66,7 +81,7 @@ class Draft:
                 found.append(addresses.mailbox(text))
             except ValueError as error:
                 problem, _, allowed = str(error).partition("; allowed: ")
-                self.errors.append(where("addresses", problem, allowed))
+                self.errors.append(where(field, problem, allowed))
         return tuple(found)
 
     def day(self, text: str, field: str, where: Where) -> date | None:
@@ -81,6 +96,38 @@ class Draft:
         problem = f"{quote(text)} is no date"
         self.errors.append(where(field, problem, "year-month-day, as in 2027-06-30"))
         return None
+
+
+Entry = TypeVar("Entry", bound=Section)
+
+
+def entries(
+    path: Path, model: type[Entry], *, optional: bool = False
+) -> Sequence[tuple[str, Entry, Where]]:
+    """The entries of a YAML file that maps ids to `model`; none where it is missing and may be.
+    Raises ConfigErrors with the errors of all of them."""
+    if optional and not path.exists():
+        return ()
+    document = load_file(path)
+    value = document.value if document.value is not None else {}
+    if not isinstance(value, dict):
+        raise ConfigErrors([document.error((), "is no mapping", "id: {…}")])
+    errors: list[ConfigError] = []
+    found = []
+    for key, entry in value.items():
+        try:
+            row = validate(model, entry, document, (key,))
+        except ConfigErrors as wrong:
+            errors += wrong.errors
+            continue
+
+        def where(field: str, problem: str, allowed: str = "", key: str = key) -> ConfigError:
+            return document.error((key, field) if field else (key,), problem, allowed)
+
+        found.append((key, row, where))
+    if errors:
+        raise ConfigErrors(errors)
+    return found
 
 
 def cell(rows: Table, line: int, id: str) -> Where:

@@ -261,6 +261,31 @@ class OutboxSettings(Section):
     )
 
 
+class ApprovalsSettings(Section):
+    """How long approvers have, and whose word counts as theirs (R18)."""
+
+    reminder_days: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="School days after which an approver who has not answered is asked once more. "
+        "Weekends and the holidays of `calendar.yaml` do not count.",
+    )
+    expiry_days: float = Field(
+        3.0,
+        gt=0,
+        le=120,
+        description="School days after which a message that nobody has answered for is not "
+        "delivered; its sender is told. The archive keeps it.",
+    )
+    relay_vouches: bool = Field(
+        True,
+        description="An answer counts when a trusted server (a `relay` listener) passes it on for "
+        "an author of the district, as where people write in Exchange or Google. Otherwise only "
+        "answers that come by login, or on the page.",
+    )
+
+
 class PoolSettings(Section):
     """The killable workers that read what is big or dangerous."""
 
@@ -301,6 +326,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     signing: SigningSettings = SigningSettings()
     outbox: OutboxSettings = OutboxSettings()
+    approvals: ApprovalsSettings = ApprovalsSettings()
     pool: PoolSettings = PoolSettings()
     engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()
@@ -312,6 +338,19 @@ class Settings(Section):
         pattern="^(mailbox|store|both)$",
         description="Where quarantined mail shows: a copy in the spammail@ mailbox, the store "
         "alone, or both. The store always keeps it.",
+    )
+    quarantine_days: float = Field(
+        60.0,
+        ge=0,
+        description="Days after which a quarantined copy that nobody asked for is no longer "
+        "offered for release; 0 for never. What is held for approval or belongs to an open case "
+        "stays, and the archive keeps every message.",
+    )
+    quarantine_octets: int = Field(
+        0,
+        ge=0,
+        description="Octets of the messages that may wait in quarantine; beyond it the oldest "
+        "that nobody asked for expire early. 0 for any number.",
     )
     render_fault: str = Field(
         "quarantine",

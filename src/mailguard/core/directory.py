@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from mailguard.core.address import normalise
+from mailguard.core.membership import Membership
 from mailguard.core.namesakes import Namesakes
 from mailguard.core.offices import Office, Offices
 
@@ -99,7 +100,8 @@ class Group:
     """A distribution group. Aligned with a sender by site and classification (R17).
 
     `audience` "site" means all employees of its one site (R14), "district" all employees (R15),
-    "custom" neither.
+    "custom" neither. Where `members` names nobody they follow from audience, sites and
+    classifications: see `membership`.
     """
 
     address: str  # lower case
@@ -113,6 +115,29 @@ class Group:
     outside: bool = False  # whether outside senders may write to it
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A collective bargaining unit or meet and confer group: its mail goes by the rules of
+    physical mail delivery (R24)."""
+
+    id: str
+    name: str
+    senders: tuple[str, ...]  # person ids, and addresses in lower case
+    groups: tuple[str, ...]  # addresses it may write to
+    rule: str = ""  # what its rule of physical mail says, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A district-wide event whose mail is authorised while it lasts (R22)."""
+
+    name: str
+    subject: tuple[str, ...]  # phrases, one of which the Subject has
+    first: date
+    last: date
+    note: str = ""  # by whom it was authorised
+
+
 @dataclass(frozen=True)
 class Directory:
     """An immutable index. Every look-up is one dictionary access, in lower case."""
@@ -122,6 +147,22 @@ class Directory:
     groups: Mapping[str, Group] = field(default_factory=dict)  # by address
     accounts: Mapping[str, Account] = field(default_factory=dict)  # by login
     delegations: tuple[Delegation, ...] = ()
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+
+    def prepare(self) -> None:
+        """Make the indexes that every message needs, so that none waits for them."""
+        _ = self.membership, self._by_address, self._by_role, self._by_administrator
+
+    def prepare_names(self) -> None:
+        """Make the index of names as well, which a server needs for its first message and few
+        commands ever do. Seconds for a hundred thousand people: call it in a thread."""
+        _ = self._namesakes
+
+    @cached_property
+    def membership(self) -> Membership:
+        """Who is in which group, by every way."""
+        return Membership(self.people, self.groups)
 
     @cached_property
     def _by_address(self) -> dict[str, Person]:
@@ -157,6 +198,31 @@ class Directory:
             for role in person.roles:
                 found.setdefault(role, []).append(person)
         return {role: tuple(people) for role, people in found.items()}
+
+    @cached_property
+    def _by_administrator(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for site in self.sites.values():
+            for id in site.administrators:
+                found.setdefault(id, []).append(site.id)
+        return {id: tuple(sites) for id, sites in found.items()}
+
+    @cached_property
+    def _by_unit_sender(self) -> dict[str, tuple[Unit, ...]]:
+        found: dict[str, list[Unit]] = {}
+        for unit in self.units.values():
+            for sender in unit.senders:
+                found.setdefault(sender, []).append(unit)
+        return {sender: tuple(units) for sender, units in found.items()}
+
+    def administered_by(self, id: str) -> tuple[str, ...]:
+        """The ids of the sites that name this person as administrator (R18, R19)."""
+        return self._by_administrator.get(id, ())
+
+    def units_of(self, senders: Iterable[str]) -> tuple[Unit, ...]:
+        """The bargaining units for which one of these person ids or addresses writes (R24)."""
+        found = {u.id: u for sender in senders for u in self._by_unit_sender.get(sender, ())}
+        return tuple(found.values())
 
     def person_at(self, mailbox: str) -> Person | None:
         """The person whose address this is."""

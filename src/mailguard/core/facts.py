@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from mailguard.core.directory import Account, Delegation, Group, Person, Site
+from mailguard.core.directory import Account, Delegation, Event, Group, Person, Site, Unit
 from mailguard.core.district import District
+from mailguard.core.engines import Scanned, Silent
 from mailguard.core.offices import Office
 from mailguard.core.reading import Reading
 
@@ -95,6 +96,9 @@ class Unblocked:
     origin: str  # "allowlist.d/parents.txt:12", or "case 41"
     site: str = ""
     expires_at: float | None = None
+    added_at: float | None = None
+    waived_by: str = ""  # who decided that it counts for mail that nothing proves; "": it does not
+    waived_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,15 @@ class Bayes:
     spam_examples: int
     ham_examples: int
     telling: tuple[tuple[str, float], ...] = ()  # the words that told, with their probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """To how many recipients an account has written, this message included (R55)."""
+
+    account: str  # the login, or who stands behind a message without one
+    hour: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,39 @@ class Leaver:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a group reaches on the day the message comes."""
+
+    size: int  # people, by every way, the sender left out
+    beyond: int  # of them: those who work at none of the sender's sites
+    way: tuple[str, ...] = ()  # names of groups, from this one down to the one with the sender
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A group many of whose members a message names one by one, with the messages like it that
+    the sender sent within the window (R17). The sender is not counted."""
+
+    group: Group  # without its members
+    audience: Audience
+    recipients: tuple[str, ...]  # of this message, that are its members
+    listed: int  # members named, here and before
+    rest: int  # members whom no group among the recipients has
+    rest_listed: int  # members named of these
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """How many people and mailboxes the sender's mail reaches, this message with those of the
+    window that were let through: each counted once, groups expanded (R25)."""
+
+    inside: int
+    outside: int
+    earlier: int  # messages of the window before this one
+    seconds: float  # the window's length
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """The lookups' results for one transaction. `now` is the only clock a check may read."""
 
@@ -143,11 +189,21 @@ class Facts:
     groups: Mapping[str, Group] = field(default_factory=dict)  # recipients that are groups
     supported: tuple[Person, ...] = ()  # the administrators the owner assists
     administrators: tuple[Person, ...] = ()  # those of the owner's sites (R18)
+    technology: tuple[Person, ...] = ()  # the Technology Services Director (R18, R20)
+    supervisor: Person | None = None  # the owner's manager (R25)
+    audiences: Mapping[str, Audience] = field(default_factory=dict)  # by recipient, of `groups`
+    listed: tuple[Listed, ...] = ()  # groups whose members are named one by one
+    units: tuple[Unit, ...] = ()  # the bargaining units that the sender is proven to write for
+    events: tuple[Event, ...] = ()  # those of that day (R22)
+    mailing: Mailing | None = None  # of a proven sender
+    answered: tuple[str, ...] | Unavailable | None = None  # groups that had what this answers
     namesakes: tuple[Person, ...] = ()  # staff whose name the From field displays
     short_namesakes: tuple[Person, ...] = ()  # those whose name it may be, shortened
     offices: tuple[Office, ...] = ()  # the district's offices that it displays
     unblocked: Unblocked | Unavailable | None = None
     bayes: Bayes | Unavailable | None = None
+    engines: Mapping[str, Scanned | Silent] | Unavailable = field(default_factory=dict)  # by name
+    sent: Sent | None = None  # of mail from inside with somebody behind it
     spf: Spf | Unavailable = Unavailable("not looked up")
     dkim: tuple[Dkim, ...] | Unavailable = Unavailable("not looked up")
     arc: Arc | Unavailable = Unavailable("not looked up")

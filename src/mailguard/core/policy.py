@@ -23,6 +23,10 @@ class CheckSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def looks_back(self) -> Mapping[str, float]:
+        """Facts that only these settings ask for, with how many seconds they look back."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class FindingType:
@@ -35,6 +39,7 @@ class FindingType:
     advice: str = ""  # what would make the message pass, a sentence
     waivable: bool = False  # an unblocked sender may pass it; never malware or forged identity
     notice: str = "refused"  # the template in config/notices/ that tells the sender
+    store_only: bool = False  # dangerous to pass on: a quarantined copy goes to no mailbox
 
 
 class Check(Protocol):
@@ -80,6 +85,15 @@ class Policy:
     def needs(self) -> frozenset[str]:
         """Every fact that some step needs."""
         return frozenset().union(*(step.check.needs for step in self.steps))
+
+    @property
+    def looks_back(self) -> Mapping[str, float]:
+        """What the steps' settings ask for besides, with the longest time that one looks back."""
+        found: dict[str, float] = {}
+        for step in self.steps:
+            for fact, seconds in step.settings.looks_back().items():
+                found[fact] = max(seconds, found.get(fact, 0.0))
+        return found
 
     def finding_type(self, code: str) -> FindingType | None:
         """What was declared of a finding, if a check of this policy declares it."""

@@ -1,4 +1,5 @@
-"""Who may write to which group, and why: rights derived from people, sites and roles (R14-R19).
+"""Who may write to which group, and why: rights derived from people, sites and roles (R14-R19),
+and from bargaining units (R24).
 
 Owns the roles that a directory may give and the derivation in words. Pure.
 Must not know policy, messages or where the directory came from.
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from mailguard.core.directory import Group, Person, Site
+from mailguard.core.directory import Group, Person, Site, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,20 @@ _ADMINISTRATORS = frozenset(key for key, role in ROLES.items() if "R19" in role.
 _REASON_TAG = "Add the reason tag: an imminent technology issue, or the Superintendent's direction."
 
 
+class By(StrEnum):
+    """What a right comes from."""
+
+    NOTHING = ""  # there is none
+    LISTED = "listed"  # a sender of the group
+    OFFICE = "office"  # R14's and R15's lists
+    TECHNOLOGY = "technology"  # R16, with its reason
+    OPEN = "open"  # the group takes mail from everybody
+    OWNER = "owner"
+    ALIGNED = "aligned"  # R17: by place and work, or as a member
+    ADMINISTRATION = "administration"  # R19
+    UNIT = "unit"  # R24
+
+
 @dataclass(frozen=True, slots=True)
 class Right:
     """Whether somebody may write to a group, and the steps that led there, in words."""
@@ -73,6 +89,7 @@ class Right:
     derivation: tuple[str, ...]  # sentences, the deciding one last
     rules: tuple[str, ...]
     advice: str = ""  # what would make it pass, a sentence; empty where it is allowed
+    by: By = By.NOTHING
 
 
 def may_write(
@@ -84,14 +101,23 @@ def may_write(
     inside: bool,
     sender_address: str,
     reason_tag: bool = False,
+    way: tuple[str, ...] = (),
+    units: tuple[Unit, ...] = (),
 ) -> Right:
-    """Whether a sender may write to a group (R14-R17, R19).
+    """Whether a sender may write to a group (R14-R17, R19, R24).
 
     `owner` is who sends, None for devices, generic accounts and strangers; `supported` the
     administrators that person assists; `sites` at least those of the owner and the group;
     `inside` whether the message comes from one of the district's accounts or servers;
-    `reason_tag` whether the message bears R16's tag. Only static, direct membership counts.
+    `reason_tag` whether the message bears R16's tag; `way` how the owner is a member: the names
+    of the groups from this one down to the one that has the owner; `units` the bargaining units
+    for which the sender is proven to write.
     """
+    unit = next((u for u in units if group.address in u.groups), None)
+    if unit is not None:
+        said = f"{_who(owner, sender_address)} writes for {unit.name}, which may write to"
+        rule = f" Its rule of physical mail: {unit.rule}" if unit.rule else ""
+        return Right(True, (f"{said} {group.name}.{rule}",), ("R24",), by=By.UNIT)
     if not inside:
         return _outside(group)
     if _named(owner, sender_address, group):
@@ -99,12 +125,13 @@ def may_write(
             True,
             (f"{_who(owner, sender_address)} is listed as a sender of {group.name}.",),
             ("R18",),
+            by=By.LISTED,
         )
     if group.audience == "district":
         return _to_district(owner, sender_address, group, reason_tag)
     if group.audience == "site":
         return _to_site(owner, sender_address, group, sites, reason_tag)
-    return _to_custom(owner, supported, sender_address, group, sites)
+    return _to_custom(owner, supported, sender_address, group, sites, way)
 
 
 def is_administrator(person: Person, sites: Mapping[str, Site]) -> bool:
@@ -117,7 +144,8 @@ def is_administrator(person: Person, sites: Mapping[str, Site]) -> bool:
 def _outside(group: Group) -> Right:
     said = f"{group.name} is a group of the district and the message comes from outside."
     if group.outside and group.audience == "custom":
-        return Right(True, (said, "The group is open to senders outside the district."), ("R17",))
+        opened = "The group is open to senders outside the district."
+        return Right(True, (said, opened), ("R17",), by=By.OPEN)
     return Right(
         False,
         (said, "The group does not take mail from outside the district."),
@@ -130,7 +158,8 @@ def _to_district(owner: Person | None, address: str, group: Group, reason_tag: b
     said = f"{group.name} reaches all employees of the district."
     role = _first(owner, _DISTRICT)
     if role:
-        return Right(True, (said, f"{_who(owner, address)} is {_label(role)}."), ("R15",))
+        why = f"{_who(owner, address)} is {_label(role)}."
+        return Right(True, (said, why), ("R15",), by=By.OFFICE)
     technology = _technology(owner, address, said, reason_tag)
     if technology is not None:
         return technology
@@ -149,13 +178,16 @@ def _to_site(
     said = f"{group.name} reaches all employees at {names}."
     role = _first(owner, _ANY_SITE)
     if role:
-        return Right(True, (said, f"{_who(owner, address)} is {_label(role)}."), ("R14",))
+        why = f"{_who(owner, address)} is {_label(role)}."
+        return Right(True, (said, why), ("R14",), by=By.OFFICE)
     if owner is not None and group.sites:
         if all(_heads(owner, site, sites) for site in group.sites):
             head = "the principal" if "principal" in owner.roles else "the director"
-            return Right(True, (said, f"{owner.name} is {head} of {names}."), ("R14",))
+            why = f"{owner.name} is {head} of {names}."
+            return Right(True, (said, why), ("R14",), by=By.OFFICE)
         if "site_secretary" in owner.roles and set(group.sites) <= set(owner.sites):
-            return Right(True, (said, f"{owner.name} is the site secretary of {names}."), ("R14",))
+            why = f"{owner.name} is the site secretary of {names}."
+            return Right(True, (said, why), ("R14",), by=By.OFFICE)
     technology = _technology(owner, address, said, reason_tag)
     if technology is not None:
         return technology
@@ -181,7 +213,8 @@ def _technology(owner: Person | None, address: str, said: str, reason_tag: bool)
         return None
     named = f"{_who(owner, address)} is {_label(role)}"
     if reason_tag:
-        return Right(True, (said, f"{named}, and the message gives its reason."), ("R16",))
+        why = f"{named}, and the message gives its reason."
+        return Right(True, (said, why), ("R16",), by=By.TECHNOLOGY)
     return Right(
         False,
         (
@@ -200,9 +233,10 @@ def _to_custom(
     address: str,
     group: Group,
     sites: Mapping[str, Site],
+    way: tuple[str, ...],
 ) -> Right:
     if group.outside:  # open to the whole world, so to the district as well
-        return Right(True, (f"{group.name} is open to every sender.",), ("R17",))
+        return Right(True, (f"{group.name} is open to every sender.",), ("R17",), by=By.OPEN)
     if owner is None:
         return Right(
             False,
@@ -214,10 +248,11 @@ def _to_custom(
             f"Ask Technology Services to list this address as a sender of {group.name}.",
         )
     if owner.id == group.owner:
-        return Right(True, (f"{owner.name} is the owner of {group.name}.",), ("R17",))
-    aligned, derivation = _alignment(owner, group, sites)
+        why = f"{owner.name} is the owner of {group.name}."
+        return Right(True, (why,), ("R17",), by=By.OWNER)
+    aligned, derivation = _alignment(owner, group, sites, way)
     if aligned:
-        return Right(True, derivation, ("R17",))
+        return Right(True, derivation, ("R17",), by=By.ALIGNED)
     if is_administrator(owner, sites):
         return Right(
             True,
@@ -227,6 +262,7 @@ def _to_custom(
                 "beyond it.",
             ),
             ("R17", "R19"),
+            by=By.ADMINISTRATION,
         )
     assisted = next((p for p in supported if is_administrator(p, sites)), None)
     if assisted is not None:
@@ -238,6 +274,7 @@ def _to_custom(
                 "and so may write to groups beyond it.",
             ),
             ("R17", "R19"),
+            by=By.ADMINISTRATION,
         )
     return Right(
         False,
@@ -249,15 +286,22 @@ def _to_custom(
 
 
 def _alignment(
-    owner: Person, group: Group, sites: Mapping[str, Site]
+    owner: Person, group: Group, sites: Mapping[str, Site], way: tuple[str, ...]
 ) -> tuple[bool, tuple[str, ...]]:
-    """R17: the group's sites and its classifications must both fit, each where it has any."""
-    if not group.sites and not group.classifications:
-        if owner.id in group.members:
-            return True, (f"{owner.name} is a member of {group.name}.",)
-        return False, (f"{owner.name} is not a member of {group.name}.",)
+    """R17: the group's sites and its classifications must both fit, each where it has any. Who is
+    a member is aligned with the group in any case."""
+    fits, said = _fits(owner, group, sites)
+    if fits:
+        return True, said
+    if way or owner.id in group.members:
+        through = f" through {', which is in '.join(reversed(way[1:]))}" if way[1:] else ""
+        return True, (f"{owner.name} is a member of {group.name}{through}.",)
+    return False, said or (f"{owner.name} is not a member of {group.name}.",)
+
+
+def _fits(owner: Person, group: Group, sites: Mapping[str, Site]) -> tuple[bool, tuple[str, ...]]:
     said = []
-    aligned = True
+    aligned = bool(group.sites or group.classifications)
     if group.sites:
         shared = tuple(site for site in group.sites if site in owner.sites)
         theirs = _site_names(shared or owner.sites, sites) or "no site"

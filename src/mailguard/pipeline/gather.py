@@ -7,17 +7,18 @@ Must not know what the facts mean to a check.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import date
 from typing import TypedDict, TypeVar
 
 from mailguard.core import address, spam_words
 from mailguard.core.directory import Account, Directory, Group, Person, Site
-from mailguard.core.facts import Bayes, Facts, Unavailable, Unblocked
+from mailguard.core.engines import Scanned, Silent
+from mailguard.core.facts import Bayes, Facts, Sent, Unavailable, Unblocked
 from mailguard.core.offices import Office
 from mailguard.core.reading import Reading
 from mailguard.core.transaction import Origin, Transaction
-from mailguard.pipeline import standing
+from mailguard.pipeline import reach, standing
 from mailguard.pipeline.ports import Authentication, World
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -33,10 +34,12 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
     asking = asyncio.create_task(
         _within(world.deadline, world.authenticator.authenticate(transaction))
     )
+    reader = asyncio.create_task(_within(world.deadline, world.reader.read(transaction.message)))
     try:
-        reading = await _within(world.deadline, world.reader.read(transaction.message))
-        authentication = await asking
+        engines = await _scan(transaction, reader, world, needs)
+        reading, authentication = await reader, await asking
     finally:
+        reader.cancel()
         asking.cancel()
     if isinstance(authentication, Unavailable):
         gone = authentication
@@ -46,7 +49,7 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
     account, owner = _who(transaction, directory)
     people = _people(transaction, directory)
     groups = _groups(transaction, directory)
-    return Facts(
+    facts = Facts(
         now=now,
         district=snapshot.district,
         today=today,
@@ -63,6 +66,8 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
         **_shown(transaction, snapshot),
         unblocked=_unblocked(transaction, snapshot, world, now) if "unblocked" in needs else None,
         bayes=_bayes(transaction, reading, world) if "bayes" in needs else None,
+        engines=engines,
+        sent=_sent(transaction, account, owner, world, now) if "sent" in needs else None,
         spf=authentication.spf,
         dkim=authentication.dkim,
         arc=authentication.arc,
@@ -70,6 +75,24 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
         link_keys=snapshot.link_keys,
         reading=reading,
     )
+    answered = await _answered(transaction, groups, snapshot, world)
+    return reach.complete(facts, transaction, snapshot, world.mailings, answered)
+
+
+async def _answered(
+    transaction: Transaction, groups: dict[str, Group], snapshot: Snapshot, world: World
+) -> tuple[str, ...] | Unavailable | None:
+    """The groups among the recipients that had the message which this one answers; None where
+    nobody asks."""
+    if not groups or "answered" not in snapshot.policy.looks_back:
+        return None
+    answers = reach.answers(transaction)
+    if not answers:
+        return ()
+    reached = await _within(world.deadline, world.ledger.groups_reached(answers))
+    if isinstance(reached, Unavailable):
+        return reached
+    return tuple(r for r, group in groups.items() if group.address in reached)
 
 
 async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
@@ -80,6 +103,18 @@ async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
         return Unavailable(f"no answer within {seconds:g} seconds")
     except Exception as error:  # noqa: BLE001 - a lookup that fails is a fact, not a crash
         return Unavailable(f"{type(error).__name__}: {error}")
+
+
+async def _scan(
+    transaction: Transaction,
+    reading: Awaitable[Reading | Unavailable],
+    world: World,
+    needs: frozenset[str],
+) -> Mapping[str, Scanned | Silent] | Unavailable:
+    """The engines' answers. Each has a deadline of its own below this one."""
+    if world.engines is None or "engines" not in needs:
+        return {}
+    return await _within(world.deadline, world.engines.scan(transaction, reading))
 
 
 def _who(transaction: Transaction, directory: Directory) -> tuple[Account | None, Person | None]:
@@ -109,6 +144,27 @@ def _clients(transaction: Transaction, world: World, now: float) -> int:
     if login is None:
         return 0
     return world.clients.see(login.lower(), transaction.envelope.client_address, now)
+
+
+def _sent(
+    transaction: Transaction,
+    account: Account | Unavailable | None,
+    owner: Person | None,
+    world: World,
+    now: float,
+) -> Sent | None:
+    """Count the recipients of mail from inside (R55): by login or device; behind a server that
+    tells neither, by the person whose address it bears."""
+    envelope = transaction.envelope
+    who = (envelope.account or "").lower()
+    if not who and isinstance(account, Account):
+        who = account.login
+    if not who and owner is not None and transaction.origin is Origin.INSIDE:
+        who = owner.id
+    if not who:
+        return None
+    hour, day = world.sent.see(who, transaction.message.raw, envelope.recipients, now)
+    return Sent(who, hour, day)
 
 
 def _people(transaction: Transaction, directory: Directory) -> dict[str, Person]:

@@ -7,7 +7,17 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailguard.core.bayes import FLOOR, MOST_TELLING, opinion, token, word_probability
+from mailguard.core.bayes import (
+    FLOOR,
+    HALF_LIFE,
+    MOST_TELLING,
+    opinion,
+    telling_words,
+    token,
+    weight,
+    word_probability,
+)
+from mailguard.core.facts import Bayes
 
 COUNTS = st.lists(st.tuples(st.text(), st.integers(0, 1_000), st.integers(0, 1_000)), max_size=300)
 
@@ -16,6 +26,29 @@ def test_none_below_the_floor_on_either_side() -> None:
     assert opinion([("x", 1, 0)], FLOOR - 1, 1_000) is None
     assert opinion([("x", 1, 0)], 1_000, FLOOR - 1) is None
     assert opinion([], FLOOR, FLOOR) is not None
+
+
+def test_the_floor_is_told_to_the_nearest_example() -> None:
+    assert opinion([], FLOOR - 0.4, FLOOR) is not None
+    assert opinion([], FLOOR - 0.6, FLOOR) is None
+
+
+def test_an_example_counts_half_after_the_half_life() -> None:
+    taught = 1_795_600_000.0
+    assert math.isclose(weight(taught + HALF_LIFE), 2 * weight(taught))
+    assert math.isclose(weight(taught + 3 * HALF_LIFE), 8 * weight(taught))
+
+
+@given(st.floats(allow_nan=False))
+def test_no_clock_makes_a_weight_that_cannot_be_summed(taught_at: float) -> None:
+    assert 0.0 < weight(taught_at) * 1e9 < math.inf
+    assert weight(taught_at) / weight(-taught_at) > 0.0
+
+
+def test_telling_words_are_those_that_agree_and_can_be_shown() -> None:
+    telling = (("a\x1bb", 0.99), ("win", 0.98), ("bus", 0.01), ("\u202eexe", 0.9), ("x" * 90, 0.8))
+    assert telling_words(Bayes(0.97, 30, 30, telling)) == "win, " + "x" * 40
+    assert telling_words(Bayes(0.03, 30, 30, telling)) == "bus"
 
 
 def test_words_by_hand() -> None:

@@ -109,3 +109,42 @@ def test_both_readings_of_an_international_host() -> None:
     )
     assert links.readings_of_host("b\u00fccher.test") == ("xn--bcher-kva.test", "b\u00fccher.test")
     assert links.readings_of_host("xn--\u00ff.test")[1]
+
+
+SENT = links.Sent("ann@home.test", 29_926_666)  # Wed, 25 Nov 2026
+# Made before tokens could tell of the message: they are in people's mailboxes.
+OLD_TOKENS = {
+    "IgGTPzSU3REOY4oTRvQuMlE2aHR0cHM6Ly9hLnRlc3Qv": "https://a.test/",
+    "IgL-xGdrbQo3el_PkxPAbQVVgwmAVOqlVgANyUkFuyJRPwm7SZjWV9gaqg24UgA": LONG,
+}
+
+
+@pytest.mark.parametrize("target", ["https://a.test/", LONG])
+def test_a_token_may_tell_whom_the_message_says_it_is_from_and_when_it_came(target: str) -> None:
+    token = links.seal(target, (KEY,), SENT)
+    assert links.opened(token, (KEY,)) == (target, SENT)
+    assert links.open_(token, (KEY,)) == target
+    assert links.opened(links.seal(target, (KEY,)), (KEY,)) == (target, None)
+    assert len(token) <= len(links.seal(target, (KEY,))) + (4 + 14 + 1) * 4 // 3 + 1
+
+
+@given(TARGETS, st.text(min_size=1, max_size=60), st.integers(-5, 2**33))
+def test_whatever_is_told_the_address_stays_exact(target: str, sender: str, minute: int) -> None:
+    told = links.Sent(sender, minute)
+    again, sent = links.opened(links.seal(target, (KEY,), told), (KEY,))
+    assert again == target
+    fit = sender.isprintable() and 0 <= minute < 2**31 and len(sender.encode()) <= 254
+    assert sent == (told if fit else None)
+
+
+def test_what_is_told_cannot_be_changed() -> None:
+    token = links.seal(LONG, (KEY,), SENT)
+    for at, letter in enumerate(token):
+        flipped = chr(ord(letter) ^ 1)
+        with pytest.raises(links.LinkError):
+            links.opened(token[:at] + flipped + token[at + 1 :], (KEY,))
+
+
+@pytest.mark.parametrize("token", OLD_TOKENS)
+def test_tokens_made_before_stay_valid(token: str) -> None:
+    assert links.opened(token, (KEY,)) == (OLD_TOKENS[token], None)

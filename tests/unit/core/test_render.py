@@ -222,10 +222,67 @@ def test_verify_sees_what_went_wrong() -> None:
     message = mime.parse(b"A: 1\r\n\r\nabc")
     edits = [ReplaceText("", 0, 1, "x")]
     assert render.verify(message, b"A: 1\r\n\r\nabc", edits)
-    assert render.verify(message, b"A: 2\r\n\r\nxbc", edits) is None  # checked only where unedited
+    assert render.verify(message, b"A: 1\r\n\r\nxbc", edits) is None
+    assert render.verify(message, b"A: 2\r\n\r\nxbc", edits)
     assert render.verify(message, b"A: 2\r\n\r\nabc", [])
     assert render.verify(message, b"A: 1\r\n\r\nabd", [])
     assert render.verify(message, b"Content-Type: text/html\r\nA: 1\r\n\r\nabc", [])
+
+
+TYPED = (
+    b"X-Odd:  kept \t as\r\n it is\r\nContent-Type: text/plain; charset=us-ascii;\r\n"
+    b" format=flowed\r\nContent-Disposition: inline\r\nA: 1\r\n\r\nabc"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"kept \t as", b"kept as"),
+        (b"A: 1\r\n", b""),
+        (b"A: 1\r\n", b"A: 1\r\nB: 2\r\n"),
+        (b"format=flowed", b"format=fixed"),
+        (b"format=flowed", b"format=flowed; delsp=yes"),
+        (b"Disposition: inline", b"Disposition: attachment"),
+    ],
+)
+def test_verify_sees_what_an_edited_parts_header_must_not_lose(old: bytes, new: bytes) -> None:
+    message = mime.parse(TYPED)
+    edits = [ReplaceText("", 3, 3, " \u4f60")]
+    rendered = render.render(message, edits)
+    assert b"charset=utf-8;\r\n format=flowed" in rendered
+    assert render.verify(message, rendered, edits) is None
+    assert old in rendered
+    assert render.verify(message, rendered.replace(old, new), edits)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "; charset*=us-ascii'en'us-ascii",
+        "; charset*0=us-; charset*1=ascii",
+        "; charset*0*=us-ascii''us; charset*1=-ascii",
+    ],
+)
+def test_a_charset_in_pieces_is_written_in_one(named: str) -> None:
+    """RFC 2231 3 and 4; the other parameters stay."""
+    message = single(f"text/plain; format=flowed{named}; delsp=yes", "7bit", b"Hello END\r\n")
+    made = mime.parse(edited(message, "END", "\u4f60"))
+    assert made.root.parameters == {"charset": "utf-8", "format": "flowed", "delsp": "yes"}
+    assert read.read(made).texts[0].text == "Hello \u4f60\r\n"
+
+
+def test_a_fault_names_the_edit() -> None:
+    message = mime.parse(b"A: 1\r\n\r\nabcdef")
+    edits = [ReplaceText("", 1, 2, "first"), ReplaceText("", 3, 4, "s\u202eecond\r\n" + "x" * 90)]
+    rendered = render.render(message, edits).replace(b"xx", b"xy", 1)
+    said = render.verify(message, rendered, edits) or ""
+    assert "the edit 's\\u202eecond\\r\\nxxx" in said
+    assert "characters 3 to 4 of part ''" in said
+    assert "first" not in said
+    assert said.isprintable()
+    with pytest.raises(render.OverlapError, match=r"edit 'other' .* and the edit 'first'"):
+        render.render(message, [edits[0], ReplaceText("", 0, 2, "other")])
 
 
 def test_edits_of_one_recipient() -> None:

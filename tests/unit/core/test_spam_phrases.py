@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from tests.timing import within
@@ -14,9 +15,12 @@ EVERY = [(phrase, symbol) for symbol, phrases in PHRASES.items() for phrase in p
 
 
 def one_by_one(text: str) -> dict[str, int]:
+    """Each phrase by an expression of its own: whole words, with or without a plural's s."""
     found: dict[str, int] = {}
     for phrase, symbol in EVERY:
-        if phrase in text:
+        before = r"(?<![A-Za-z0-9_])" if phrase[0].isalnum() else ""
+        after = r"s?(?![A-Za-z0-9_])" if phrase[-1].isalnum() else ""
+        if re.search(before + re.escape(phrase) + after, text):
             found[symbol] = found.get(symbol, 0) + 1
     return found
 
@@ -28,15 +32,25 @@ def texts() -> list[str]:
         "",
         " ".join(phrases),
         "".join(phrases),
+        "s ".join(phrases),
+        "ss ".join(phrases),
+        " x".join(phrases),
+        "é".join(phrases),
+        "_".join(phrases),
         "".join(phrase[:-1] for phrase in phrases),
         "you have won — “lottery” é \udcff\x00 bitcoin wallet",
         "\x01end\x01 you have won",
-        *("".join(rng.choice(phrases)[: rng.randrange(30)] for _ in range(900)) for _ in range(30)),
+        *(
+            rng.choice((" ", "", "s ")).join(
+                rng.choice(phrases)[: rng.randrange(30)] for _ in range(900)
+            )
+            for _ in range(30)
+        ),
     ]
 
 
 @pytest.mark.parametrize("text", texts(), ids=range(len(texts())))
-def test_finds_what_a_plain_search_finds(text) -> None:
+def test_finds_what_a_search_for_each_finds(text) -> None:
     assert {hit.symbol: hit.count for hit in phrase_hits(text)} == one_by_one(text)
 
 
@@ -47,6 +61,21 @@ def test_an_automaton_without_an_answer_is_not_taken_for_nothing(monkeypatch) ->
 
     monkeypatch.setattr(spam_phrases, "_SEARCHED", Exhausted())
     assert [hit.symbol for hit in phrase_hits("you have won")] == ["LOTTERY"]
+    for text in texts():
+        assert {hit.symbol: hit.count for hit in phrase_hits(text)} == one_by_one(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the reading specialist and the specialists of room 4",  # cialis
+        "please pay meal accounts by friday",  # pay me
+        "our wiki hacked together",  # i hacked
+        "worldwide",
+    ],
+)
+def test_phrases_are_no_parts_of_ordinary_words(text) -> None:
+    assert not list(phrase_hits(text))
 
 
 def test_time_is_linear() -> None:
