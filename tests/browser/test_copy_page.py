@@ -373,6 +373,28 @@ def test_a_character_that_turns_text_round_is_shown_by_name(browser: Browser, pa
     assert left < right
 
 
+def test_whose_message_it_was_where_policy_wants_it_told(browser: Browser, pages: Pages) -> None:
+    sender = "ann<script>document.title='owned'</script>\u3164@home.test"
+    token = links.seal(PLAIN, pages.keys, links.Sent(sender, 29_926_666))
+    for scripts in (True, False):
+        browser.scripting(scripts)
+        browser.open(pages.url(f"/l/{token}"))
+        shown = browser.run("return document.querySelector('main').innerText")
+        assert "that came on Wednesday, 25 November 2026, " in shown
+        assert "and says that it is from " in shown
+        told = browser.run("return document.querySelector('main > p bdi').textContent")
+        assert told == sender
+        assert browser.run("return document.title") != "owned"
+        assert browser.run("return document.scripts.length") == 1
+        assert browser.run(VALUE) == PLAIN
+        assert not [pair for pair in browser.run(CONTRAST) if pair[1] < 4.5]
+    browser.size(320, 800)
+    browser.open(pages.url(f"/l/{token}"))
+    assert browser.run("return document.documentElement.scrollWidth") <= 320
+    browser.open(pages.of(PLAIN))
+    assert "It stood in" not in browser.run("return document.body.innerText")
+
+
 def test_a_changed_token_is_404_in_plain_words(browser: Browser, pages: Pages) -> None:
     token = links.seal(PLAIN, pages.keys)
     for at in (0, 2, 20, len(token) - 2):

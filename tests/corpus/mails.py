@@ -125,16 +125,23 @@ def judged(
     return message, facts, check.examine(transaction, facts, settings)
 
 
-def proposed(message: Message, mode: str) -> tuple[Edit, ...]:
-    """What a policy of disclaimers and links would change."""
+def proposed(message: Message, mode: str, everywhere: bool = False) -> tuple[Edit, ...]:
+    """What a policy of disclaimers and links would change; `everywhere`: in attached messages too,
+    and around signed ones."""
     envelope = Envelope("jane@example.org", ("parent@home.test",), account="jane")
     listener = Listener("submission", Role.SUBMISSION)
     transaction = Transaction("01TEST", 0.0, listener, envelope, message)
     facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=KEYS)
     edits: list[Edit] = []
     for check, chosen in (
-        (Disclaimer(), {"profiles": (Profile(name="v3", text=DISCLAIMER),)}),
-        (Links(), {"outbound": mode}),
+        (
+            Disclaimer(),
+            {
+                "profiles": (Profile(name="v3", text=DISCLAIMER),),
+                "signed": "wrap" if everywhere else "leave",
+            },
+        ),
+        (Links(), {"outbound": mode, "nested": "rewrite" if everywhere else "leave"}),
     ):
         verdict = check.examine(transaction, facts, check.Settings(**chosen))
         assert verdict.error is None, verdict.error

@@ -11,7 +11,7 @@ import email.message
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from tests.serving import ROOT
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
 from mailguard.core import mime, render, trace
+from mailguard.core.edit import Edit, ReplaceText, Wrap
 from mailguard.core.message import Message
 
 NO_EDITS = "steps: [{check: structure, mode: observe}]\n"
@@ -46,12 +47,14 @@ def another_opinion(raw: bytes) -> list[tuple[str, str]]:
     return found
 
 
-def compare(name: str, raw: bytes, mode: str, counts: Counter[str]) -> list[str]:
+def compare(
+    name: str, raw: bytes, mode: str, counts: Counter[str], everywhere: bool = False
+) -> list[str]:
     """What is wrong with one message after its edits."""
     message = mime.parse(raw)
     if render.render(message, ()) != raw:
         return [f"{name}: no edits, and yet it changed"]
-    edits = proposed(message, mode)
+    edits = proposed(message, mode, everywhere)
     counts["messages"] += 1
     if not edits:
         return []
@@ -65,6 +68,10 @@ def compare(name: str, raw: bytes, mode: str, counts: Counter[str]) -> list[str]
     changed = {edit.part for edit in edits if hasattr(edit, "part")}
     counts["changed"] += bool(changed)
     counts["edits"] += len(edits)
+    counts["changed in an attached message"] += any(_is_nested(message, path) for path in changed)
+    if any(isinstance(edit, Wrap) for edit in edits):
+        counts["wrapped"] += 1
+        return wrapped(name, raw, message, edits, rendered)
     before, after = leaves(message), leaves(mime.parse(rendered))
     if [leaf[:2] for leaf in before] != [leaf[:2] for leaf in after]:
         return [f"{name}: another structure"]
@@ -88,11 +95,34 @@ def compare(name: str, raw: bytes, mode: str, counts: Counter[str]) -> list[str]
     return said
 
 
+def _is_nested(message: Message, path: str) -> bool:
+    kinds = {part.path: part.content_type for part in message.parts}
+    above = [path[:at] for at, c in enumerate(path) if c == "."]
+    return any(not kinds[one].startswith("multipart/") for one in above)
+
+
+def wrapped(
+    name: str, raw: bytes, message: Message, edits: Sequence[Edit], rendered: bytes
+) -> list[str]:
+    """What is wrong with a message that was put below a text: it has to be there to the octet, but
+    for texts beside what is signed."""
+    inner = render.render(message, [e for e in edits if isinstance(e, ReplaceText)])
+    attached = mime.parse(rendered).root.children[1]
+    if rendered[attached.body_start : attached.end] != inner:
+        return [f"{name}: what is wrapped is not as it was"]
+    kinds = [kind for kind, _ in another_opinion(raw)]
+    seen = [kind for kind, _ in another_opinion(rendered)]
+    if not name.startswith(("hostile-", "sample-")) and seen[3:] != kinds:
+        return [f"{name}: another structure within to Python"]
+    return []
+
+
 def all_of(messages: Iterable[variations.Named]) -> Counter[str]:
     counts: Counter[str] = Counter()
     wrong = []
     for number, (name, raw) in enumerate(messages):
-        wrong += compare(name, raw, ("copy-page", "copy-page", "unlink")[number % 3], counts)
+        mode = ("copy-page", "copy-page", "unlink")[number % 3]
+        wrong += compare(name, raw, mode, counts, everywhere=number % 4 > 1)
     assert not wrong, f"{len(wrong)} are wrong:\n" + "\n".join(wrong[:30])
     return counts
 
@@ -131,6 +161,8 @@ def unedited(directory: Path, messages: Iterable[variations.Named]) -> int:
 def test_six_hundred() -> None:
     counts = all_of(variations.messages(600))
     assert counts["changed"] > 250, counts
+    assert counts["changed in an attached message"] > 5, counts
+    assert counts["wrapped"] > 5, counts
 
 
 def test_through_a_policy_that_only_looks(tmp_path: Path) -> None:

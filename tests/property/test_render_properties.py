@@ -14,7 +14,7 @@ from mailguard.checks.links import Links
 from mailguard.core import mime, read, render, splice, texts
 from mailguard.core.directory import Person
 from mailguard.core.district import District
-from mailguard.core.edit import ReplaceText
+from mailguard.core.edit import Edit, ReplaceText
 from mailguard.core.facts import Facts
 from mailguard.core.message import Message
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
@@ -83,21 +83,29 @@ def messages(draw: st.DrawFn) -> bytes:
     )
 
 
-def judged(raw: bytes, mode: str) -> tuple[Message, list[ReplaceText]]:
+def proposed(
+    raw: bytes, mode: str, nested: str = "leave", signed: str = "leave"
+) -> tuple[Message, list[Edit]]:
     """The message, and what the two checks that edit propose."""
     message = mime.parse(raw)
     transaction = Transaction("01TEST", 0.0, LISTENER, ENVELOPE, message)
     facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=(b"k" * 32,))
-    edits: list[ReplaceText] = []
+    edits: list[Edit] = []
     profile = Profile(name="v3", text=texts.V3_DISCLAIMER + " \u2013")
     for check, chosen in (
-        (Disclaimer(), {"profiles": (profile,)}),
-        (Links(), {"internal": mode, "outbound": mode}),
+        (Disclaimer(), {"profiles": (profile,), "signed": signed}),
+        (Links(), {"internal": mode, "outbound": mode, "nested": nested}),
     ):
         verdict = check.examine(transaction, facts, check.Settings(**chosen))
         assert verdict.error is None
-        edits += [e for e in verdict.edits if isinstance(e, ReplaceText)]
+        edits += verdict.edits
     return message, edits
+
+
+def judged(raw: bytes, mode: str, nested: str = "leave") -> tuple[Message, list[ReplaceText]]:
+    """The same, of texts alone."""
+    message, edits = proposed(raw, mode, nested)
+    return message, [edit for edit in edits if isinstance(edit, ReplaceText)]
 
 
 @given(st.binary(max_size=2_000))

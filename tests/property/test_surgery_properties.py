@@ -7,10 +7,10 @@ import hashlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property.test_render_properties import judged
+from tests.property.test_render_properties import judged, proposed
 
 from mailguard.core import mime, read, render, splice
-from mailguard.core.edit import AddField
+from mailguard.core.edit import AddField, Wrap
 from mailguard.core.message import Message, Part
 
 WORDS = st.sampled_from(
@@ -131,10 +131,13 @@ def leaves(raw: bytes, message: Message, edited: set[str]) -> list[tuple[str, st
     return [(p.path, digest(p)) for p in message.parts if not p.children and p.path not in edited]
 
 
+NESTED = st.sampled_from(["leave", "rewrite"])
+
+
 @settings(max_examples=400, deadline=None)
-@given(MESSAGES)
-def test_only_the_edited_parts_change(raw: bytes) -> None:
-    message, edits = judged(raw, "copy-page")
+@given(MESSAGES, NESTED)
+def test_only_the_edited_parts_change(raw: bytes, nested: str) -> None:
+    message, edits = judged(raw, "copy-page", nested)
     rendered = render.render(message, edits)
     assert render.verify(message, rendered, edits) is None
     result = mime.parse(rendered)
@@ -147,18 +150,18 @@ def test_only_the_edited_parts_change(raw: bytes) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(MESSAGES)
-def test_a_second_pass_changes_nothing(raw: bytes) -> None:
-    message, edits = judged(raw, "copy-page")
+@given(MESSAGES, NESTED)
+def test_a_second_pass_changes_nothing(raw: bytes, nested: str) -> None:
+    message, edits = judged(raw, "copy-page", nested)
     rendered = render.render(message, edits)
-    again, more = judged(rendered, "copy-page")
+    again, more = judged(rendered, "copy-page", nested)
     assert render.render(again, more) == rendered
 
 
 @settings(max_examples=200, deadline=None)
-@given(MESSAGES)
-def test_sealed_parts_and_attachments_are_never_edited(raw: bytes) -> None:
-    message, edits = judged(raw, "copy-page")
+@given(MESSAGES, NESTED)
+def test_sealed_parts_and_attachments_are_never_edited(raw: bytes, nested: str) -> None:
+    message, edits = judged(raw, "copy-page", nested)
     parts = {part.path: part for part in message.parts}
     for edit in edits:
         path = edit.part
@@ -168,8 +171,37 @@ def test_sealed_parts_and_attachments_are_never_edited(raw: bytes) -> None:
         while path:
             path = path.rpartition(".")[0]
             kind = parts[path].content_type
-            assert kind.startswith("multipart/"), kind
+            attached = nested == "rewrite" and kind == "message/rfc822"
+            assert kind.startswith("multipart/") or attached, kind
             assert kind.partition("/")[2] not in ("signed", "encrypted", "report")
+
+
+SIGNED = TREES.map(
+    lambda entity: (
+        b"From: Jane <jane@example.org>\r\nMessage-ID: <1@example.org>\r\nContent-Type: "
+        b"multipart/signed; boundary=outermost\r\n\r\n--outermost\r\n"
+        + entity
+        + b"\r\n--outermost\r\nContent-Type: application/pkcs7-signature\r\n\r\nAA==\r\n"
+        + b"--outermost--\r\n"
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(SIGNED)
+def test_what_is_wrapped_is_inside_to_the_octet_and_wrapped_once(raw: bytes) -> None:
+    message, edits = proposed(raw, "copy-page", "rewrite", "wrap")
+    assert sum(isinstance(edit, Wrap) for edit in edits) == 1
+    rendered = render.render(message, edits)
+    assert render.verify(message, rendered, edits) is None
+    result = mime.parse(rendered)
+    _, attached = result.root.children
+    assert rendered[attached.body_start : attached.end] == raw
+    assert [p.content_type for p in attached.children[0].walk()] == [
+        p.content_type for p in message.parts
+    ]
+    again, more = proposed(rendered, "copy-page", "rewrite", "wrap")
+    assert render.render(again, more) == rendered
 
 
 def test_the_trees_hold_what_they_should() -> None:

@@ -1,6 +1,11 @@
 """The learned opinion: Robinson's word probabilities combined by Fisher's method.
 
-Owns the arithmetic. Must not know where counts are kept or who taught them.
+Owns the arithmetic, and what an example is worth as time passes. Must not know where counts are
+kept or who taught them.
+
+Examples decay without a row being touched: one taught later is given more weight instead, and the
+sums are divided by what an example would weigh today (`weight`). Shares of the sums stay the same;
+what shrinks is the confidence in them, and the number that must pass the floor.
 """
 
 from __future__ import annotations
@@ -11,11 +16,15 @@ from hashlib import blake2b
 
 from mailguard.core.facts import Bayes
 
-FLOOR = 20  # examples on either side before there is an opinion
+HALF_LIFE = 180 * 86_400.0  # seconds after which an example counts half
+FLOOR = 20  # examples' worth on either side before there is an opinion
 MOST_TELLING = 150  # words that count, the most telling first
 _SHOWN = 10
 _STRENGTH, _ASSUMED = 1.0, 0.5  # Robinson's s and x: an unseen word tells nothing
 _DEVIATION = 0.1  # a word nearer to one half than this tells nothing
+_CERTAIN = 1e-12  # of 0 and of 1, whose logarithms would end the sum
+_ORIGIN = 1_767_225_600.0  # 2026-01-01: an example of that moment weighs 1
+_MOST_HALF_LIVES = 400  # either way of the origin, so that no clock overflows a sum
 
 
 def token(word: str) -> int:
@@ -24,24 +33,37 @@ def token(word: str) -> int:
     return int.from_bytes(blake2b(octets, digest_size=8).digest(), "big", signed=True)
 
 
-def word_probability(spam: int, ham: int, spam_examples: int, ham_examples: int) -> float:
-    """How spammy a word is, 0 to 1, by how many examples of either kind held it."""
+def weight(taught_at: float) -> float:
+    """What an example of that moment (seconds since the epoch) adds to the sums."""
+    half_lives = (taught_at - _ORIGIN) / HALF_LIFE
+    return math.exp2(max(-_MOST_HALF_LIVES, min(_MOST_HALF_LIVES, half_lives)))
+
+
+def word_probability(spam: float, ham: float, spam_examples: float, ham_examples: float) -> float:
+    """How spammy a word is, 0 to 1, by how many examples' worth of either kind held it."""
     examples = spam + ham
-    if examples == 0:
-        return _ASSUMED
     spam_share, ham_share = spam / spam_examples, ham / ham_examples
+    if not spam_share + ham_share:
+        return _ASSUMED
     observed = spam_share / (spam_share + ham_share)
-    return (_STRENGTH * _ASSUMED + examples * observed) / (_STRENGTH + examples)
+    probability = (_STRENGTH * _ASSUMED + examples * observed) / (_STRENGTH + examples)
+    return max(_CERTAIN, min(1 - _CERTAIN, probability))
+
+
+def enough(spam_examples: float, ham_examples: float) -> bool:
+    """Whether either side has examples enough, to the nearest whole one."""
+    return round(min(spam_examples, ham_examples)) >= FLOOR
 
 
 def opinion(
-    counts: Iterable[tuple[str, int, int]], spam_examples: int, ham_examples: int
+    counts: Iterable[tuple[str, float, float]], spam_examples: float, ham_examples: float
 ) -> Bayes | None:
-    """The opinion on a message: `counts` has each distinct word with its spam and ham examples.
+    """The opinion on a message: `counts` has each distinct word with its spam and ham examples'
+    worth.
 
     None below the floor. 0.5 where no word tells anything.
     """
-    if min(spam_examples, ham_examples) < FLOOR:
+    if not enough(spam_examples, ham_examples):
         return None
     judged = [
         (word, word_probability(spam, ham, spam_examples, ham_examples))
@@ -54,10 +76,17 @@ def opinion(
     )[:MOST_TELLING]
     return Bayes(
         probability=_combined([probability for _, probability in telling]),
-        spam_examples=spam_examples,
-        ham_examples=ham_examples,
+        spam_examples=round(spam_examples),
+        ham_examples=round(ham_examples),
         telling=tuple(telling[:_SHOWN]),
     )
+
+
+def telling_words(opinion: Bayes) -> str:
+    """The words that spoke for what it says, the most telling first, fit to be shown."""
+    spam = opinion.probability > 0.5
+    words = [word for word, probability in opinion.telling if (probability > 0.5) is spam]
+    return ", ".join(word[:40] for word in words if word.isprintable())
 
 
 def _combined(probabilities: list[float]) -> float:

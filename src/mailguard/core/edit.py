@@ -58,7 +58,16 @@ class Redirect:
     recipients: tuple[str, ...]
 
 
-Edit = ReplaceText | RemoveField | AddField | Redirect
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """Put the message, as it came, below a text of ours: an attached message in a new one that has
+    its header. For mail that no edit may touch; the other edits of fields are made above it."""
+
+    text: str
+    recipients: tuple[str, ...] = ()
+
+
+Edit = ReplaceText | RemoveField | AddField | Redirect | Wrap
 
 
 def redirected(edits: Sequence[Edit]) -> str:

@@ -7,12 +7,14 @@ Must not know where the transaction came from.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from mailguard.core import mime
 from mailguard.core.authenticated import author_authenticated, author_proof
 from mailguard.core.decide import Decision, Judgement, Outcome
-from mailguard.core.edit import AddField, Edit, Redirect, RemoveField
+from mailguard.core.edit import AddField, Edit, Redirect, RemoveField, Wrap
+from mailguard.core.engines import Scanned, Silent
 from mailguard.core.facts import Arc, Dkim, Dmarc, Facts, Spf, Unavailable
 from mailguard.core.identity import author, identity
 from mailguard.core.message import Message, Part
@@ -52,6 +54,7 @@ def report(
         ],
         "parts": [_part(transaction.message, part) for part in transaction.message.parts],
         "links": _links(facts.reading),
+        **({"engines": _engines(facts.engines)} if facts.engines else {}),  # where any is asked
         "findings": [_judged(judgement, rules) for judgement in decision.judgements],
         "edits": [_edit(edit) for edit in decision.edits],
         "notices": [
@@ -124,6 +127,25 @@ def _dmarc(fact: Dmarc | Unavailable) -> dict[str, Any]:
     return {"result": fact.result, "policy": fact.policy}
 
 
+def _engines(fact: Mapping[str, Scanned | Silent] | Unavailable) -> dict[str, Any]:
+    if isinstance(fact, Unavailable):
+        return {"unavailable": fact.unavailable}
+    return {name: _engine(said) for name, said in fact.items()}
+
+
+def _engine(said: Scanned | Silent) -> dict[str, Any]:
+    if isinstance(said, Silent):
+        return {"unavailable": said.unavailable, "on_no_answer": said.on_no_answer.value}
+    return {
+        "score": said.score,
+        "spam": said.spam,
+        "points": said.points,
+        "symbols": [{"name": symbol.name, "score": symbol.score} for symbol in said.symbols],
+        "malware": said.malware,
+        "unscannable": said.unscannable,
+    }
+
+
 def _part(message: Message, part: Part) -> dict[str, Any]:
     if part.children:
         body = message.raw[part.body_start : part.end]
@@ -165,6 +187,8 @@ def _edit(edit: Edit) -> dict[str, Any]:
         }
     if isinstance(edit, Redirect):
         return {"kind": "redirect", "to": edit.to, "recipients": list(edit.recipients)}
+    if isinstance(edit, Wrap):
+        return {"kind": "wrap", "text": edit.text, "recipients": list(edit.recipients)}
     return {
         "kind": "replace-text",
         "part": edit.part,

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from turbohtml import Token, TokenType, tokenize
 
@@ -39,8 +40,7 @@ _BLOCK_TAGS = (
 )
 _VOID_TAGS = "br hr img input meta link area base col embed source track wbr"
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
-# What str.split() parts ASCII at, but for the line end.
-_SPACES = bytes.maketrans(b"\t\v\f\r\x1c\x1d\x1e\x1f", b" " * 8)
+_SPACES = "\t\v\f\r\x1c\x1d\x1e\x1f"  # what str.split() parts ASCII at besides space and line end
 _VOID = frozenset(_VOID_TAGS.split())
 _CELLS = frozenset(("td", "th"))
 # Their text is shown nowhere in the body.
@@ -83,6 +83,14 @@ class Walk:
         """An offset of `normal` as one of `text`."""
         row = bisect_right(self.rows_normal, normal_offset) - 1
         return self.rows[row] + normal_offset - self.rows_normal[row]
+
+    def sources(self, places: list[int]) -> list[int]:
+        """Offsets of `normal` as ones of `text`; at once where all are of one line, as most are."""
+        row = bisect_right(self.rows_normal, min(places)) - 1
+        if row + 1 < len(self.rows) and max(places) >= self.rows_normal[row + 1]:
+            return [self.source(place) for place in places]
+        shift = self.rows[row] - self.rows_normal[row]
+        return [place + shift for place in places]
 
     def start(self, token: int) -> int:
         """Where a token starts in the source."""
@@ -159,10 +167,7 @@ class Walk:
 
 def walk(text: str) -> Walk:
     """Read an HTML text once. Never raises."""
-    rows, rows_normal = _rows(text)
-    normal = text
-    if "\r" in text:
-        normal = text.replace("\r\n", "\n").replace("\r", "\n")
+    normal, rows, rows_normal = _rows(text)
     # Mail programs run no scripts, so what stands in <noscript> is shown; as another, unknown
     # element of the same length the tokenizer reads its content as markup.
     lowered = lower(normal)
@@ -174,23 +179,23 @@ def walk(text: str) -> Walk:
     return made
 
 
-def _rows(text: str) -> tuple[list[int], list[int]]:
-    """Where the lines start in a text, and in the same text with "\\n" for every line end."""
+def _rows(text: str) -> tuple[str, list[int], list[int]]:
+    """A text with "\\n" for every line end; where its lines start in it as sent, and in this."""
+    ending = "\r\n" if "\r" in text else "\n"
+    longer = len(ending) - 1
+    lines = text.split(ending)
+    ends = len(lines) - 1
+    if text.count("\n") == ends and text.count("\r") == ends * longer:
+        rows_normal = [0, *accumulate([len(line) + 1 for line in lines[:-1]])]
+        rows = [at + n * longer for n, at in enumerate(rows_normal)]
+        return "\n".join(lines), rows, rows_normal
     rows, rows_normal = [0], [0]
-    if text.count("\r") == text.count("\r\n"):
-        at = text.find("\n")
-        while at >= 0:
-            short = 1 if at and text[at - 1] == "\r" else 0
-            rows_normal.append(rows_normal[-1] + at + 1 - short - rows[-1])
-            rows.append(at + 1)
-            at = text.find("\n", at + 1)
-        return rows, rows_normal
     shorter = 0
     for found in _LINE_END.finditer(text):
         shorter += found.end() - found.start() - 1
         rows.append(found.end())
         rows_normal.append(found.end() - shorter)
-    return rows, rows_normal
+    return text.replace("\r\n", "\n").replace("\r", "\n"), rows, rows_normal
 
 
 def lower(text: str) -> str:
@@ -352,10 +357,12 @@ def blanked(text: str, spans: list[tuple[int, int]]) -> str:
 
 def collapse(text: str) -> str:
     """Lines of words: white space as HTML shows it, blank lines left out."""
-    if not text.isascii():
-        return "\n".join(filter(None, [" ".join(row.split()) for row in text.split("\n")]))
-    rows = text.encode("ascii").translate(_SPACES).split(b"\n")
-    return b"\n".join(filter(None, map(single_spaced, rows))).decode("ascii")
+    if "\n" not in text:
+        return " ".join(text.split())
+    lines = "\n".join([words for row in text.split("\n") if (words := row.strip())])
+    if lines.isascii() and "  " not in lines and not any(space in lines for space in _SPACES):
+        return lines  # most have one space between words already
+    return "\n".join([" ".join(row.split()) for row in lines.split("\n")])
 
 
 def single_spaced(row: bytes) -> bytes:

@@ -68,7 +68,7 @@ def target_of(written: str, base: str = "") -> str:
 
 def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
     """The links of an HTML body in the order of the source, and whether there were over `most`."""
-    document, many = _parse(made.normal)
+    document, many = _parse(made.normal, made.lowered)
     base_at = document.find("base")
     base = target_of(base_at.attr("href") or "") if base_at is not None else ""
     found: list[Link] = []
@@ -80,7 +80,7 @@ def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
         if _CONDITIONAL.match(body.lstrip()) and _HOLDS_LINK.search(body):
             opening = body.find(">") + 1  # of "[if mso]>"
             offset = _normal_start(made, number) + 4 + opening
-            inner, more = _parse(body[opening:])
+            inner, more = _parse(body[opening:], body[opening:].lower())
             many = many or more
             room = _constructs(part, inner, made, offset, base, True, found, most, room)
     _in_text(part, made, found, most)
@@ -88,10 +88,9 @@ def links(part: str, made: Walk, most: int) -> tuple[tuple[Link, ...], bool]:
     return tuple(found[:most]), many or room < 0 or len(found) > most
 
 
-def _parse(text: str) -> tuple[Document, bool]:
+def _parse(text: str, lowered: str) -> tuple[Document, bool]:
     """The tree of a text, and whether it is not the whole one: every further <html> or <body> gives
     its attributes to the first, which costs the parser the square of their number."""
-    lowered = text.lower()
     if lowered.count("<html") + lowered.count("<body") <= _MOST_REOPENED:
         return parse(text, source_locations=True), False
     tags = [found.start() for found in _REOPENED.finditer(text)]
@@ -121,34 +120,27 @@ def _constructs(
     """Add the constructs of one tree; the room for texts that is left, negative when it ended."""
     for element in document.select(_SELECT):
         location = element.source_location
-        if location is None or location.start_tag is None:
+        outer = None if location is None else location.start_tag
+        if location is None or outer is None:
             continue  # the parser's copy of an element that it met before
         for name, construct, target in _targets(element, base):
             span = location.attrs.get(name)
             if span is None:
                 continue
-            text = element.text if element.tag != "base" else ""
+            text = element.text if construct != "base" else ""
             room -= len(text)
             if len(found) > most or room < 0:
                 return room
             start, end = span.start_offset + offset, span.end_offset + offset
             start, end = _value(made.normal, start, end)
+            places = [start, end, outer.start_offset + offset, outer.end_offset + offset]
             close = location.end_tag
-            outer = location.start_tag
-            found.append(
-                Link(
-                    part,
-                    f"comment {construct}" if commented else construct,
-                    made.source(start),
-                    made.source(end),
-                    target,
-                    collapse(text[:_LONGEST_TEXT]),
-                    made.source(outer.start_offset + offset),
-                    made.source(outer.end_offset + offset),
-                    0 if close is None else made.source(close.start_offset + offset),
-                    0 if close is None else made.source(close.end_offset + offset),
-                )
-            )
+            if close is not None:
+                places += (close.start_offset + offset, close.end_offset + offset)
+            start, end, *tags = made.sources(places)
+            kind = f"comment {construct}" if commented else construct
+            shown = collapse(text[:_LONGEST_TEXT])
+            found.append(Link(part, kind, start, end, target, shown, *tags))
     return room
 
 
@@ -156,7 +148,11 @@ def _targets(element: Element, base: str) -> list[tuple[str, str, str]]:
     """Attribute, construct and target of what an element opens."""
     tag = element.tag
     attributes = element.attrs
-    found = []
+    if tag == "a" and "xlink:href" not in attributes and element.namespace is Namespace.HTML:
+        value = attributes.get("href")  # nearly all are
+        target = target_of(value, base) if isinstance(value, str) else ""
+        return [("href", "a", target)] if target else []
+    found: list[tuple[str, str, str]] = []
 
     def add(attribute: str, construct: str, resolve: str) -> None:
         value = attributes.get(attribute)

@@ -47,12 +47,13 @@ def other_versions(message: Message, targets: Sequence[TextPart]) -> tuple[str, 
     if not targets:
         return ()
     above = targets[0].path
+    parts = {part.path: part for part in message.parts}
     while above:
         above = above.rpartition(".")[0]
-        for part in message.parts:
-            if part.path == above and part.content_type == "multipart/alternative":
-                kinds = dict.fromkeys(child.content_type for child in part.children)
-                return tuple(kind for kind in kinds if kind in _OTHER_VERSIONS)
+        part = parts.get(above)
+        if part is not None and part.content_type == "multipart/alternative":
+            kinds = dict.fromkeys(child.content_type for child in part.children)
+            return tuple(kind for kind in kinds if kind in _OTHER_VERSIONS)
     return ()
 
 

@@ -2,7 +2,8 @@
 
 Owns the token's form and the reading of an address's host. A token is base64url of
 `key id (1) | form (1) | HMAC-SHA-256 cut to 128 bits | address`, so that it needs no storage, is
-the same each time, and shows any change. Must not know the page that opens it, nor policy.
+the same each time, and shows any change. Where policy wants it told, `minute (4) | sender | NUL`
+stands in front of the address. Must not know the page that opens it, nor policy.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import hashlib
 import hmac
 import re
 import zlib
+from dataclasses import dataclass
 from functools import lru_cache
 
 LONGEST = 8_192  # octets of an address; a longer one is not sealed
 
 _PLAIN, _DEFLATED = b"\x01", b"\x02"
+_PLAIN_SENT, _DEFLATED_SENT = b"\x03", b"\x04"  # with sender and minute
 _MAC = 16
+_LONGEST_SENDER = 254  # RFC 5321 4.5.3.1.3; one that is longer is left out
 _WORTHWHILE = 80  # octets from which deflating is tried
 # Part of the form: changing it would make every token already in a mailbox unreadable.
 _DICTIONARY = (
@@ -34,7 +38,15 @@ class LinkError(ValueError):
     """A token that we did not make, or an address that is not for sealing."""
 
 
-def seal(target: str, keys: tuple[bytes, ...]) -> str:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a token tells of the message that its link stood in."""
+
+    sender: str  # the address that the message says it is from
+    minute: int  # when it came, in minutes since the epoch
+
+
+def seal(target: str, keys: tuple[bytes, ...], sent: Sent | None = None) -> str:
     """The token of an http or https address under the first key. Raises LinkError."""
     if not keys:
         raise LinkError("there is no key to seal links with")
@@ -45,18 +57,26 @@ def seal(target: str, keys: tuple[bytes, ...]) -> str:
         raise LinkError("the address is not text") from error
     if len(payload) > LONGEST:
         raise LinkError("the address is too long")
-    form = _PLAIN
+    before = _written(sent)
+    form, deflated = (_PLAIN_SENT, _DEFLATED_SENT) if before else (_PLAIN, _DEFLATED)
+    payload = before + payload
     if len(payload) >= _WORTHWHILE:
         packer = zlib.compressobj(9, zlib.DEFLATED, -12, 4, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
         packed = packer.compress(payload) + packer.flush()
         if len(packed) < len(payload):
-            form, payload = _DEFLATED, packed
+            form, payload = deflated, packed
     sealed = _key_id(keys[0]) + form + _mac(keys[0], form + payload) + payload
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
 
 def open_(token: str, keys: tuple[bytes, ...]) -> str:
     """The address in a token made with any of the keys. Raises LinkError."""
+    return opened(token, keys)[0]
+
+
+def opened(token: str, keys: tuple[bytes, ...]) -> tuple[str, Sent | None]:
+    """The address in a token made with any of the keys, and what it tells of the message, if it
+    does. Raises LinkError."""
     if not _TOKEN.fullmatch(token):
         raise LinkError("this is not a token")
     try:
@@ -115,21 +135,36 @@ def _check(target: str) -> None:
         raise LinkError("the address has control characters or spaces in it")
 
 
-def _unpack(form: bytes, payload: bytes) -> str:
-    if form == _DEFLATED:
+def _written(sent: Sent | None) -> bytes:
+    """What stands in front of the address; nothing where there is nothing fit to be told."""
+    if sent is None or not sent.sender.isprintable() or not 0 <= sent.minute < 2**31:
+        return b""
+    sender = sent.sender.encode("utf-8", "replace")
+    if not sender or len(sender) > _LONGEST_SENDER:
+        return b""
+    return sent.minute.to_bytes(4, "big") + sender + b"\x00"
+
+
+def _unpack(form: bytes, payload: bytes) -> tuple[str, Sent | None]:
+    if form in (_DEFLATED, _DEFLATED_SENT):
         unpacker = zlib.decompressobj(-15, _DICTIONARY)
         try:
-            payload = unpacker.decompress(payload, LONGEST + 1)
+            payload = unpacker.decompress(payload, LONGEST + _LONGEST_SENDER + 6)
         except zlib.error as error:
             raise LinkError("this token cannot be read") from error
-    elif form != _PLAIN:
+    elif form not in (_PLAIN, _PLAIN_SENT):
         raise LinkError("this token has an unknown form")
+    sent = None
     try:
+        if form in (_PLAIN_SENT, _DEFLATED_SENT):
+            minute = int.from_bytes(payload[:4], "big")
+            sender, _, payload = payload[4:].partition(b"\x00")
+            sent = Sent(sender.decode(), minute)
         target = payload.decode()
     except UnicodeDecodeError as error:
         raise LinkError("this token cannot be read") from error
     _check(target)
-    return target
+    return target, sent
 
 
 @lru_cache(maxsize=64)

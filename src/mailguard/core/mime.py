@@ -28,7 +28,7 @@ class Limits:
     depth: int = 100
     fields: int = 2_000  # of one entity
     all_fields: int = 20_000
-    defects: int = 200
+    defects: int = 200  # none: the structure alone is asked for, and no octet is judged
     searched: int = 67_108_864  # octets searched for boundaries, or sixteen times the message
 
 
@@ -115,7 +115,8 @@ class _Scanner:
             )
 
     def scan(self) -> Message:
-        self._look_over()
+        if self.limits.defects:
+            self._look_over()
         stack = [self._enter("", 0, len(self.raw), "text/plain", 0)]
         open_boundaries = {stack[0].boundary: 1}
         while True:
@@ -218,7 +219,7 @@ class _Scanner:
         else:
             if kind == "message/partial":
                 self.note("message-partial", where)
-            if encoded:
+            if encoded and self.limits.defects:
                 body = self.raw[entity.body_start : entity.end]
                 for code in transfer.defects_of(body, entity.transfer_encoding):
                     self.note(code, where)

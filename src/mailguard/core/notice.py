@@ -9,22 +9,21 @@ Must not know when a notice is due (`plan`) or how it is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import formatdate
 
 from mailguard.core import texts, words
+from mailguard.core.approval_texts import APPROVAL_TEXTS
 from mailguard.core.decide import Judgement
 from mailguard.core.district import District
 from mailguard.core.message import Message
 from mailguard.core.policy import FindingType
+from mailguard.core.template import DISTRICT_SLOTS as DISTRICT_SLOTS
+from mailguard.core.template import Template as Template
 from mailguard.core.transaction import Transaction
 from mailguard.core.verdict import Disposition
 
-DISTRICT_SLOTS = frozenset(
-    {"district", "short_name", "department", "spammail", "postmaster", "events_address"}
-)
 SLOTS = DISTRICT_SLOTS | {
     "subject",
     "recipients",
@@ -36,15 +35,6 @@ SLOTS = DISTRICT_SLOTS | {
 }
 
 ROUTED_SLOTS = DISTRICT_SLOTS | {"leaver", "address", "since", "successor", "mailbox"}
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A text with `{slots}`; the first paragraph also stands in the SMTP reply."""
-
-    text: str
-    slots: frozenset[str]
-    purpose: str  # for the reference
 
 
 # V1 (R27) and, in V1's form, the notices of the other checks: what was blocked and by which
@@ -108,6 +98,7 @@ TEMPLATES: Mapping[str, Template] = {
         SLOTS,
         "the summary above a quarantined message in the spammail@ mailbox (R28)",
     ),
+    **APPROVAL_TEXTS,
 }
 
 

@@ -125,7 +125,7 @@ def author(text: str) -> tuple[int, str, int]:
     """
     rows = quote.lines(text)
     own = [True] * len(rows)
-    _strike_quotes(rows, own)
+    _strike_quotes(rows, own, ">" in text)
     rest = quote.rest_start(rows)
     if rest is not None:
         own[rest:] = [False] * (len(rows) - rest)
@@ -142,11 +142,11 @@ def author(text: str) -> tuple[int, str, int]:
     return start, "", start
 
 
-def _strike_quotes(rows: list[quote.Line], own: list[bool]) -> None:
+def _strike_quotes(rows: list[quote.Line], own: list[bool], marked: bool) -> None:
     """Mark quoted lines, and the attributions above them, as not the author's."""
     tries = _MOST_ATTRIBUTIONS
     quoted = False
-    for at, row in enumerate(rows):
+    for at, row in enumerate(rows if marked else ()):
         if not row.text.startswith(">"):
             quoted = False
             continue

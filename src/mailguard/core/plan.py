@@ -30,6 +30,7 @@ class State(StrEnum):
     DEFERRED = "deferred"  # the client heard 4xx and keeps the message
     RELEASED = "released"  # kept before, then delivered
     DISCARDED = "discarded"  # kept before, then discarded by a person
+    EXPIRED = "expired"  # quarantined, and nobody asked for it; the archive has it
     TAKEN = "taken"  # an answer to us: durably kept for the desk that reads it
 
 

@@ -133,11 +133,11 @@ def lines(text: str) -> list[Line]:
     size = len(text)
     for row in text.split("\n"):
         end = start + len(row) + 1
-        words = row.strip()
+        words = row and row.strip()
         if not words.isascii():
             words = words.strip(_UNSEEN)
         if words:
-            found.append(Line(start, min(end, size), words))
+            found.append(Line(start, end if end < size else size, words))
         start = end
     return found
 

@@ -10,15 +10,14 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from mailguard.core import charset, mime, read, splice
-from mailguard.core.edit import AddField, Edit, RemoveField, ReplaceText
-from mailguard.core.message import Field, Message, Part
+from mailguard.core import charset, mime, read, recoding, splice, wrapping
+from mailguard.core.edit import AddField, Edit, RemoveField, ReplaceText, Wrap
+from mailguard.core.message import Message, Part
 
 _NAME = re.compile(r"[!-9;-~]{1,70}")  # RFC 5322 3.6.8
 _FOLD_AT = 78
-_CHARSET = re.compile(rb"(;\s*charset\s*=\s*)(\"[^\"\r\n]*\"|[^\s;\"()]+)", re.IGNORECASE)
-_CONTINUED = re.compile(rb";\s*charset\*", re.IGNORECASE)  # RFC 2231
-_WORD = re.compile(rb"\s*([^\s;()]+)")
+_STRUCTURE = mime.Limits(defects=0)
+_SHOWN = 40  # characters of a replacement in a fault
 
 
 class RenderError(Exception):
@@ -41,6 +40,10 @@ def render(message: Message, edits: Sequence[Edit]) -> bytes:
     """
     if not edits:
         return message.raw
+    added = b"".join(_field(edit) for edit in edits if isinstance(edit, AddField))
+    text = _wrapping(edits)
+    if text:
+        return added + wrapping.wrap(message, _inner(message, edits), text, _removed(edits))
     changes: list[splice.Piece] = []
     for path, wanted in _by_part(edits).items():
         changes += _part_changes(message, _part(message, path), wanted)
@@ -51,7 +54,6 @@ def render(message: Message, edits: Sequence[Edit]) -> bytes:
     for before, after in pairwise(changes):
         if after[0] < before[1]:
             raise OverlapError(f"octets {after[0]} to {before[1]} are changed twice")
-    added = b"".join(_field(edit) for edit in edits if isinstance(edit, AddField))
     return added + splice.apply(message.raw, changes)
 
 
@@ -70,49 +72,102 @@ def ordered(edits: Sequence[ReplaceText]) -> list[ReplaceText]:
     """The edits of one part by place; insertions before a replacement that starts there, then by
     phase, then as given. Raises OverlapError."""
     result = sorted(edits, key=lambda e: (e.start, e.end > e.start, e.phase))
-    behind = 0
+    last: ReplaceText | None = None
     for edit in result:
         if not 0 <= edit.start <= edit.end:
-            raise RenderError(f"part {edit.part!r}: {edit.start} to {edit.end} is no span")
-        if edit.start < behind:
-            raise OverlapError(f"part {edit.part!r}: {edit.start} to {behind} is changed twice")
-        behind = edit.end
+            raise RenderError(f"{_named(edit)} is of no span")
+        if last is not None and edit.start < last.end:
+            raise OverlapError(f"{_named(last)} and {_named(edit)}: one place is changed twice")
+        last = edit
     return result
+
+
+def _named(edit: ReplaceText) -> str:
+    """An edit in a fault: by its place and the beginning of what it puts there."""
+    shown = edit.replacement[:_SHOWN] + ("…" if len(edit.replacement) > _SHOWN else "")
+    where = f"characters {edit.start} to {edit.end} of part {edit.part!r}"
+    return f"the edit {shown!a} at {where}"
+
+
+def _wrapping(edits: Sequence[Edit]) -> str:
+    return "\n\n".join([edit.text for edit in edits if isinstance(edit, Wrap)])
+
+
+def _inner(message: Message, edits: Sequence[Edit]) -> bytes:
+    """What is wrapped: the message as it came, but for texts that may be edited."""
+    return render(message, [edit for edit in edits if isinstance(edit, ReplaceText)])
+
+
+def _removed(edits: Sequence[Edit]) -> set[tuple[int, int]]:
+    return {(edit.start, edit.end) for edit in edits if isinstance(edit, RemoveField)}
 
 
 def verify(original: Message, rendered: bytes, edits: Sequence[Edit]) -> str | None:
     """Read the outcome again and compare it with the plan; what differs in words, or None.
 
-    Structure and untouched parts must be the same octets, edited texts what was planned, and the
-    header the old one without removed and with added fields.
+    Structure and untouched parts must be the same octets, edited texts what was planned, and each
+    header the old one, without removed and with added fields; of an edited part's header only its
+    charset and transfer encoding may differ.
     """
-    result = mime.parse(rendered)
+    text = _wrapping(edits)
+    if text:
+        inner = _inner(original, edits)
+        texts = [edit for edit in edits if isinstance(edit, ReplaceText)]
+        wrong = verify(original, inner, texts) if texts else None
+        return wrong or wrapping.fault(original, inner, text, _removed(edits), rendered)
+    result = mime.parse(rendered, _STRUCTURE)
     wanted = _by_part(edits)
-    if [(p.path, p.content_type) for p in original.parts] != [
-        (p.path, p.content_type) for p in result.parts
-    ]:
+    if len(original.parts) != len(result.parts):
         return "the structure of the message changed"
-    removed = {(e.start, e.end) for e in edits if isinstance(e, RemoveField)}
+    removed = _removed(edits)
     for before, after in zip(original.parts, result.parts, strict=True):
-        if before.path in wanted:
-            planned = wanted[before.path]
-            if before.content_type == "text/html":
-                planned = [_in_ascii(edit) for edit in planned]
-            text = planned_text(read.text_of(original, before)[0].text, planned)
-            if read.text_of(result, after)[0].text != text:
-                return f"part {before.path!r} does not read as planned"
-            continue
-        if not before.children and (
+        if (before.path, before.content_type) != (after.path, after.content_type):
+            return f"the structure of the message changed at part {before.path!r}"
+        edited = wanted.get(before.path, ())
+        if edited:
+            wrong = _misread(original, before, result, after, edited)
+            if wrong:
+                return wrong
+        elif not before.children and (
             original.raw[before.body_start : before.end] != rendered[after.body_start : after.end]
         ):
             return f"part {before.path!r} was not to change"
-        kept = [
-            original.raw[f.start : f.end] for f in before.fields if (f.start, f.end) not in removed
-        ]
-        have = [rendered[f.start : f.end] for f in after.fields]
+        header = original.raw[before.start : before.body_start]
+        if header == rendered[after.start : after.body_start] and not removed:
+            continue
+        kept = recoding.kept_fields(original.raw, before, removed, edited=bool(edited))
+        have = recoding.kept_fields(rendered, after, (), edited=bool(edited))
         if have[len(have) - len(kept) :] != kept:
             return f"the header of part {before.path!r} was not to change"
     return None
+
+
+def _misread(
+    original: Message, before: Part, result: Message, after: Part, edits: Sequence[ReplaceText]
+) -> str | None:
+    """What is wrong with an edited part's text or the description of it."""
+    if before.content_type == "text/html":
+        edits = [_in_ascii(edit) for edit in edits]
+    text = planned_text(read.text_of(original, before)[0].text, edits)
+    have = read.text_of(result, after)[0].text
+    if have != text:
+        at = next((n for n, (a, b) in enumerate(zip(have, text, strict=False)) if a != b), None)
+        at = min(len(have), len(text)) if at is None else at
+        return f"part {before.path!r} does not read as planned: see {_named(_near(edits, at))}"
+    if recoding.described(before) != recoding.described(after):
+        return f"the description of part {before.path!r} was not to change"
+    return None
+
+
+def _near(edits: Sequence[ReplaceText], at: int) -> ReplaceText:
+    """The last edit that begins before a place of the planned text."""
+    grown, last = 0, edits[0]
+    for edit in ordered(edits):
+        if edit.start + grown > at:
+            break
+        last = edit
+        grown += len(edit.replacement) - (edit.end - edit.start)
+    return last
 
 
 def _by_part(edits: Sequence[Edit]) -> dict[str, list[ReplaceText]]:
@@ -134,9 +189,9 @@ def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) ->
     decoded, data = read.text_of(message, part)
     edits = ordered(edits)
     if decoded.obstacle:
-        raise RenderError(f"part {part.path!r} cannot be edited: {decoded.obstacle}")
+        raise RenderError(f"{_named(edits[0])} cannot be made: {decoded.obstacle}")
     if edits[-1].end > len(decoded.text):
-        raise RenderError(f"part {part.path!r} ends before {edits[-1].end}")
+        raise RenderError(f"part {part.path!r} ends before {_named(edits[-1])}")
     if part.content_type == "text/html":
         edits = [_in_ascii(edit) for edit in edits]
     body = message.raw[part.body_start : part.end]
@@ -144,9 +199,9 @@ def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) ->
     written = None if pieces is None else _splice(part.transfer_encoding, body, data, pieces)
     misread = pieces is not None and not _reads_alike(decoded.text, data, edits, pieces, part)
     if written is not None and not misread:
-        before, after = _parted(message, part, header_grows=False)
+        before, after = recoding.parted(message, part, header_grows=False)
         return [(part.body_start, part.end, before + written + after)]
-    return _anew(message, part, planned_text(decoded.text, edits), decoded.codec, misread)
+    return recoding.anew(message, part, planned_text(decoded.text, edits), decoded.codec, misread)
 
 
 def _reads_alike(
@@ -218,90 +273,6 @@ def _splice(encoding: str, body: bytes, data: bytes, pieces: list[splice.Piece])
     ):
         return None
     return written
-
-
-def _anew(message: Message, part: Part, text: str, codec: str, misread: bool) -> list[splice.Piece]:
-    """Write one part's body anew in an encoding that carries any text; its header says so.
-
-    `misread`: in UTF-8 whatever was declared, since the declaration would not give this text."""
-    declared = charset.codec_named(part.charset)
-    data = charset.encode(text, codec)
-    name: bytes | None = None
-    if data is None or codec != declared or misread:
-        data, name = text.encode("utf-8", "replace"), b"utf-8"
-    if part.content_type == "text/html" and not misread:
-        # A <meta> may name the charset too, so it stays.
-        kept = charset.encode(text, codec)
-        if kept is not None:
-            data, name = kept, None
-    wide = codec.startswith(("utf-16", "utf-32")) and not misread
-    lines = part.transfer_encoding != "base64" and not wide
-    if lines:
-        encoding, body = b"quoted-printable", splice.to_quoted_printable(data)
-    else:
-        encoding, body = b"base64", splice.to_base64(data)
-        body += b"\r\n" if message.raw[part.body_start : part.end].endswith(b"\n") else b""
-    changes = _header_changes(message, part, name, encoding)
-    end = _header_end(part)
-    grows = any(change[:2] == (end, end) for change in changes)
-    before, after = _parted(message, part, header_grows=grows)
-    return [*changes, (part.body_start, part.end, before + body + after)]
-
-
-def _header_end(part: Part) -> int:
-    return part.fields[-1].end if part.fields else part.start
-
-
-def _parted(message: Message, part: Part, *, header_grows: bool) -> tuple[bytes, bytes]:
-    """The line ends that a body which was not there needs around it: the blank line after a
-    header that had none, and the one that an empty part shares with two delimiters."""
-    raw, end = message.raw, _header_end(part)
-    empty = part.body_start == part.end
-    before = b""
-    if end == part.body_start and (empty or (header_grows and not part.fields)):
-        ended = header_grows or not end or raw[end - 1 : end] == b"\n"
-        before = b"\r\n" if ended else b"\r\n\r\n"
-    shared = empty and part.path and raw.startswith(b"--", part.end)
-    return before, b"\r\n" if shared else b""
-
-
-def _header_changes(
-    message: Message, part: Part, name: bytes | None, encoding: bytes
-) -> list[splice.Piece]:
-    """Edits of Content-Type and Content-Transfer-Encoding, and of nothing else."""
-    missing = b""
-    types = [f for f in part.fields if f.name.lower() == "content-type"]
-    changes = [_charset_change(message, field, name) for field in types] if name else []
-    if name and not types:
-        missing += b"Content-Type: text/plain; charset=" + name + b"\r\n"
-    encodings = [f for f in part.fields if f.name.lower() == "content-transfer-encoding"]
-    for field in encodings:
-        found = _WORD.match(message.raw, field.value_start, field.end)
-        if found is None:
-            changes.append((field.value_start, field.value_start, b" " + encoding))
-        elif found[1].lower() != encoding:
-            changes.append((found.start(1), found.end(1), encoding))
-    if not encodings:
-        missing += b"Content-Transfer-Encoding: " + encoding + b"\r\n"
-    if not part.path and not message.fields("MIME-Version"):
-        missing = b"MIME-Version: 1.0\r\n" + missing
-    if missing:
-        end = _header_end(part)
-        if end and message.raw[end - 1 : end] != b"\n":
-            missing = b"\r\n" + missing  # the header's last line, or the delimiter's, was cut off
-        changes.append((end, end, missing))
-    return changes
-
-
-def _charset_change(message: Message, field: Field, name: bytes) -> splice.Piece:
-    value = message.raw[field.value_start : field.end]
-    if _CONTINUED.search(value):  # rare: the whole field is written anew
-        return (field.value_start, field.end, b" text/plain; charset=" + name + b"\r\n")
-    found = _CHARSET.search(value)
-    if found:
-        return (field.value_start + found.start(2), field.value_start + found.end(2), name)
-    end = field.value_start + len(value.rstrip(b" \t\r\n;"))
-    return (end, end, b"; charset=" + name)
 
 
 def _field(edit: AddField) -> bytes:

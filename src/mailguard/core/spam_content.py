@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import re2
+
 from mailguard.core import html, names
 from mailguard.core.district import District
 from mailguard.core.message import Message, Part
@@ -23,6 +25,9 @@ LONGEST = 20_000  # visible characters that are looked at
 _LINKS = 200
 _INVISIBLE = re.compile("[a-z][\u00ad\u200b-\u200d\u2060\ufeff][a-z]")
 _MIXED = re.compile("[a-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][a-z]")
+# Comments inside words: "via<!-- x -->gra". The comment is short, so that the search is linear.
+_COMMENTED = re.compile(r"<![^<>]{0,60}>[A-Za-z]")
+_LOUD = re.compile(r"""<(?:font|FONT)[^<>]{1,80}?(?:size|SIZE)\s?=\s?["']?\+?[5-9]""")
 _UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 # UTF-8 lead octets of Greek and Cyrillic: whether there is any is known at the speed of memory.
 _LEAD_OCTETS = bytes(range(0xCD, 0xD4))
@@ -32,8 +37,15 @@ _SMALL = string.ascii_lowercase.encode()
 _FOLDED = bytes.maketrans(
     _CAPITALS + string.whitespace.encode() + b"\x1c\x1d\x1e\x1f", _SMALL + b" " * 10
 )
-# Ways of hiding that newsletters' preview lines use as well, hence a light weight.
-_HIDING = ("font-size:0", "font-size: 0", "font-size:1px", "font-size: 1px", "visibility:hidden")
+# What the source of HTML is searched for, all at once: images, comments, letters' sizes, and ways
+# of hiding that newsletters' preview lines use as well, hence a light weight.
+_IMAGE, _COMMENT, _FONT, _HIDING = range(4)
+_MARKS = (
+    "<(?:img|IMG)",
+    "<!",
+    "<(?:font|FONT)",
+    "font-size: ?(?:0|1px)|visibility:hidden",
+)
 _PROGRAMS = (
     *(".exe", ".scr", ".pif", ".com", ".bat", ".cmd", ".js", ".jse", ".vbs", ".vbe", ".wsf"),
     *(".hta", ".lnk", ".iso", ".img", ".jar", ".msi", ".ps1", ".one", ".cpl"),
@@ -47,10 +59,21 @@ _CHEAP = (
     *(".zip", ".top", ".xyz", ".click", ".icu", ".cyou", ".cfd", ".sbs", ".buzz", ".rest"),
     *(".tk", ".ml", ".ga", ".cf", ".gq", ".quest", ".monster", ".loan", ".bid", ".win", ".bond"),
 )
-_SIGN_IN = re.compile("log-?in|sign-?in|verify|webmail|owa|password|secure")
+_SIGN_IN = re.compile("(?:log-?in|sign-?in|verify|webmail|owa|password|secure)(?![a-z])")
 _NUMERIC = re.compile(r"(?:\d{1,10}|0x[0-9a-f]{1,8}|\d{1,3}(?:\.\d{1,3}){1,3})\Z")
 # A link's text that a reader takes for an address: "www.example.org/x", "https://example.org".
 _SHOWN = re.compile(r"(?:https?://|www\.)([a-z0-9.-]{4,200})", re.IGNORECASE)
+
+
+def _automaton() -> re2.Set:
+    every = re2.Set.SearchSet()
+    for mark in _MARKS:
+        every.Add(mark)
+    every.Compile()
+    return every
+
+
+_SOURCE = _automaton()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +133,21 @@ def _texts(message: Message, reading: Reading) -> Iterator[Hit]:
         yield Hit("HTML_ONLY")
     words = sum(len(text.visible.strip()) for text in reading.texts)
     images = any(part.content_type.startswith("image/") for part in message.parts)
+    hidden = loud = split = False
     for text in reading.texts:
         if text.subtype == "html":
             source = text.text[:100_000]
-            images = images or "<img" in source or "<IMG" in source
-            if any(way in source for way in _HIDING):
-                yield Hit("HIDDEN_TEXT")
-                break
+            marks = _SOURCE.Match(source.encode("utf-8", "replace")) or ()
+            images = images or _IMAGE in marks
+            hidden = hidden or _HIDING in marks
+            loud = loud or (_FONT in marks and _LOUD.search(source) is not None)
+            split = split or (_COMMENT in marks and _comments_in_words(source) >= 3)
+    if hidden:
+        yield Hit("HIDDEN_TEXT")
+    if loud:
+        yield Hit("FONT_LOUD")
+    if split:
+        yield Hit("SPLIT_LETTERS", detail="by comments")
     linked = any(link.target[:4].lower() == "http" for link in reading.links)
     if reading.texts and images and words < 30:
         yield Hit("IMAGE_ONLY")
@@ -129,6 +160,12 @@ def _texts(message: Message, reading: Reading) -> Iterator[Hit]:
             if text.text.isascii() and len(text.text) > 40:
                 yield Hit("ENCODED_WITHOUT_NEED")
                 break
+
+
+def _comments_in_words(source: str) -> int:
+    return sum(
+        1 for m in _COMMENTED.finditer(source) if source[m.start() - 1 : m.start()].isalpha()
+    )
 
 
 def _attachments(message: Message) -> Iterator[Hit]:
@@ -154,19 +191,26 @@ def _is_message(part: Part) -> bool:
 def link_hits(reading: Reading, district: District) -> Iterator[Hit]:
     """Signs in the links; each kind once, with the first host that shows it."""
     found: dict[str, str] = {}
-    hosts: set[str] = set()
+    sites: dict[str, tuple[str, bool]] = {}  # by authority: its host, and whether it is ours
     for link in reading.links[:_LINKS]:
-        scheme, host, rest = _split(link.target)
+        scheme, authority, rest = _split(link.target)
         if link.construct == "form":
-            found.setdefault("FORM_INSIDE", host)
+            found.setdefault("FORM_INSIDE", authority)
         if scheme in ("javascript", "data", "vbscript", "file"):
             found.setdefault("LINK_ODD_SCHEME", scheme)
-        if scheme in ("http", "https") and host:
-            hosts.add(host)
-            for symbol in _signs(host, rest, link, district):
-                found.setdefault(symbol, host[:80])
-    if len(hosts) > 12:
-        found["LINK_MANY_HOSTS"] = f"{len(hosts)} sites"
+        if scheme not in ("http", "https") or not authority:
+            continue
+        if authority not in sites:  # most links of a message go to few sites
+            host = _host(authority)
+            ours = district.owns_domain(host)
+            sites[authority] = host, ours
+            for symbol in _site_signs(authority, host, ours, district):
+                found.setdefault(symbol, authority[:80])
+        host, ours = sites[authority]
+        for symbol in _link_signs(host, ours, rest, link):
+            found.setdefault(symbol, authority[:80])
+    if len(sites) > 12:
+        found["LINK_MANY_HOSTS"] = f"{len(sites)} sites"
     for symbol, detail in found.items():
         yield Hit(symbol, detail=detail)
 
@@ -184,18 +228,24 @@ def _split(target: str) -> tuple[str, str, str]:
     return scheme.lower(), authority.lower(), f"{slash}{path}"
 
 
-def _signs(authority: str, rest: str, link: Link, district: District) -> Iterator[str]:
-    host = authority
-    if "@" in host:
+def _host(authority: str) -> str:
+    """Without the name before it and the port; an IPv6 address keeps its brackets."""
+    if "@" not in authority and ":" not in authority:
+        return authority.rstrip(".")
+    host = authority.rpartition("@")[2]
+    return host if host.startswith("[") else host.partition(":")[0].rstrip(".")
+
+
+def _site_signs(authority: str, host: str, ours: bool, district: District) -> Iterator[str]:
+    if "@" in authority:
         yield "LINK_USERINFO"
-        host = host.rpartition("@")[2]
     if host.startswith("["):
         yield "LINK_NUMERIC_HOST"
         return
-    host, _, port = host.partition(":")
-    host = host.rstrip(".")
-    if port and port not in ("80", "443"):
+    if ":" in authority and authority.rpartition(":")[2] not in ("", "80", "443"):
         yield "LINK_PORT"
+    if "%" in host:
+        yield "LINK_HOST_ENCODED"
     if _NUMERIC.match(host):
         yield "LINK_NUMERIC_HOST"
     if "xn--" in host or not host.isascii():
@@ -204,15 +254,25 @@ def _signs(authority: str, rest: str, link: Link, district: District) -> Iterato
         yield "LINK_SHORTENED"
     if host.endswith(_CHEAP):
         yield "LINK_CHEAP_DOMAIN"
-    ours = district.owns_domain(host)
-    if not ours:
-        if _SIGN_IN.search(f"{host} {rest[:300].lower()}"):
-            yield "LINK_SIGN_IN"
-        if looks_like_district(host, district):
-            yield "LINK_LOOKALIKE"
+    if not ours and looks_like_district(host, district):
+        yield "LINK_LOOKALIKE"
+
+
+def _link_signs(host: str, ours: bool, rest: str, link: Link) -> Iterator[str]:
+    where = f"{host} {rest[:300].lower()}"
+    if "remove" in where:
+        yield "LINK_REMOVE"
+    if not ours and _SIGN_IN.search(where) and _asks_to_sign_in(where):
+        yield "LINK_SIGN_IN"
     said = _SHOWN.search(link.text[:300]) if link.text and "." in link.text else None
     if said is not None and _site(said.group(1).lower()) != _site(host):
         yield "LINK_MISMATCH"
+
+
+def _asks_to_sign_in(where: str) -> bool:
+    """The words as such: "owa" is no part of "iowa"."""
+    text = f" {where}"
+    return any(not text[m.start() - 1].isalpha() for m in _SIGN_IN.finditer(text))
 
 
 def looks_like_district(host: str, district: District) -> bool:

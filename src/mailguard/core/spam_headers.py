@@ -82,6 +82,11 @@ def _subject(message: Message) -> Iterator[Hit]:
         odd += sum(1 for c in subject if "\u2600" <= c <= "\u27bf" or c >= "\U0001f300")
     if odd >= 3:
         yield Hit("SUBJECT_SYMBOLS")
+    elif "$" in subject or "%" in subject or "free" in subject.lower().split():
+        yield Hit("SUBJECT_OFFER")
+    before, _, tail = subject.rpartition("    ")
+    if before.strip() and tail and " " not in tail:
+        yield Hit("SUBJECT_TAIL", detail=tail[:20])
     if subject[:3].lower() == "re:" and not (
         message.fields("In-Reply-To") or message.fields("References")
     ):
@@ -97,6 +102,8 @@ def _author(message: Message) -> Iterator[Hit]:
     digits = sum(map(str.isdigit, own.rpartition("@")[0][:_LONGEST]))
     if digits >= 5:
         yield Hit("AUTHOR_DIGITS", detail=own[:80])
+    if " " in box.display_name and box.display_name.isupper():
+        yield Hit("NAME_CAPITALS", detail=box.display_name[:40])
     name = box.display_name[:_LONGEST].lower()
     if "@" in name and own not in name:
         yield Hit("NAME_SHOWS_ADDRESS", detail=name[:80])
@@ -133,6 +140,6 @@ def _received(message: Message) -> Iterator[Hit]:
     for item in message.fields("Received")[:20]:
         trace = message.raw_value(item)[:2000]
         # RFC 5321 4.4: a "by" clause and a date after the semicolon, whoever wrote it.
-        if b"by " not in trace or b";" not in trace:
+        if b"by" not in trace.split() or b";" not in trace:
             yield Hit("RECEIVED_MALFORMED")
             return

@@ -1,7 +1,7 @@
 """The page behind a rewritten link: it shows the exact address to copy and never goes there (R39).
 
 Owns its HTML, headers and routes. It holds no link to the address, needs no script, keeps nothing
-and answers everybody alike. Must not know which message a link came from.
+and answers everybody alike. Must not know more of a message than the link tells.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from publicsuffixlist import PublicSuffixList
 from starlette.requests import Request
@@ -68,7 +70,7 @@ _PAGE = """<!doctype html>
 _ADDRESS = """<h1>Copy this address to open it</h1>
 <p>You followed a link in an e-mail. {district} asks that links are copied, not clicked, so that
 everybody sees where a link leads before going there. Nothing has been opened yet.</p>
-<div class="card">
+{sent}<div class="card">
 <h2 class="label">The link leads to</h2>
 <p class="host"><bdi>{host}</bdi></p>
 {warnings}<h2 class="label">The address in full</h2>
@@ -95,6 +97,10 @@ page.</li>
 </footer>
 """
 
+_SENT = """<p>It stood in a message that came on <strong>{when}</strong> and says that it is from
+<strong><bdi>{sender}</bdi></strong>.</p>
+"""
+
 _UNKNOWN = """<h1>This link is not valid</h1>
 <p>It was not made by {district}, or it was changed or cut off on the way. No address can be
 shown, and nothing has been opened.</p>
@@ -105,8 +111,9 @@ shown, and nothing has been opened.</p>
 """
 
 
-def render_page(target: str, district: District) -> str:
-    """The page for one address. Everything that comes from a message is escaped."""
+def render_page(target: str, district: District, sent: links.Sent | None = None) -> str:
+    """The page for one address, and whom the message says it is from where the link tells it.
+    Everything that comes from a message is escaped."""
     site = site_of(target)
     before, registered = _registered(site)
     host = f"{_visible(before)}<strong>{_visible(registered)}</strong>"
@@ -121,6 +128,7 @@ def render_page(target: str, district: District) -> str:
         body=_ADDRESS.format(
             district=escape(district.name),
             host=host,
+            sent="" if sent is None else _told(sent, district),
             warnings="".join(f'<p class="warning">{w}</p>\n' for w in _warnings(target, site)),
             focus=' tabindex="0"' if len(target) > _LONG else "",
             marked=(
@@ -153,10 +161,10 @@ def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
     async def page(request: Request) -> Response:
         snapshot = get_snapshot()
         try:
-            target = links.open_(request.path_params["token"], snapshot.link_keys)
+            target, sent = links.opened(request.path_params["token"], snapshot.link_keys)
         except links.LinkError:
             return HTMLResponse(render_unknown(snapshot.district), 404, HEADERS)
-        return HTMLResponse(render_page(target, snapshot.district), 200, HEADERS)
+        return HTMLResponse(render_page(target, snapshot.district, sent), 200, HEADERS)
 
     async def file(request: Request) -> Response:
         name = request.path_params["name"]
@@ -174,6 +182,13 @@ def copy_page_routes(get_snapshot: Callable[[], Snapshot]) -> list[Route]:
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()
+
+
+def _told(sent: links.Sent, district: District) -> str:
+    """Whose message it was, in the district's time; the sender's address isolated and escaped."""
+    at = datetime.fromtimestamp(sent.minute * 60, UTC).astimezone(ZoneInfo(district.time_zone))
+    when = f"{at:%A}, {at.day} {at:%B %Y}, {at:%H:%M} ({district.time_zone})"
+    return _SENT.format(when=escape(when), sender=_visible(sent.sender))
 
 
 def _registered(site: Site) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -180,3 +181,27 @@ def test_a_character_that_hides_is_isolated_and_named() -> None:
 async def test_a_page_that_is_nobodys_keeps_its_words() -> None:
     answer = await ask("/l/x")
     assert "Ask Technology Services: postmaster@example.org" in answer.text
+
+
+SENT = links.Sent("ann@<home>.test", 29_926_666)  # 25 November 2026, 09:46 UTC
+
+
+async def test_it_says_whose_message_it_was_where_the_link_tells_it() -> None:
+    answer = await ask(f"/l/{links.seal(TARGET, KEYS, SENT)}")
+    assert answer.status == 200
+    assert "on <strong>Wednesday, 25 November 2026, 09:46 (UTC)</strong>" in answer.text
+    assert "<strong><bdi>ann@&lt;home&gt;.test</bdi></strong>" in answer.text
+    assert "It stood in a message" not in (await ask(f"/l/{links.seal(TARGET, KEYS)}")).text
+
+
+def test_the_time_is_the_districts() -> None:
+    district = replace(DISTRICT, time_zone="America/Los_Angeles")
+    page = render_page(TARGET, district, SENT)
+    assert "Wednesday, 25 November 2026, 01:46 (America/Los_Angeles)" in page
+    last = links.Sent("a@b.test", 2**31 - 1)
+    assert "(America/Los_Angeles)" in render_page(TARGET, district, last)
+
+
+def test_nothing_hides_in_a_senders_address() -> None:
+    page = render_page(TARGET, DISTRICT, links.Sent("a\u3164@b.test", 0))
+    assert 'a<bdi class="unseen" data-name="U+3164">' in page
