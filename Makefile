@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs docs-links pictures bench bench-identity fuzz soak lock clean
+.PHONY: help env dev demo test check format cases docs docs-links pictures bench bench-identity bench-allowlist fuzz soak lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -63,6 +63,9 @@ bench: dev  ## CPU per message through the whole of serve
 
 bench-identity: dev  ## CPU of sender authentication and the checks of identity
 	$(BIN)/python bench/identity.py $(ARGS)
+
+bench-allowlist: dev  ## a million entries of the unblocked list: loading, look-ups, memory
+	$(BIN)/python bench/allowlist.py $(ARGS)
 
 fuzz: dev  ## ten thousand hostile messages through check --batch; six thousand through edits
 	$(BIN)/python -m pytest -m slow -s tests/hostile tests/corpus $(ARGS)

@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -22,30 +22,38 @@ import structlog
 from mailguard import __version__, metrics
 from mailguard.adapters.authentication import SenderAuthentication
 from mailguard.adapters.dns import CachingResolver, Resolver
+from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.relay import Relay
 from mailguard.adapters.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
-from mailguard.config.load import Loaded
-from mailguard.config.policy import policy_json
+from mailguard.config.load import Loaded, default_checks
+from mailguard.config.policy import policy_json, restore
 from mailguard.config.schema import Settings
 from mailguard.config.watch import Live, watch
+from mailguard.core.approval import Terms
 from mailguard.core.facts import Facts
 from mailguard.core.reply import Reply
 from mailguard.entrance import Entrance
 from mailguard.frontends.http import HttpServer, application
 from mailguard.frontends.smtp.server import Servers
-from mailguard.pipeline import standing
+from mailguard.pipeline import approvals, standing
+from mailguard.pipeline.approval_steps import KIND as APPROVAL
+from mailguard.pipeline.approval_steps import Steps
+from mailguard.pipeline.desk import Desk, TakeUp
 from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.matters import Clerk, WaitingLetter
 from mailguard.pipeline.outbox import Outbox, Waiting
 from mailguard.pipeline.ports import NextHop, Outgoing, StoreError, World
 from mailguard.pipeline.replay import replay, transaction_of
+from mailguard.pipeline.snapshot import Snapshot
 
 log = structlog.get_logger("mailguard.app")
 
 _REFRESH = 1.0  # seconds between looks at what other processes changed
 _OTHER_FILES = 500  # besides clients: next hop, archive, database, pages, libraries
 _LAST_OUTCOMES = 5.0  # seconds at the end for those that could not be recorded yet
+_EXPIRY = 600.0  # seconds between looks at what has waited in quarantine too long
 _LAG = 0.1  # seconds between two ticks of the event loop's watch
 
 
@@ -64,6 +72,7 @@ def make_world(
         reader=reader,
         authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
         signing=Signatures.load(settings.signing, settings.district.time_zone),
+        engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
         unblocking=state.unblocked,
         learned=state.learned,
         clock=time.time,
@@ -94,6 +103,31 @@ async def replaying(loaded: Loaded, state: StateDirectory) -> AsyncIterator[Worl
         await resolver.close()
 
 
+def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: World) -> TakeUp:
+    """How a recorded transaction is taken up again: under the policy of then, with the notices and
+    the directory of now. Raises KeyError, ValueError or StoreError."""
+
+    async def take_up(transaction_id: str) -> Dossier:
+        entry = state.ledger.find(transaction_id)
+        if entry is None:
+            raise KeyError(transaction_id)
+        stored = state.ledger.policy(entry.policy_digest)
+        policy = restore(stored, default_checks()) if stored else snapshot().policy
+        raw = await state.blobs.fetch(entry.digest)
+        return await replay(entry, raw, replace(snapshot(), policy=policy), world)
+
+    return take_up
+
+
+def approval_steps(
+    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> Steps:
+    """Approvals as `serve` and the commands carry them out."""
+    terms = Terms(settings.approvals.reminder_days, settings.approvals.expiry_days)
+    take_up = taking_up(state, snapshot, world)
+    return Steps(state.matters, snapshot, take_up, world, terms)
+
+
 class House:
     """One running mailguard. `start`, then `stop`; between them it accepts mail."""
 
@@ -113,11 +147,12 @@ class House:
         self.resolver = CachingResolver(self.settings.dns)
         world = make_world(self.settings, self.state, self.relay, self.reader, self.resolver)
         self.outbox = self._outbox(world)
-        self.world = replace(world, outbox_wakes=self.outbox.wake)
+        self.world = replace(world, outbox_wakes=self.outbox.wake, desk_wakes=self._desk_wakes)
+        self.desk = self._desk()
         self.entrance = Entrance(self.settings, self.live, self.relay, self.world)
         self.servers = Servers(self.settings, self.entrance)
         address = self.settings.http.address
-        pages = application(lambda: self.live.snapshot, self.ready, self._gauges)
+        pages = application(lambda: self.live.snapshot, self.ready, self._gauges, self.desk)
         self.http = HttpServer(pages, address.host, address.port)
         self.http_port = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,6 +167,8 @@ class House:
         interrupted = await self.state.ledger.reconcile(time.time())
         if interrupted:
             log.warning("interrupted_transactions", count=interrupted)
+        await self.state.unblocked.refresh()
+        await asyncio.to_thread(self.live.snapshot.directory.prepare_names)
         await self._remember_policy()
         self.http_port = await self.http.start()
         await self.servers.start()
@@ -139,7 +176,9 @@ class House:
             asyncio.create_task(task, name=name)
             for name, task in (
                 ("outbox", self.outbox.run()),
+                ("desk", self.desk.run()),
                 ("refresh", self._refresh()),
+                ("retention", self._expire()),
                 ("lag", _watch_the_loop()),
                 (
                     "watch",
@@ -205,6 +244,37 @@ class House:
             poll=times.poll,
         )
 
+    def _desk(self) -> Desk:
+        """The desks where mailguard reads mail, and who carries out what comes there."""
+        steps = approval_steps(self.settings, self.state, lambda: self.live.snapshot, self.world)
+        clerk = approvals.ApprovalClerk(steps, self.settings.approvals.relay_vouches)
+        clerks: dict[str, Clerk] = {"approvals": clerk}
+        kinds: dict[str, Clerk] = {APPROVAL: clerk}
+        # The clerk of "spammail" and of the kind "case" is added here.
+        return Desk(
+            self.state.matters,
+            self.state.matters,
+            steps.take_up,
+            clerks,
+            kinds,
+            self._unread,
+            self.world.clock,
+            self.settings.outbox.poll,
+        )
+
+    def _desk_wakes(self) -> None:
+        self.desk.wake()
+
+    async def _unread(self, letter: WaitingLetter) -> Sequence[Outgoing]:
+        """A letter to a desk that nobody could read goes to the postmaster, as it came."""
+        recorded = self.state.ledger.find(letter.transaction_id)
+        if recorded is None:
+            return ()
+        raw = await self.state.blobs.fetch(recorded.digest)
+        to = (self.live.snapshot.district.postmaster,)
+        body = "" if raw.isascii() else "8BITMIME"
+        return (Outgoing(f"unread|{letter.id}", "copy", "", to, raw, body),)
+
     async def _undeliverable(
         self, entry: Waiting, recipients: Sequence[str], reply: Reply
     ) -> Sequence[Outgoing]:
@@ -254,6 +324,18 @@ class House:
                 metrics.INTERNAL_ERRORS.labels("refresh").inc()
             await asyncio.sleep(_REFRESH)
 
+    async def _expire(self) -> None:
+        """Every so often: quarantined copies that nobody asked for do not wait for ever."""
+        while True:
+            days, octets = self.settings.quarantine_days, self.settings.quarantine_octets
+            before = self.world.clock() - days * 86_400.0 if days else 0.0
+            try:
+                while expired := await self.state.ledger.expire(before, octets):
+                    log.info("quarantine_expired", count=expired)
+            except StoreError as error:
+                log.error("quarantine_not_expired", reason=str(error))
+            await asyncio.sleep(_EXPIRY)
+
     async def ready(self) -> Mapping[str, str]:
         """What `/readyz` shows: each component "ok", or what is wrong."""
         answers: dict[str, str] = {}
@@ -287,6 +369,13 @@ class House:
             metrics.QUARANTINE.labels(disposition.word).set(number)
         since = min((first for _, first in waiting.values()), default=now)
         metrics.QUARANTINE_AGE.set(now - since)
+        counted = approvals.counts(self.state.matters.find(APPROVAL), now)
+        metrics.APPROVALS.set(counted["open"])
+        metrics.APPROVALS_AGE.set(counted["oldest"])
+        metrics.APPROVALS_OVERDUE.set(counted["overdue"])
+        unread, first = self.state.matters.unread()
+        metrics.LETTERS.set(unread)
+        metrics.LETTERS_AGE.set(now - first if first else 0)
         snapshot = self.live.snapshot
         today = standing.day_at(now, snapshot.district.time_zone)
         due = [p.deletion_day(today) for p in snapshot.directory.leavers(today)]

@@ -58,6 +58,25 @@ NEXT_HOP_REPLIES = Counter(
 NEXT_HOP_ERRORS = Counter(
     "mailguard_next_hop_errors_total", "Trouble reaching the next hop.", ["kind"]
 )
+ENGINE_SECONDS = Histogram(
+    "mailguard_engine_seconds",
+    "Seconds until a scanning engine answered or was given up.",
+    ["engine"],
+    buckets=(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30),
+)
+ENGINE_ANSWERS = Counter(
+    "mailguard_engine_answers_total",
+    "Scanning engines' answers: clean, spam, malware, unscannable, unavailable.",
+    ["engine", "result"],
+)
+OUTBOUND_SPAM_ALERTS = Counter(
+    "mailguard_outbound_spam_alerts_total",
+    "Messages from inside that were taken for spam: an account may be stolen (R26).",
+)
+ACCOUNT_RATE_ALERTS = Counter(
+    "mailguard_account_rate_alerts_total",
+    "Messages of an account that writes to more recipients than it may (R55).",
+)
 DNS_QUERIES = Counter("mailguard_dns_queries_total", "DNS queries by result.", ["result"])
 RELOADS = Counter("mailguard_reloads_total", "Configuration loads.", ["result"])
 RELOADED_AT = Gauge(
@@ -71,6 +90,13 @@ QUARANTINE = Gauge("mailguard_quarantine_messages", "Copies kept, by disposition
 QUARANTINE_AGE = Gauge(
     "mailguard_quarantine_oldest_seconds", "Age of the oldest copy that waits for a person."
 )
+APPROVALS = Gauge("mailguard_approvals_open", "Messages that wait for approvers (R18).")
+APPROVALS_AGE = Gauge("mailguard_approvals_oldest_seconds", "Age of the oldest open approval.")
+APPROVALS_OVERDUE = Gauge(
+    "mailguard_approvals_overdue", "Open approvals whose reminder or end is due and not done."
+)
+LETTERS = Gauge("mailguard_letters_unread", "Letters to our desks that nobody has read.")
+LETTERS_AGE = Gauge("mailguard_letters_oldest_seconds", "Age of the oldest unread letter.")
 POOL_KILLED = Counter(
     "mailguard_pool_killed_total", "Readings that ran over their budget and were killed."
 )

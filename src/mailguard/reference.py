@@ -21,12 +21,15 @@ from pydantic_core import PydanticUndefined
 from mailguard import metrics
 from mailguard.config.accounts import AccountRow, DelegationRow
 from mailguard.config.calendar import BusinessHours, Holiday
-from mailguard.config.directory import GroupEntry, PersonRow, SiteEntry
+from mailguard.config.directory import PersonRow, SiteEntry
+from mailguard.config.groups import GroupEntry
 from mailguard.config.json_schema import first_paragraph, schema
 from mailguard.config.load import default_checks
+from mailguard.config.occasions import EventEntry, UnitEntry
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.schema import Address, Settings
 from mailguard.config.validate import bare, element, kind_of
+from mailguard.core.approval_texts import APPROVAL_SLOTS
 from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS, DefectKind
 from mailguard.core.notice import DISTRICT_SLOTS, ROUTED_SLOTS, SLOTS, TEMPLATES
 from mailguard.core.policy import Check
@@ -62,6 +65,15 @@ _SLOT_MEANINGS = {
     "since": "the first day on which they were gone, as in 2026-07-01",
     "successor": "the name of who gets the mail",
     "mailbox": "the address that it goes to",
+    "sender": "who wrote the message that waits: name and mailbox",
+    "why": "why it waits, in sentences",
+    "people": "the approvers who are asked, by name",
+    "until": "when the wait ends, in the district's time",
+    "number": "the approval's number: what `mailguard approvals show` takes",
+    "decided_by": "who decided",
+    "decided_at": "when, in the district's time",
+    "remark": "what the approver wrote below the answer, as a sentence; else nothing",
+    "outcome": "what became of the message, as a sentence",
 }
 
 
@@ -81,6 +93,8 @@ def settings_page(checks: Sequence[Check]) -> str:
     lines += _table(PersonRow)
     lines += ["### sites.yaml, by site id", "", *_table(SiteEntry)]
     lines += ["### groups.yaml, by address", "", *_table(GroupEntry)]
+    lines += ["### events.yaml, by name", "", *_table(EventEntry)]
+    lines += ["### units.yaml, by id", "", *_table(UnitEntry)]
     lines += ["### accounts.csv", "", *_table(AccountRow)]
     lines += ["### delegations.csv", "", *_table(DelegationRow)]
     lines += ["### roles", "", "| role | is | rules |", "|---|---|---|"]
@@ -143,7 +157,7 @@ def notices_page() -> str:
     lines += ["refused when the configuration is loaded.", "", "## Slots", ""]
     lines += ["| slot | is |", "|---|---|"]
     lines += [
-        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot])) for slot in _in_order(SLOTS | ROUTED_SLOTS)
+        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot])) for slot in _in_order(SLOTS | ROUTED_SLOTS | APPROVAL_SLOTS)
     ]
     for name, template in TEMPLATES.items():
         lines += ["", f"## {name}", "", f"{template.purpose[:1].upper()}{template.purpose[1:]}."]

@@ -14,7 +14,8 @@ from tests.serving import PROGRAM, ROOT, message
 
 FIELDS = {
     *("verdict", "recipients", "spf", "dkim", "arc", "dmarc", "from", "identity", "anomalies"),
-    *("parts", "links", "findings", "edits", "notices", "reply", "internal_error", "elapsed_ms"),
+    *("parts", "links", "findings", "edits", "notices", "reply", "internal_error"),
+    "elapsed_ms",
 }
 TARA = "tara.olive@example.org"
 

@@ -78,7 +78,7 @@ def ask(directory: Path, count: int, scale: int) -> list[tuple[str, generate.Req
 
 def check_all(judged: list[tuple[str, generate.Request, Answer]]) -> None:
     wrong = [line for name, request, answer in judged for line in judge(name, request, answer)]
-    assert not wrong, f"{len(wrong)} are wrong:\n" + "\n".join(wrong[:40])
+    assert not wrong, f"{len(wrong)} are wrong:\n" + "\n".join(line[:400] for line in wrong[:20])
     verdicts = {answer["verdict"] for _, _, answer in judged}
     assert {"forward", "quarantine", "bounce"} <= verdicts, verdicts  # else nothing was tried
 

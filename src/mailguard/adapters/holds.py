@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mailguard.adapters import outbox_store
-from mailguard.adapters.tables import holds, transactions
+from mailguard.adapters import outbox_store, unblocked
+from mailguard.adapters.tables import holds, matters, transactions
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.matters import HoldEntry
+from mailguard.pipeline.matters import HoldEntry, Listing
 from mailguard.pipeline.ports import Hold, LedgerEntry, State
 
-RELEASED, DISCARDED = "released", "discarded"
+RELEASED, DISCARDED, EXPIRED = "released", "discarded", "expired"
 
 
 class AlreadyDecided(Exception):
@@ -40,6 +40,17 @@ class Deciding:
     state: str
     by: str
     outgoing: tuple[dict[str, Any], ...]
+    now: float
+    listings: tuple[Listing, ...] = ()  # for the unblocked list, in the same commit
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """Which quarantined copies have waited long enough."""
+
+    before: float  # made before this moment
+    octets: int  # of the copies that may stay, the newest; 0 for any number
+    limit: int  # copies at once
     now: float
 
 
@@ -95,7 +106,7 @@ def _found_again(
     if earlier != transaction_id and reply[:1] in ("2", "5"):
         connection.execute(update(holds).where(same).values(hold_key=f"{row['hold_key']}|{number}"))
         return False
-    end = State.RELEASED if state == RELEASED else State.DISCARDED
+    end = _ENDS[state]
     outbox_store.settle_recipients(connection, transaction_id, {row["recipient"]: end}, now)
     return True
 
@@ -118,7 +129,51 @@ def decide(connection: Connection, items: Sequence[Deciding]) -> Sequence[None]:
                 connection, row["transaction_id"], {row["recipient"]: becomes}, item.now
             )
         outbox_store.add(connection, item.outgoing)
+        if item.listings:
+            unblocked.enter(connection, item.listings)
     return [None] * len(items)
+
+
+def expire(connection: Connection, items: Sequence[Expiring]) -> Sequence[int]:
+    """End the wait of quarantined copies that no matter in progress needs: those from before a
+    moment, and the oldest beyond a number of octets. How many."""
+    return [_expire_one(connection, item) for item in items]
+
+
+def _expire_one(connection: Connection, item: Expiring) -> int:
+    in_progress = select(matters.c.id).where(matters.c.closed_at.is_(None))
+    free = (
+        select(
+            holds.c.id,
+            holds.c.transaction_id,
+            holds.c.recipient,
+            holds.c.created_at,
+            func.sum(transactions.c.size).over(order_by=holds.c.id.desc()).label("octets"),
+        )
+        .join(transactions, transactions.c.id == holds.c.transaction_id)
+        .where(
+            holds.c.state == "waiting",
+            holds.c.disposition == int(Disposition.QUARANTINE),
+            holds.c.matter_id.is_(None) | holds.c.matter_id.not_in(in_progress),
+        )
+        .subquery()
+    )
+    over = free.c.created_at < item.before
+    if item.octets:  # the newest stay as long as there is room
+        over |= free.c.octets > item.octets
+    rows = connection.execute(select(free).where(over).order_by(free.c.id).limit(item.limit)).all()
+    for row in rows:
+        connection.execute(
+            update(holds)
+            .where(holds.c.id == row.id)
+            .values(state=EXPIRED, decided_at=item.now, decided_by="retention")
+        )
+        ends = {row.recipient: State.EXPIRED}
+        outbox_store.settle_recipients(connection, row.transaction_id, ends, item.now)
+    return len(rows)
+
+
+_ENDS = {RELEASED: State.RELEASED, DISCARDED: State.DISCARDED, EXPIRED: State.EXPIRED}
 
 
 @cache

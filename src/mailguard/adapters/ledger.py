@@ -30,6 +30,7 @@ from mailguard.adapters.tables import holds, policies, recipients, transactions
 from mailguard.core.address import normalise
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.matters import HoldEntry as HoldEntry
+from mailguard.pipeline.matters import Listing
 from mailguard.pipeline.ports import (
     Clock,
     Hold,
@@ -90,16 +91,31 @@ class DatabaseLedger:
         await self._database.commit(_record, _Keeping(entry, (), rows, now))
 
     async def decide_hold(
-        self, references: Sequence[int], state: str, by: str, outgoing: Sequence[Outgoing] = ()
+        self,
+        references: Sequence[int],
+        state: str,
+        by: str,
+        outgoing: Sequence[Outgoing] = (),
+        listings: Sequence[Listing] = (),
     ) -> None:
-        """Release or discard holds, all or none: their state, their recipients' states and the
-        outgoing mail in one commit. Raises AlreadyDecided or StoreError."""
+        """Release or discard holds, all or none: their state, their recipients' states, the
+        outgoing mail and entries of the unblocked list in one commit. Raises AlreadyDecided,
+        ValueError for what is no single address, or StoreError."""
         if state not in (RELEASED, DISCARDED):
             raise ValueError(state)
         now = self._clock()
         rows = await self._outbox.prepare(outgoing, now)
-        deciding = kept_copies.Deciding(tuple(dict.fromkeys(references)), state, by, rows, now)
+        deciding = kept_copies.Deciding(
+            tuple(dict.fromkeys(references)), state, by, rows, now, tuple(listings)
+        )
         await self._database.commit(kept_copies.decide, deciding)
+
+    async def expire(self, before: float, octets: int, limit: int = 500) -> int:
+        """End the wait of quarantined copies that nobody asked for: made before that moment, or
+        the oldest beyond so many octets (0: any number); at most `limit` at once. How many. Never
+        what is held for approval, nor what a matter in progress needs. Raises StoreError."""
+        expiring = kept_copies.Expiring(before, octets, limit, self._clock())
+        return await self._database.commit(kept_copies.expire, expiring)
 
     async def store_policy(self, digest: str, policy: bytes) -> None:
         """Remember a policy's JSON, so that a decision can be explained by the policy of then."""
@@ -156,14 +172,7 @@ class DatabaseLedger:
     async def groups_reached(self, message_id: str) -> frozenset[str]:
         """The recipients, normalised, whom messages with this Message-ID went on to. Raises
         StoreError."""
-        wanted = (
-            select(recipients.c.recipient)
-            .join(transactions, transactions.c.id == recipients.c.transaction_id)
-            .where(transactions.c.message_id == message_id, recipients.c.state.in_(_WENT_ON))
-            .limit(_MOST_REACHED)
-        )
-        found = await self._database.query(lambda c: c.execute(wanted).scalars().all())
-        return frozenset(normalise(recipient) for recipient in found)
+        return await groups_reached(self._database, message_id)
 
     def find(self, transaction_id: str) -> LedgerEntry | None:
         """One entry, whole."""
@@ -267,6 +276,18 @@ class DatabaseLedger:
             wanted = select(policies.c.policy).where(policies.c.digest == digest)
             found: bytes | None = connection.execute(wanted).scalar()
         return found
+
+
+async def groups_reached(database: Database, message_id: str) -> frozenset[str]:
+    """What `DatabaseLedger.groups_reached` says, of a database that is only read."""
+    wanted = (
+        select(recipients.c.recipient)
+        .join(transactions, transactions.c.id == recipients.c.transaction_id)
+        .where(transactions.c.message_id == message_id, recipients.c.state.in_(_WENT_ON))
+        .limit(_MOST_REACHED)
+    )
+    found = await database.query(lambda c: c.execute(wanted).scalars().all())
+    return frozenset(normalise(recipient) for recipient in found)
 
 
 def _take(

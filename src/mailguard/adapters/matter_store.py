@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, exists, insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters import holds as kept_copies
@@ -109,6 +109,36 @@ class MatterStore:
 
     def holds_of(self, matter: int) -> Sequence[HoldEntry]:
         return self._holds(select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id))
+
+    def overtaken(self, kind: str) -> Sequence[Matter]:
+        theirs = exists().where(holds.c.matter_id == matters.c.id)
+        wanted = select(*_MATTER).where(
+            matters.c.kind == kind,
+            matters.c.closed_at.is_(None),
+            theirs,
+            ~theirs.where(holds.c.state == "waiting"),
+        )
+        return self._matters(wanted.order_by(matters.c.id))
+
+    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+        with self._database.read() as connection:
+            found = outbox_store.leaving(connection, transaction_id, self._clock())
+        return [(e.id, (e.serves,) if e.serves else e.recipients) for e in found]
+
+    def matters_of(self, transaction_id: str) -> Sequence[int]:
+        wanted = select(holds.c.matter_id).where(
+            holds.c.transaction_id == transaction_id, holds.c.matter_id.is_not(None)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(wanted.distinct()).scalars())
+
+    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+        wanted = select(transactions.c.id).where(
+            transactions.c.message_id == message_id, transactions.c.received_at >= since
+        )
+        with self._database.read() as connection:
+            found = connection.execute(wanted.order_by(transactions.c.id.desc()).limit(50))
+            return list(found.scalars())
 
     def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
         wanted = select(*_HOLD).where(
@@ -211,7 +241,7 @@ def _step(connection: Connection, one: _Step) -> None:
         .where(
             matters.c.id == step.matter,
             matters.c.version == step.version,
-            matters.c.closed_at.is_(None),
+            true() if step.closes else matters.c.closed_at.is_(None),
         )
         .values(
             version=step.version + 1,
@@ -228,6 +258,8 @@ def _step(connection: Connection, one: _Step) -> None:
     if step.claims:
         _claim(connection, step)
     _decide(connection, step, now)
+    if step.withdraws and not outbox_store.withdraw(connection, step.withdraws, now):
+        raise Conflict(f"some of the copies {step.withdraws} have left the outbox")
     if step.listings:
         unblocked.enter(connection, step.listings)
     if step.history:
@@ -248,12 +280,15 @@ def _step(connection: Connection, one: _Step) -> None:
 
 
 def _claim(connection: Connection, step: Transition) -> None:
+    over = select(matters.c.id).where(matters.c.closed_at.is_not(None))
     claimed = connection.execute(
         update(holds)
         .where(
             holds.c.id.in_(step.claims),
             holds.c.state == "waiting",
-            holds.c.matter_id.is_(None) | (holds.c.matter_id == step.matter),
+            holds.c.matter_id.is_(None)
+            | (holds.c.matter_id == step.matter)
+            | holds.c.matter_id.in_(over),  # it ended, and left the copy where it was
         )
         .values(matter_id=step.matter)
     )

@@ -36,7 +36,7 @@ class OutboxEntry:
     digest: str
     body: str
     smtputf8: bool
-    state: str  # "waiting", "sent", "failed"
+    state: str  # "waiting", "sent", "failed", "withdrawn"
     attempts: int  # this one included, where leased
     next_attempt_at: float
     created_at: float
@@ -152,6 +152,36 @@ class OutboxStore:
         with self._database.read() as connection:
             found: float | None = connection.execute(oldest).scalar()
         return found
+
+
+def leaving(connection: Connection, transaction_id: str, now: float) -> list[OutboxEntry]:
+    """Copies of a transaction that wait here, and that nobody is sending at this moment."""
+    wanted = select(outbox).where(
+        outbox.c.transaction_id == transaction_id,
+        outbox.c.kind.in_(_SERVING),
+        outbox.c.state == "waiting",
+        or_(outbox.c.lease_holder == "", outbox.c.lease_until <= now),
+    )
+    return [_entry(row) for row in connection.execute(wanted.order_by(outbox.c.id)).mappings()]
+
+
+def withdraw(connection: Connection, entries: Sequence[int], now: float) -> bool:
+    """Take copies back that wait here (R21); whether all of them still could be. Their recipients'
+    copies end as discarded."""
+    waiting = (
+        outbox.c.id.in_(entries),
+        outbox.c.kind.in_(_SERVING),
+        outbox.c.state == "waiting",
+        or_(outbox.c.lease_holder == "", outbox.c.lease_until <= now),
+    )
+    rows = connection.execute(select(outbox).where(*waiting).with_for_update()).mappings().all()
+    if len(rows) != len(set(entries)):
+        return False
+    connection.execute(update(outbox).where(outbox.c.id.in_(entries)).values(state="withdrawn"))
+    for row in rows:
+        ends = {row["serves"] or r: State.DISCARDED for r in row["recipients"]}
+        settle_recipients(connection, row["transaction_id"], ends, now)
+    return True
 
 
 def free(

@@ -59,7 +59,6 @@ class StateDirectory:
             LearnedWords(store),
             MatterStore(store, outbox, time.time),
         )
-        state.unblocked.refresh_now()
         state.learned.refresh_now()
         return state
 

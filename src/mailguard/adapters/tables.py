@@ -235,7 +235,7 @@ outbox = Table(
     Column("digest", Text, nullable=False, index=True),
     Column("body", Text, nullable=False),
     Column("smtputf8", Boolean(create_constraint=False), nullable=False),
-    Column("state", Text, nullable=False),  # waiting, sent, failed
+    Column("state", Text, nullable=False),  # waiting, sent, failed, withdrawn
     Column("attempts", Integer, nullable=False),  # leases given, so crashes count too
     Column("next_attempt_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -267,8 +267,8 @@ tokens = Table(
     "tokens",
     metadata,
     Column("token", BigInteger, primary_key=True, autoincrement=False),  # see core.bayes.token
-    Column("spam", Integer, nullable=False),
-    Column("ham", Integer, nullable=False),
+    Column("spam", Double, nullable=False),  # the sum of its examples' weights, see core.bayes
+    Column("ham", Double, nullable=False),
     Column("revision", BigInteger, nullable=False, index=True),
 )
 
@@ -276,8 +276,17 @@ learned = Table(
     "learned",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row, 1
-    Column("spam", Integer, nullable=False),
-    Column("ham", Integer, nullable=False),
+    Column("spam", Double, nullable=False),
+    Column("ham", Double, nullable=False),
+    Column("pruned", BigInteger, nullable=False),  # the revision that last took tokens away
+)
+
+lessons = Table(
+    "lessons",
+    metadata,
+    Column("example", Text, primary_key=True),  # SHA-256 of a message
+    Column("spam", Boolean(create_constraint=False), nullable=False),
+    Column("taught_at", Double, nullable=False, index=True),
 )
 
 policies = Table(

@@ -125,6 +125,8 @@ def _show(answer: dict[str, Any]) -> None:
     typer.echo(
         f"Edits: {len(answer['edits'])}   Links: {len(answer['links'])}   {answer['elapsed_ms']} ms"
     )
+    if answer["internal_error"]:
+        typer.echo(f"A defect of mailguard's: {shown(answer['internal_error'])}")
     for line in answer["reply"].splitlines():
         typer.echo(f"Reply: {shown(line)}")
 

@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +21,10 @@ from pydantic import ValidationError
 from mailguard.adapters.authentication import SenderAuthentication
 from mailguard.adapters.database import Database, location
 from mailguard.adapters.dns import CachingResolver
+from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.ids import new_id
 from mailguard.adapters.learned import LearnedWords
+from mailguard.adapters.ledger import groups_reached
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.signatures import Signatures
 from mailguard.adapters.unblocked import UnblockedList
@@ -34,9 +36,11 @@ from mailguard.core import address, mime
 from mailguard.core.explain import report
 from mailguard.core.facts import Bayes, Unavailable, Unblocked
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.dossier import EDIT_FAILED, Dossier
 from mailguard.pipeline.judge import judge
-from mailguard.pipeline.memory import ClientAddresses
+from mailguard.pipeline.mailings import Mailings
+from mailguard.pipeline.memory import ClientAddresses, SentRecipients
 from mailguard.pipeline.ports import World
 
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
@@ -99,7 +103,7 @@ class Checker:
         """The fixed fields of `check --json`. Raises UsageError."""
         began = time.perf_counter()
         dossier, problems = await self.dossier(request)
-        dossier.copies()  # rendering is part of the way: what fails here would fail in `serve`
+        dossier, _, faults = dossier.rendered()  # part of the way: it fails here as in `serve`
         answer = report(
             dossier.transaction,
             dossier.facts,
@@ -108,6 +112,9 @@ class Checker:
             dossier.reply(),
             dossier.snapshot.policy,
         )
+        if faults:  # a defect of ours, with which the message goes on as in `serve`
+            answer["internal_error"] = answer["internal_error"] or f"render: {'; '.join(faults)}"
+            _keep(answer, dossier)
         if problems:  # the session would have refused it before there was a message
             _refuse(answer, problems)
         answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
@@ -125,26 +132,29 @@ class Checker:
             envelope=envelope,
             message=mime.parse(request.message),
         )
+        settings, resolver = self._loaded.settings, self._resolver(request.dns)
         world = replace(
             self._world,
             clock=lambda: clock,
-            authenticator=self._authenticator(request.dns),
+            authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
+            engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
             clients=ClientAddresses(),  # no request is judged by those before it
+            mailings=Mailings(),
+            sent=SentRecipients(),
         )
         digest = hashlib.sha256(request.message).hexdigest()
         return await judge(transaction, self._loaded.snapshot, world, digest), problems
 
-    def _authenticator(self, dns: str) -> SenderAuthentication:
-        settings = self._loaded.settings
+    def _resolver(self, dns: str) -> CachingResolver:
         if dns not in self._resolvers:
-            given = settings.dns
+            given = self._loaded.settings.dns
             if dns:
                 try:
                     given = DnsSettings.model_validate({**given.model_dump(), "servers": [dns]})
                 except ValidationError as error:
                     raise UsageError(f"--dns is HOST:PORT: {dns!r}") from error
             self._resolvers[dns] = CachingResolver(given)
-        return SenderAuthentication(self._resolvers[dns], settings.dns.lifetime, settings.hostname)
+        return self._resolvers[dns]
 
     def _listener(self, request: Request) -> ListenerSettings:
         listeners = self._loaded.settings.listeners
@@ -154,6 +164,17 @@ class Checker:
                 return one
         names = ", ".join(one.name for one in listeners)
         raise UsageError(f"no listener {request.listener or wanted.value!r}; there are: {names}")
+
+
+def _keep(answer: dict[str, Any], dossier: Dossier) -> None:
+    """Say of the copies that could not be edited what becomes of them."""
+    for hold in dossier.plan.holds:
+        if hold.reason == EDIT_FAILED.code:
+            given = answer["recipients"][hold.recipient]
+            given |= {"disposition": hold.disposition.word, "reason": hold.reason}
+            given["rules"] = list(EDIT_FAILED.rules)
+    words = {given["disposition"] for given in answer["recipients"].values()}
+    answer["verdict"] = max(Disposition, key=lambda one: (one.word in words, one)).word
 
 
 def _refuse(answer: dict[str, Any], problems: list[str]) -> None:
@@ -231,32 +252,29 @@ class _ReadOnlyLists:
 
     def __init__(self, loaded: Loaded) -> None:
         self._files = loaded.snapshot.unblocked
-        self._database: Database | None = None
+        self.database: Database | None = None
         storage = loaded.settings.storage
         if storage.database or (storage.state / "mailguard.db").exists():
-            self._database = Database(location(storage.database, storage.state))
-            self._unblocked = UnblockedList(self._database, lambda: self._files)
-            self._learned = LearnedWords(self._database)
-            self._unblocked.refresh_now()
+            self.database = Database(location(storage.database, storage.state))
+            self._unblocked = UnblockedList(self.database)
+            self._learned = LearnedWords(self.database)
             self._learned.refresh_now()
 
     def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None:
-        if self._database is not None:
-            self._unblocked.refresh_now()
-            return self._unblocked.look_up(mailbox, now)
         entry = self._files.get(mailbox)
-        expired = entry is not None and entry.expires_at is not None and entry.expires_at <= now
-        return None if expired else entry
+        if entry is not None and (entry.expires_at is None or entry.expires_at > now):
+            return entry
+        return self._unblocked.find(mailbox, now) if self.database is not None else None
 
     def opinion(self, words: Any) -> Bayes | Unavailable | None:
-        if self._database is None:
+        if self.database is None:
             return None
         self._learned.refresh_now()
         return self._learned.opinion(words)
 
     def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
+        if self.database is not None:
+            self.database.close()
 
 
 class _Nowhere:
@@ -266,12 +284,23 @@ class _Nowhere:
         raise AssertionError(f"check has no side effects, and asked for {name}")
 
 
+class _Recorded(_Nowhere):
+    """The ledger, of which only what it says of earlier messages is asked."""
+
+    def __init__(self, lists: _ReadOnlyLists) -> None:
+        self._lists = lists
+
+    async def groups_reached(self, message_id: str) -> Collection[str]:
+        database = self._lists.database
+        return await groups_reached(database, message_id) if database is not None else ()
+
+
 def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World:
     settings = loaded.settings
     nowhere: Any = _Nowhere()
     return World(
         archive=nowhere,
-        ledger=nowhere,
+        ledger=_Recorded(lists),
         next_hop=nowhere,
         reader=reader,
         authenticator=nowhere,  # each request has its own: see --dns

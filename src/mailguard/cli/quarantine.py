@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mailguard.adapters.ledger import HoldEntry
     from mailguard.adapters.state import StateDirectory
     from mailguard.config.load import Loaded
+    from mailguard.pipeline.dossier import Dossier
+    from mailguard.pipeline.matters import Listing
 
 commands = typer.Typer(name="quarantine", help="Mail that is kept.", no_args_is_help=True)
 
@@ -31,9 +33,12 @@ By = Annotated[str, typer.Option(help="Who decided it; the login name if not giv
 @commands.command("list")
 def list_holds(
     config: ConfigOption = Path("config"),
-    state: Annotated[str, typer.Option(help="waiting, released, discarded or all.")] = "waiting",
+    state: Annotated[
+        str, typer.Option(help="waiting, released, discarded, expired or all.")
+    ] = "waiting",
     recipient: Annotated[str, typer.Option(help="Only for this recipient.")] = "",
     sender: Annotated[str, typer.Option(help="Only from this reverse-path.")] = "",
+    reason: Annotated[str, typer.Option(help="Only for this finding, or this check's.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """What is kept, oldest first."""
@@ -43,6 +48,7 @@ def list_holds(
             recipient=recipient or None,
             reverse_path=sender or None,
         )
+        holds = [h for h in holds if h.reason.startswith(reason)]
         subjects = {h.transaction_id: _subject(open_state, h.transaction_id) for h in holds}
     if as_json:
         print_json([_record(h) | {"subject": subjects[h.transaction_id]} for h in holds])
@@ -109,11 +115,14 @@ def release(
     config: ConfigOption = Path("config"),
     by: By = "",
     learn: Annotated[bool, typer.Option(help="Teach the filter that this is wanted mail.")] = True,
+    allow: Annotated[
+        bool, typer.Option("--allow", help="Put the author on the unblocked list as well (R31).")
+    ] = False,
 ) -> None:
     """Deliver kept messages: the original bytes, with the disclaimers and links of their copy."""
     from mailguard.adapters.ledger import RELEASED
 
-    _decide(references, config, RELEASED, by, learn)
+    _decide(references, config, RELEASED, by, learn, allow)
 
 
 @commands.command("discard")
@@ -129,7 +138,14 @@ def discard(
     _decide(references, config, DISCARDED, by, learn)
 
 
-def _decide(references: Sequence[str], config: Path, decided: str, by: str, learn: bool) -> None:
+def _decide(
+    references: Sequence[str],
+    config: Path,
+    decided: str,
+    by: str,
+    learn: bool,
+    allow: bool = False,
+) -> None:
     from mailguard.adapters.ledger import AlreadyDecided
 
     loaded = load_or_exit(config)
@@ -139,7 +155,8 @@ def _decide(references: Sequence[str], config: Path, decided: str, by: str, lear
         if settled:
             fail(f"decided before, so nothing was changed: {', '.join(settled)}")
         try:
-            asyncio.run(_carry_out(state, loaded, holds, decided, by or getpass.getuser(), learn))
+            who = by or getpass.getuser()
+            asyncio.run(_carry_out(state, loaded, holds, decided, who, learn, allow))
         except AlreadyDecided as error:
             fail(f"somebody else has just decided about {error}; see: mailguard quarantine list")
     for hold in holds:
@@ -153,8 +170,10 @@ async def _carry_out(
     decided: str,
     by: str,
     learn: bool,
+    allow: bool,
 ) -> None:
     """Each transaction's holds in one commit; then what it teaches."""
+    from mailguard.adapters.learned import Lesson
     from mailguard.adapters.ledger import RELEASED
     from mailguard.core import spam_words
     from mailguard.core.reading import Reading
@@ -181,12 +200,30 @@ async def _carry_out(
         outgoing = (
             released(dossier, [(h.id, h.recipient) for h in kept]) if decided == RELEASED else ()
         )
-        await state.ledger.decide_hold([h.id for h in kept], decided, by, outgoing)
+        listings = [_listing(dossier, kept[0], by)] if allow else []
+        await state.ledger.decide_hold([h.id for h in kept], decided, by, outgoing, listings)
         reading = dossier.facts.reading
         about_spam = any(h.reason.startswith("spam.") for h in kept)
         if learn and about_spam and isinstance(reading, Reading):
             words = spam_words.words(dossier.transaction.message, reading)
-            await state.learned.learn(words, spam=decided != RELEASED)
+            await state.learned.teach([Lesson(kept[0].digest, words, decided != RELEASED)])
+
+
+def _listing(dossier: Dossier, hold: HoldEntry, by: str) -> Listing:
+    """The author's entry for the unblocked list: one address, or there is none to list (R37)."""
+    from mailguard.core.identity import author
+    from mailguard.pipeline.matters import Listing
+
+    mailbox = author(dossier.transaction)
+    if not mailbox:
+        fail(f"{hold.id} has no single author, so nobody can be put on the list; nothing was done")
+    if dossier.facts.district.owns(mailbox):
+        fail(f"{shown(mailbox)} is an address of the district, which the list is not for")
+    now = dossier.world.clock()
+    return Listing(mailbox, f"release {hold.id}", "", by, now, now + _YEAR)
+
+
+_YEAR = 365 * 86_400.0  # seconds that an entry made by hand counts (R38: yearly)
 
 
 def _found(state: StateDirectory, references: Sequence[str], wanted: str | None) -> list[HoldEntry]:

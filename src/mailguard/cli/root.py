@@ -8,6 +8,7 @@ from mailguard import __version__
 from mailguard.cli import (
     account,
     allowlist,
+    approvals,
     archive,
     check,
     config,
@@ -15,10 +16,12 @@ from mailguard.cli import (
     directory,
     dkim,
     explain,
+    groups,
     ledger,
     link,
     quarantine,
     serve,
+    spam,
 )
 
 application = typer.Typer(
@@ -50,5 +53,8 @@ application.command("demo")(demo.demo)
 application.command("check")(check.check)
 application.command("explain")(explain.explain)
 application.command("ledger")(ledger.ledger)
-for group in (config, directory, allowlist, quarantine, archive, link, dkim, account):
+for group in (
+    *(config, directory, groups, allowlist, quarantine, approvals, spam),
+    *(archive, link, dkim, account),
+):
     application.add_typer(group.commands)

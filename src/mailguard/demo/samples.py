@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-FORWARD, QUARANTINE, BOUNCE = "forward", "quarantine", "bounce"
+FORWARD, QUARANTINE, HOLD, BOUNCE = "forward", "quarantine", "hold", "bounce"
 _TARA = "tara.olive@example.org"
 
 
@@ -138,8 +138,8 @@ SAMPLES: tuple[Sample, ...] = (
         "A custodian to the teachers",
         "submission",
         "clara.rowan@example.org",
-        {"teachers-oak@example.org": BOUNCE},
-        "R17",
+        {"teachers-oak@example.org": HOLD},
+        "R18",
         account="crowan",
     ),
     Sample(
@@ -155,8 +155,8 @@ SAMPLES: tuple[Sample, ...] = (
         "A colleague and a group at once",
         "submission",
         _TARA,
-        {"ben.poplar@example.org": FORWARD, "custodians@example.org": BOUNCE},
-        "R17",
+        {"ben.poplar@example.org": FORWARD, "all-oak@example.org": BOUNCE},
+        "R14",
         account="tolive",
     ),
     Sample(

@@ -53,6 +53,7 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
     counting.decided(transaction, dossier.decision)
 
     if plan.deferral is not None:  # one recipient's copy cannot be judged now: the client keeps all
+        counting.disposed(transaction, dossier.decision, plan)
         await _record(dossier, dossier.reply(), dossier.states_so_far())
         return dossier.reply()
 
@@ -62,6 +63,7 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
         so_far = await aside(transaction, dossier.entry_so_far)
         outgoing = await aside(transaction, dossier.outgoing)
         counting.render_faults(transaction, faults)
+        counting.disposed(transaction, dossier.decision, plan)
 
     if plan.holds or plan.letters or outgoing:
         with counting.stage("keep"):  # holds, notices and letters to us are durable now

@@ -13,12 +13,18 @@ import structlog
 
 from mailguard import metrics
 from mailguard.core.decide import Decision
+from mailguard.core.plan import Plan
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Transaction
+from mailguard.pipeline.dossier import EDIT_FAILED
 
 log = structlog.get_logger("mailguard.story")
 
-_MANY_CLIENTS = "sender-identity.many-clients"  # R4 raises an alert
+_ALERTS = {  # what raises an alert besides what policy makes of it (R4, R26, R55)
+    "sender-identity.many-clients": metrics.ACCOUNT_CLIENTS_ALERTS,
+    "spam.outbound": metrics.OUTBOUND_SPAM_ALERTS,
+    "rate.exceeded": metrics.ACCOUNT_RATE_ALERTS,
+}
 
 
 class stage:
@@ -37,7 +43,7 @@ class stage:
 
 
 def decided(transaction: Transaction, decision: Decision) -> None:
-    """Count findings and each recipient's disposition with the check that led to it."""
+    """Count findings by what became of them."""
     for judgement in decision.judgements:
         if judgement.observed:
             effect = "observed"
@@ -46,12 +52,30 @@ def decided(transaction: Transaction, decision: Decision) -> None:
         else:
             effect = judgement.disposition.word
         metrics.child(metrics.FINDINGS, judgement.finding.code, effect).inc()
-        if judgement.finding.code == _MANY_CLIENTS:
-            metrics.ACCOUNT_CLIENTS_ALERTS.inc()
+        alert = _ALERTS.get(judgement.finding.code)
+        if alert is not None:
+            alert.inc()
+            log.warning(
+                "alert",
+                id=transaction.id,
+                finding=judgement.finding.code,
+                account=transaction.envelope.account,
+                reverse_path=transaction.envelope.reverse_path,
+                evidence=judgement.finding.evidence[:300],
+            )
+
+
+def disposed(transaction: Transaction, decision: Decision, plan: Plan) -> None:
+    """Count each recipient's disposition with the check that led to it. A copy that is kept because
+    its edits could not be made is no forwarded one, and no check led to it."""
+    kept = {hold.recipient: hold for hold in plan.holds if hold.reason == EDIT_FAILED.code}
     listener = transaction.listener.name
-    for outcome in decision.outcomes.values():
+    for recipient, outcome in decision.outcomes.items():
         check = outcome.reasons[0].check if outcome.reasons else ""
-        metrics.child(metrics.RECIPIENTS, listener, outcome.disposition.word, check).inc()
+        disposition = outcome.disposition
+        if recipient in kept:
+            check, disposition = "", kept[recipient].disposition
+        metrics.child(metrics.RECIPIENTS, listener, disposition.word, check).inc()
 
 
 def render_faults(transaction: Transaction, faults: Sequence[str]) -> None:

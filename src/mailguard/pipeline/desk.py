@@ -105,8 +105,12 @@ class Desk:
                 log.info("desk_conflict", reason=str(conflict))
 
     async def _read(self, letter: WaitingLetter) -> None:
+        clerk = self._clerks.get(letter.desk)
+        if clerk is None:
+            await self._letters.settle(letter.id, "no clerk")
+            return
         try:
-            await self._clerks[letter.desk].read(letter, await self._take_up(letter.transaction_id))
+            await clerk.read(letter, await self._take_up(letter.transaction_id))
         except Conflict as conflict:  # somebody else was quicker; what is left comes again
             log.info("desk_conflict", letter=letter.id, reason=str(conflict))
         except StoreError:

@@ -15,7 +15,7 @@ from mailguard.core import notice, render, trace
 from mailguard.core.address import domain_of
 from mailguard.core.answering import may_answer
 from mailguard.core.decide import Decision, Judgement, decide
-from mailguard.core.edit import Edit, Redirect, ReplaceText
+from mailguard.core.edit import Edit, Redirect, ReplaceText, Wrap
 from mailguard.core.facts import Arc, Facts
 from mailguard.core.plan import Conclusion, Hold, Plan, State, Telling, Variant
 from mailguard.core.policy import FindingType, Policy
@@ -151,7 +151,7 @@ class Dossier:
             single = len(author.addresses) == 1 and not author.ambiguous
             ours = single and self.snapshot.district.owns(author.addresses[0])
             return signing.sign(copy, domain_of(author.addresses[0]), now) if ours else b""
-        if not any(isinstance(edit, ReplaceText) for edit in edits):
+        if not any(isinstance(edit, ReplaceText | Wrap) for edit in edits):
             return b""
         cv = self.facts.arc.cv if isinstance(self.facts.arc, Arc) else ""
         arrived = "none" if cv == "fail" else cv  # a broken chain was taken off
@@ -327,7 +327,7 @@ class Dossier:
 
     def _spammail_copy(self) -> Iterator[Outgoing]:
         held = [h for h in self.plan.holds if h.disposition is Disposition.QUARANTINE]
-        if not held or not self.world.quarantine_copy:
+        if not held or not self.world.quarantine_copy or self._stays_in_store():
             return
         district, first = self.snapshot.district, held[0]
         why = Judgement("", Finding(first.reason, first.evidence), Disposition.QUARANTINE, ())
@@ -352,6 +352,11 @@ class Dossier:
             self.body(raw),
             transaction_id=self.transaction.id,
         )
+
+    def _stays_in_store(self) -> bool:
+        """Whether something was found that no mailbox may get (R28: malware)."""
+        kinds = (self._kind(j.finding.code) for j in self.decision.judgements if not j.observed)
+        return any(kind is not None and kind.store_only for kind in kinds)
 
     def _kind(self, code: str) -> FindingType | None:
         return OUR_OWN.get(code) or self.snapshot.policy.finding_type(code)

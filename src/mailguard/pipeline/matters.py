@@ -74,6 +74,7 @@ class Transition:
     claims: tuple[int, ...] = ()  # holds that hang on this matter from now on
     releases: tuple[int, ...] = ()  # holds let go: `outgoing` carries them (`pipeline.release`)
     discards: tuple[int, ...] = ()
+    withdraws: tuple[int, ...] = ()  # copies in the outbox that are not to leave (R21)
     outgoing: tuple[Outgoing, ...] = ()
     listings: tuple[Listing, ...] = ()
     letter: int | None = None  # read, and done with
@@ -123,8 +124,9 @@ class Matters(Protocol):
 
     async def move(self, steps: Sequence[Transition]) -> None:
         """Commit all steps, or none. Raises Conflict where a version is not the current one, a
-        hold does not wait any more or hangs on another matter, or a letter was read; ValueError
-        where an address is no single one."""
+        hold does not wait any more or hangs on another open matter, a copy in the outbox has left, or a
+        letter was read; ValueError where an address is no single one. A matter that is closed
+        moves only by a step that closes it again: a stop after the release (R21)."""
         ...
 
     async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
@@ -146,6 +148,22 @@ class Matters(Protocol):
     def history(self, matter: int) -> Sequence[Happening]: ...
 
     def holds_of(self, matter: int) -> Sequence[HoldEntry]: ...
+
+    def overtaken(self, kind: str) -> Sequence[Matter]:
+        """Open matters all of whose holds somebody decided elsewhere."""
+        ...
+
+    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """Copies of a message in the outbox that can still be withdrawn, with their recipients."""
+        ...
+
+    def matters_of(self, transaction_id: str) -> Sequence[int]:
+        """The matters that the message's holds hang on."""
+        ...
+
+    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+        """The transactions of messages with this Message-ID, newest first."""
+        ...
 
     def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
         """Copies that wait and hang on no matter, oldest first."""

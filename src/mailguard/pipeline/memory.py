@@ -1,4 +1,5 @@
-"""What a process remembers from message to message, in bounded memory: crashes, notices, clients.
+"""What a process remembers from message to message, in bounded memory: crashes, notices, clients,
+recipients.
 
 Nothing needed for correctness lives here: a restart forgets it, and other nodes have their own.
 Must not know what is decided with it.
@@ -9,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 
 _REMEMBERED = 10_000  # messages, senders, accounts
 _HOUR = 3_600.0  # seconds
+_DAY = 24 * _HOUR
 
 
 class Crashes:
@@ -72,6 +75,59 @@ class ClientAddresses:
         while used and (len(used) > self._most or next(iter(used.values())) <= now - _HOUR):
             used.popitem(last=False)
         return len(used)
+
+
+class SentRecipients:
+    """To how many recipients each account has written within the last hour and day (R55).
+
+    A message counts once for each of its recipients, however often it comes back: a client that
+    heard 451 is not a client that sends more."""
+
+    def __init__(self, most: int = 20_000, in_all: int = 200_000) -> None:
+        self._most = most  # recipients remembered of one account; some 200 octets each
+        self._in_all = in_all
+        self._kept = 0
+        self._seen: OrderedDict[str, _Window] = OrderedDict()
+
+    def see(
+        self, account: str, raw: bytes, recipients: Iterable[str], now: float
+    ) -> tuple[int, int]:
+        """Count one message; the recipients within the hour and within the day, at most `most`."""
+        window = self._seen.pop(account, None) or _Window()
+        self._seen[account] = window
+        before = len(window.day)
+        window.forget(now)
+        digest = hashlib.sha256(raw).digest()
+        for recipient in recipients:
+            if len(window.day) >= self._most:
+                break
+            key = hashlib.blake2b(recipient.encode("utf-8", "replace"), digest_size=12, key=digest)
+            window.add(key.digest(), now)
+        self._kept += len(window.day) - before
+        while self._kept > self._in_all and len(self._seen) > 1:  # the account idle longest
+            self._kept -= len(self._seen.popitem(last=False)[1].day)
+        return len(window.hour), len(window.day)
+
+
+class _Window:
+    """When each recipient of each message was first written to, the oldest first."""
+
+    __slots__ = ("day", "hour")
+
+    def __init__(self) -> None:
+        self.day: OrderedDict[bytes, float] = OrderedDict()
+        self.hour: deque[float] = deque()
+
+    def add(self, key: bytes, now: float) -> None:
+        if key not in self.day:
+            self.day[key] = now
+            self.hour.append(now)
+
+    def forget(self, now: float) -> None:
+        while self.hour and self.hour[0] <= now - _HOUR:
+            self.hour.popleft()
+        while self.day and next(iter(self.day.values())) <= now - _DAY:
+            self.day.popitem(last=False)
 
 
 def _household(client_address: str) -> str:

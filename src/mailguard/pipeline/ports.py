@@ -55,7 +55,7 @@ class Outgoing:
     """
 
     key: str
-    kind: str  # "notice", "report", "copy", "release", "relay"
+    kind: str  # "notice", "report", "question", "copy", "release", "relay"
     reverse_path: str
     recipients: tuple[str, ...]
     raw: bytes = field(repr=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mailguard.core.calendar import Calendar
 from mailguard.core.directory import Directory
 from mailguard.core.district import District
 from mailguard.core.facts import Unblocked
@@ -25,3 +26,4 @@ class Snapshot:
     notices: Mapping[str, str]  # template texts by name, "blocked" for notices/blocked.txt
     digest: str  # of all of it
     link_keys: tuple[bytes, ...] = field(default=(), repr=False)  # newest first
+    calendar: Calendar = field(default_factory=Calendar)

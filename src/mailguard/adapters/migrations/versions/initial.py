@@ -30,10 +30,19 @@ def upgrade() -> None:
     op.create_table(
         "learned",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("spam", sa.Integer(), nullable=False),
-        sa.Column("ham", sa.Integer(), nullable=False),
+        sa.Column("spam", sa.Double(), nullable=False),
+        sa.Column("ham", sa.Double(), nullable=False),
+        sa.Column("pruned", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learned")),
     )
+    op.create_table(
+        "lessons",
+        sa.Column("example", sa.Text(), nullable=False),
+        sa.Column("spam", sa.Boolean(create_constraint=False), nullable=False),
+        sa.Column("taught_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("example", name=op.f("pk_lessons")),
+    )
+    op.create_index(op.f("ix_lessons_taught_at"), "lessons", ["taught_at"])
     op.create_table(
         "outbox",
         sa.Column("id", number, nullable=False),
@@ -76,8 +85,8 @@ def upgrade() -> None:
     op.create_table(
         "tokens",
         sa.Column("token", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("spam", sa.Integer(), nullable=False),
-        sa.Column("ham", sa.Integer(), nullable=False),
+        sa.Column("spam", sa.Double(), nullable=False),
+        sa.Column("ham", sa.Double(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("token", name=op.f("pk_tokens")),
     )

@@ -1,0 +1,309 @@
+"""`mailguard approvals`: what waits for approvers, the console's decisions, grants."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from collections.abc import Awaitable, Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from mailguard.cli.ledger import when
+from mailguard.cli.loading import load_or_exit, opened
+from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+
+if TYPE_CHECKING:
+    from mailguard.adapters.state import StateDirectory
+    from mailguard.config.load import Loaded
+    from mailguard.core.directory import Person
+    from mailguard.pipeline.approval_console import Console
+    from mailguard.pipeline.matters import Matter
+
+commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)
+
+T = TypeVar("T")
+Number = Annotated[int, typer.Argument(help="A number from the list.")]
+By = Annotated[str, typer.Option(help="Who decided it; the login name if not given.")]
+Remark = Annotated[str, typer.Option(help="Words that the sender is told.")]
+Reference = Annotated[str, typer.Option(help="The document: where the written approval is kept.")]
+
+
+@commands.command("list")
+def list_approvals(
+    config: ConfigOption = Path("config"),
+    everything: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What waits for approvers, oldest first; what is overdue is marked."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        found = [_record(m, loaded) for m in _all(state, "approval", everything)]
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        f"{len(found)} approval(s)",
+        ("No.", "Since", "From", "To", "Subject", "Asked", "Until", "State"),
+        [
+            (
+                one["number"],
+                when(one["opened_at"]),
+                one["sender"],
+                ", ".join(one["to"]),
+                one["subject"],
+                ", ".join(a["name"] for a in one["asked"]) or "nobody",
+                when(one["expires_at"]),
+                one["state"] + (" (overdue)" if one["overdue"] else ""),
+            )
+            for one in found
+        ],
+    )
+
+
+@commands.command("show")
+def show(
+    number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
+) -> None:
+    """One approval: the message, who is asked, and all that happened."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        matter = _one(state, number)
+        told = _record(matter, loaded)
+        history: list[dict[str, Any]] = [
+            {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
+            for h in state.matters.history(number)
+        ]
+        copies: list[dict[str, Any]] = [
+            {"number": h.id, "recipient": h.recipient, "state": h.state}
+            for h in state.matters.holds_of(number)
+        ]
+    if as_json:
+        print_json(told | {"history": history, "copies": copies})
+        return
+    typer.echo(f"Approval {number}: {told['state']}{' (overdue)' if told['overdue'] else ''}")
+    lines = {
+        "From": told["sender"],
+        "To": ", ".join(told["to"]),
+        "Subject": told["subject"],
+        "Why": f"{' '.join(told['why'])} Rule: {told['rules']}.",
+        "Needed": " and ".join(seat["label"] for seat in told["seats"]),
+        "Until": when(told["expires_at"]),
+    }
+    for label, value in lines.items():
+        typer.echo(f"{label}: {shown(value)}")
+    for asked in told["asked"]:
+        typer.echo(f"Asked: {shown(asked['name'])} <{shown(asked['mailbox'])}>")
+    for copy in copies:
+        typer.echo(f"Copy {copy['number']} to {shown(copy['recipient'])}: {copy['state']}")
+    rows = [(when(h["at"]), h["by"], h["what"], h["detail"]) for h in history]
+    print_table("History", ("When", "Who", "What", ""), rows)
+
+
+@commands.command("approve")
+def approve(
+    number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
+) -> None:
+    """Deliver the message: stands for every approval that is missing, and is on record."""
+    _decide(number, config, True, by, remark)
+
+
+@commands.command("deny")
+def deny(
+    number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
+) -> None:
+    """Do not deliver the message, and tell its sender. The archive keeps it."""
+    _decide(number, config, False, by, remark)
+
+
+@commands.command("record")
+def record(
+    number: Number,
+    by: Annotated[str, typer.Option(help="Who approved on paper: a person's id or address.")],
+    reference: Reference,
+    config: ConfigOption = Path("config"),
+) -> None:
+    """Record a written approval on paper: it counts as that person's yes."""
+    loaded = load_or_exit(config)
+    person = _person(loaded, by)
+    said = _carry_out(loaded, "", lambda c: c.record(number, person, _text(reference)))
+    typer.echo(f"{number}  {shown(said)}")
+
+
+@commands.command("stop")
+def stop(
+    id: Annotated[str, typer.Argument(help="A number from the list, or a transaction id.")],
+    config: ConfigOption = Path("config"),
+    by: By = "",
+    remark: Remark = "",
+) -> None:
+    """Stop an announcement: what waits is not delivered, what is queued is taken back (R21)."""
+    wanted = id.strip().upper()
+    said = _carry_out(load_or_exit(config), by, lambda c: c.stop(wanted, _text(remark)))
+    typer.echo(shown(said))
+
+
+@commands.command("grant")
+def grant(
+    sender: Annotated[str, typer.Option(help="Who may write: a person's id, or an address.")],
+    group: Annotated[str, typer.Option(help="The group's address.")],
+    until: Annotated[str, typer.Option(help="The last day, YYYY-MM-DD.")],
+    reference: Reference,
+    by: Annotated[
+        str, typer.Option(help="Who approved: the id or address of a person who may approve.")
+    ],
+    config: ConfigOption = Path("config"),
+    since: Annotated[str, typer.Option("--from", help="The first day; today if not given.")] = "",
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many messages.")] = 1,
+) -> None:
+    """Enter an approval that was given in writing beforehand. It counts as that person's yes for
+    so many messages; where two approvals are needed, each takes a grant of its own."""
+    loaded = load_or_exit(config)
+    giver, last = _person(loaded, by), _day(until)
+    first = _day(since) if since else None
+    made = _carry_out(
+        loaded,
+        "",
+        lambda c: c.grant(
+            sender=sender.strip(),
+            group=group.strip(),
+            first=first,
+            last=last,
+            count=count,
+            giver=giver,
+            reference=_text(reference),
+        ),
+    )
+    typer.echo(f"grant {made}: until {last}, {count} message(s)")
+
+
+@commands.command("grants")
+def grants(
+    config: ConfigOption = Path("config"),
+    everything: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Approvals given beforehand."""
+    from mailguard.core.grant import GRANT
+
+    with opened(load_or_exit(config)) as state:
+        found = [
+            {"number": m.id, "state": m.status, **GRANT.dump_python(g, mode="json"), "left": g.left}
+            for m in _all(state, "grant", everything)
+            for g in [GRANT.validate_json(m.state)]
+        ]
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        f"{len(found)} grant(s)",
+        ("No.", "Sender", "Group", "From", "Until", "Left", "By", "Reference", "State"),
+        [
+            (
+                *(g["number"], g["sender"], g["group"], g["first"], g["last"]),
+                *(f"{g['left']} of {g['count']}", g["giver_name"], g["reference"], g["state"]),
+            )
+            for g in found
+        ],
+    )
+
+
+@commands.command("revoke")
+def revoke(number: Number, config: ConfigOption = Path("config"), by: By = "") -> None:
+    """End a grant; what it has approved stays approved."""
+    _carry_out(load_or_exit(config), by, lambda c: c.revoke(number))
+    typer.echo(f"grant {number}: revoked")
+
+
+def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
+    said = _carry_out(load_or_exit(config), by, lambda c: c.decide(number, yes, _text(remark)))
+    typer.echo(f"{number}  {shown(said)}")
+
+
+def _carry_out(loaded: Loaded, by: str, work: Callable[[Console], Awaitable[T]]) -> T:
+    """Carry out a decision; what stands against it is told, and nothing was changed then."""
+    from mailguard.pipeline.approval_console import Refused
+    from mailguard.pipeline.ports import StoreError
+
+    with opened(loaded) as state:
+        try:
+            return asyncio.run(_done(loaded, state, by.strip() or getpass.getuser(), work))
+        except Refused as refused:
+            fail(shown(str(refused)))
+        except StoreError as error:
+            fail(f"nothing was changed: {error}", 2)
+
+
+async def _done(
+    loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[T]]
+) -> T:
+    from mailguard.app import approval_steps, replaying
+    from mailguard.pipeline.approval_console import Console
+    from mailguard.pipeline.matters import Conflict
+
+    async with replaying(loaded, state) as world:
+        steps = approval_steps(loaded.settings, state, lambda: loaded.snapshot, world)
+        tries = 3
+        while True:
+            try:
+                return await work(Console(steps, by))
+            except Conflict:  # the server acts on the same one: look again
+                tries -= 1
+                if not tries:
+                    fail("somebody else acts on it at the same time; please try again")
+
+
+def _all(state: StateDirectory, kind: str, everything: bool) -> list[Matter]:
+    return list(state.matters.find(kind, open_only=not everything))
+
+
+def _one(state: StateDirectory, number: int) -> Matter:
+    found = state.matters.load(number)
+    if found is None or found.kind != "approval" or not found.version:
+        fail(f"there is no approval {number}; see: mailguard approvals list --all")
+    return found
+
+
+def _record(matter: Matter, loaded: Loaded) -> dict[str, Any]:
+    from mailguard.core.approval import APPROVAL, Outcome, Terms, expires_at
+
+    approval = APPROVAL.validate_json(matter.state)
+    settings = loaded.settings.approvals
+    terms = Terms(settings.reminder_days, settings.expiry_days)
+    written = APPROVAL.dump_python(approval, mode="json")
+    waits = approval.outcome is Outcome.WAITING
+    return {
+        "number": matter.id,
+        "state": approval.outcome.value,
+        "opened_at": approval.opened_at,
+        "expires_at": expires_at(approval, loaded.calendar, terms),
+        "overdue": waits and matter.wakes_at is not None and matter.wakes_at < time.time(),
+        **written["about"],
+        **{name: written[name] for name in ("digest", "seats", "asked", "given")},
+        **{name: written[name] for name in ("decided_by", "decided_at", "remark")},
+    }
+
+
+def _person(loaded: Loaded, named: str) -> Person:
+    from mailguard.pipeline.approval_console import person_named
+
+    person = person_named(loaded.snapshot.directory, named.strip())
+    if person is None:
+        fail(f"{shown(named)} is nobody's id or address in the directory")
+    return person
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        fail(f"{shown(text)} is no day; write it as in 2026-11-30")
+
+
+def _text(text: str) -> str:
+    from mailguard.core.notice import one_line
+
+    return one_line(text)[:500]

@@ -1,0 +1,334 @@
+"""An approval's steps carried out: each is one commit of state, holds, mail and history (R18-R21).
+
+Owns how a held message becomes an approval, how grants given beforehand are used up with it, and
+what each step of `core.approval` does to the store. Answers by mail, by page and from the console
+come through here alike. Must not know how an answer is read or who gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mailguard.core import address, approvers
+from mailguard.core import approval as life
+from mailguard.core.answering import may_answer
+from mailguard.core.approval import APPROVAL, Approval, Asked, Do, Given, Outcome, Step, Terms
+from mailguard.core.approvers import Seat, Sender
+from mailguard.core.grant import GRANT, Grant, covers, used
+from mailguard.core.identity import identity
+from mailguard.pipeline import standing
+from mailguard.pipeline.approval_mail import Post, about, about_unread
+from mailguard.pipeline.desk import TakeUp
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.judge import aside
+from mailguard.pipeline.matters import Conflict, Happening, HoldEntry, Matter, Matters, Transition
+from mailguard.pipeline.ports import Outgoing, World
+from mailguard.pipeline.release import released
+from mailguard.pipeline.snapshot import Snapshot
+
+KIND, GRANTS = "approval", "grant"
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """What a stop can still take back, and what it cannot (R21)."""
+
+    entries: tuple[int, ...]
+    recipients: int
+    gone: int
+
+    def words(self) -> str:
+        """In a sentence."""
+        left = f"{self.gone} had been delivered already" if self.gone else "none had left"
+        if not self.entries:
+            return "Nothing was left to take back: it had been delivered already."
+        return f"Copies taken back before they left: {self.recipients}; {left}."
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Every method is one commit, and raises Conflict where somebody else was quicker."""
+
+    matters: Matters
+    snapshot: Callable[[], Snapshot]
+    take_up: TakeUp
+    world: World
+    terms: Terms
+
+    # Opening
+
+    async def open(self, holds: Sequence[HoldEntry], now: float) -> None:
+        """Make the held copies of one message an approval, and ask; or let them go where everything
+        that is needed was granted beforehand."""
+        snapshot = self.snapshot()
+        first = min(hold.id for hold in holds)
+        key = f"{holds[0].digest}|{holds[0].reverse_path}|{first}"
+        matter = await self.matters.new(KIND, key, now)
+        if matter.version:
+            raise Conflict(f"approval {matter.id} is open already")
+        approval, beforehand, uses = await self._considered(matter, holds, snapshot, now)
+        step = life.opened(approval, beforehand)
+        ids = tuple(hold.id for hold in holds)
+        await self.carry_out(matter, step, now, "mailguard", claims=ids, more=uses, holds=holds)
+
+    async def _considered(
+        self, matter: Matter, holds: Sequence[HoldEntry], snapshot: Snapshot, now: float
+    ) -> tuple[Approval, Sequence[Given], Sequence[Transition]]:
+        """The approval before anybody is asked, what was granted, and the use of the grants."""
+        try:
+            dossier = await self.take_up(holds[0].transaction_id)
+        except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
+            seat = Seat("either", approvers.TECHNOLOGY, (), ("R18",))
+            unread = Approval(holds[0].digest, about_unread(holds), (seat,), (), "", now)
+            return unread, (), ()
+        sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
+        codes = _codes(dossier, holds)
+        seats = approvers.seats(codes, dossier.facts, sender)
+        approval = Approval(
+            digest=holds[0].digest,
+            about=about(dossier, [hold.recipient for hold in holds]),
+            seats=seats,
+            asked=_asked(seats, snapshot),
+            tells=self._sender_to_tell(dossier, sender),
+            opened_at=now,
+        )
+        given, uses = self._granted(matter, approval, dossier, sender, codes, holds, now)
+        return approval, given, uses
+
+    def _sender_to_tell(self, dossier: Dossier, sender: Sender) -> str:
+        """The proven sender's mailbox; of strangers, so many an hour (R27)."""
+        mailbox, now = dossier.transaction.envelope.reverse_path, self.world.clock()
+        if not may_answer(dossier.transaction, dossier.facts):
+            return ""
+        if not sender.inside:
+            if not self.world.notices.allows(mailbox, now):
+                return ""
+            self.world.notices.spend(mailbox, now)
+        return mailbox
+
+    def _granted(
+        self,
+        matter: Matter,
+        approval: Approval,
+        dossier: Dossier,
+        sender: Sender,
+        codes: frozenset[str],
+        holds: Sequence[HoldEntry],
+        now: float,
+    ) -> tuple[Sequence[Given], Sequence[Transition]]:
+        """Yeses given beforehand, no more than the seats want, and the grants that they use up."""
+        snapshot = self.snapshot()
+        today = standing.day_at(now, snapshot.district.time_zone)
+        recipients = {address.normalise(hold.recipient) for hold in holds}
+        who = identity(dossier.transaction, dossier.facts)
+        mailbox = who.authenticated_as or address.normalise(approval.tells)
+        by_giver: dict[str, dict[str, tuple[Matter, Grant]]] = {}
+        for found in self.matters.find(GRANTS):
+            grant = GRANT.validate_json(found.state)
+            if covers(grant, codes, sender.person, mailbox, recipients, today):
+                of_giver = by_giver.setdefault(grant.giver, {})
+                known = of_giver.get(grant.group)
+                if known is None or grant.last < known[1].last:
+                    of_giver[grant.group] = (found, grant)
+        given: list[Given] = []
+        uses: list[Transition] = []
+        for giver, grants in by_giver.items():
+            before = approvers.filled(approval.seats, [g.person for g in given])
+            after = approvers.filled(approval.seats, [*(g.person for g in given), giver])
+            if set(grants) != recipients or len(after) == len(before):
+                continue
+            numbers = " and ".join(str(found.id) for found, _ in grants.values())
+            documents = ", ".join(dict.fromkeys(grant.reference for _, grant in grants.values()))
+            name = next(iter(grants.values()))[1].giver_name
+            given.append(Given(giver, name, True, now, f"grant {numbers}", documents))
+            uses += [_use(found, grant, matter, now) for found, grant in grants.values()]
+        return given, uses
+
+    # Every step
+
+    async def carry_out(
+        self,
+        matter: Matter,
+        step: Step,
+        now: float,
+        by: str,
+        *,
+        detail: str = "",
+        letter: int | None = None,
+        claims: tuple[int, ...] = (),
+        notes: Sequence[Outgoing] = (),
+        more: Sequence[Transition] = (),
+        holds: Sequence[HoldEntry] | None = None,
+        withdrawal: Withdrawal | None = None,
+    ) -> None:
+        """One commit of what a step asks for. `notes` go with it; `more` are other matters'."""
+        approval, do = step.approval, step.do
+        waiting = [h for h in holds or self.matters.holds_of(matter.id) if h.state == "waiting"]
+        post = Post(self.snapshot(), matter.id, approval, self.terms, now)
+        outgoing = [*notes]
+        if Do.RELEASE in do:
+            outgoing += await self._released(waiting)
+        if Do.ASK in do or Do.REMIND in do:
+            outgoing += [post.ask(asked, again=Do.REMIND in do) for asked in step.asked]
+        if Do.TELL_SENDER in do:
+            template = f"approval-{'waiting' if step.what == 'opened' else step.what}"
+            said = withdrawal.words() if withdrawal else "It has not been delivered to anybody."
+            outgoing += post.tell_sender(template, outcome=said)
+        if Do.TELL_OTHERS in do:
+            outgoing += [post.settled(asked) for asked in step.asked]
+        if Do.TELL_POSTMASTER in do:
+            outgoing.append(post.tell_postmaster())
+        ids = tuple(hold.id for hold in waiting)
+        calendar = self.snapshot().calendar
+        transition = Transition(
+            matter=matter.id,
+            version=matter.version,
+            status=approval.outcome.value,
+            state=APPROVAL.dump_json(approval),
+            wakes_at=life.wakes_at(approval, calendar, self.terms),
+            history=(Happening(now, by, step.what, detail or _told(step)),),
+            claims=claims,
+            releases=ids if Do.RELEASE in do else (),
+            discards=ids if Do.DISCARD in do else (),
+            withdraws=withdrawal.entries if withdrawal is not None else (),
+            outgoing=tuple(outgoing),
+            letter=letter,
+            by=f"{approval.decided_by or by} (approval {matter.id})",
+            closes=approval.outcome is not Outcome.WAITING,
+        )
+        await self.matters.move((transition, *more))
+        self.world.outbox_wakes()
+
+    async def _released(self, holds: Iterable[HoldEntry]) -> Sequence[Outgoing]:
+        """The original bytes with the edits of each copy (`pipeline.release`)."""
+        each: dict[str, list[tuple[int, str]]] = {}
+        for hold in holds:
+            each.setdefault(hold.transaction_id, []).append((hold.id, hold.recipient))
+        outgoing: list[Outgoing] = []
+        for transaction_id, kept in each.items():
+            dossier = await self.take_up(transaction_id)
+            outgoing += await aside(dossier.transaction, released, dossier, kept)
+        return outgoing
+
+    # The clock, and what others did
+
+    async def look_at(self, matter: Matter, now: float) -> None:
+        """A matter whose time has come: remind, let it expire, or wait on under the calendar that
+        is in force by now."""
+        approval = state_of(matter)
+        calendar = self.snapshot().calendar
+        step = life.due(approval, now, calendar, self.terms)
+        if step is None:
+            step = Step(approval, (), "waits on")
+        await self.carry_out(matter, step, now, "mailguard")
+
+    async def overtaken(self, matter: Matter, now: float) -> None:
+        """All its copies were released or discarded one by one, past the approval."""
+        holds = self.matters.holds_of(matter.id)
+        last = max(holds, key=lambda hold: hold.decided_at or 0.0)
+        let_go = any(hold.state == "released" for hold in holds)
+        step = life.overtaken(state_of(matter), let_go, last.decided_by or "the console", now)
+        await self.carry_out(matter, step, now, "mailguard", detail="the copies were decided about")
+
+    async def grant_ends(self, matter: Matter, now: float) -> None:
+        """A grant's last day is over."""
+        over = Happening(now, "mailguard", "expired")
+        end = Transition(
+            matter.id, matter.version, "expired", matter.state, history=(over,), closes=True
+        )
+        await self.matters.move([end])
+
+    # Stopping (R21)
+
+    def withdrawal(self, transactions: Iterable[str], released_copies: int) -> Withdrawal:
+        """What of these messages has not left yet."""
+        found = [entry for one in transactions for entry in self.matters.leaving(one)]
+        number = sum(len(recipients) for _, recipients in found)
+        entries = tuple(entry for entry, _ in found)
+        return Withdrawal(entries, number, max(0, released_copies - number))
+
+    def withdrawal_of(self, matter: Matter) -> Withdrawal:
+        """The same for what an approval released."""
+        gone = [h for h in self.matters.holds_of(matter.id) if h.state == "released"]
+        return self.withdrawal(dict.fromkeys(h.transaction_id for h in gone), len(gone))
+
+    async def stop_sent(
+        self, dossier: Dossier, given: Given, by: str, now: float, letter: int | None = None
+    ) -> Withdrawal:
+        """Stop a message that needed no approval: what is queued is taken back, on a record of its
+        own. Nothing is written where nothing is queued."""
+        transaction = dossier.transaction
+        recipients = dossier.plan.forwarded
+        taken = self.withdrawal((transaction.id,), len(recipients))
+        if not taken.entries:
+            return taken
+        matter = await self.matters.new(KIND, f"stop|{transaction.id}|{taken.entries}", now)
+        sender = approvers.sender_of(transaction, dossier.facts, self.snapshot().directory)
+        approval = Approval(
+            digest=dossier.digest,
+            about=about(dossier, recipients),
+            seats=(),
+            asked=(),
+            tells=self._sender_to_tell(dossier, sender),
+            opened_at=now,
+            outcome=Outcome.GRANTED,
+        )
+        step = life.stopped(approval, given)
+        await self.carry_out(
+            matter, step, now, by, detail=taken.words(), withdrawal=taken, letter=letter
+        )
+        return taken
+
+
+def state_of(matter: Matter) -> Approval:
+    """An approval's state. Raises pydantic.ValidationError for another version's."""
+    return APPROVAL.validate_json(matter.state)
+
+
+def _codes(dossier: Dossier, holds: Sequence[HoldEntry]) -> frozenset[str]:
+    """Everything that these copies are held for, not only the reason shown first."""
+    outcomes = dossier.decision.outcomes
+    held = {hold.recipient: hold for hold in holds}
+    found = {hold.reason for hold in holds}
+    for recipient, hold in held.items():
+        outcome = outcomes.get(recipient)
+        if outcome is not None and outcome.disposition is hold.disposition:
+            found |= {judgement.finding.code for judgement in outcome.reasons}
+    return frozenset(found)
+
+
+def _asked(seats: Iterable[Seat], snapshot: Snapshot) -> tuple[Asked, ...]:
+    """Everybody with a seat, each once, at their main address."""
+    ids = dict.fromkeys(person for seat in seats for person in seat.people)
+    people = snapshot.directory.named(ids)
+    return tuple(Asked(p.id, p.name, p.addresses[0]) for p in people if p.addresses)
+
+
+def _use(found: Matter, grant: Grant, matter: Matter, now: float) -> Transition:
+    after = used(grant)
+    line = Happening(now, "mailguard", "used", f"approval {matter.id}; {after.left} left")
+    return Transition(
+        found.id,
+        found.version,
+        "open" if after.left else "used up",
+        GRANT.dump_json(after),
+        wakes_at=found.wakes_at,
+        history=(line,),
+        closes=not after.left,
+    )
+
+
+def _told(step: Step) -> str:
+    """The history's own words for a step that nobody else words."""
+    approval = step.approval
+    if step.what in ("opened", "reminded"):
+        return ", ".join(f"{a.name} <{a.mailbox}>" for a in step.asked) or "nobody to ask"
+    said: Mapping[str, Given] = {g.person: g for g in approval.given}
+    last = list(said.values())[-1:]
+    return "; ".join(filter(None, (*(g.how for g in last), approval.remark)))
+
+
+def with_refusal(approval: Approval) -> Approval:
+    """One more answer that could not count."""
+    return replace(approval, refused=approval.refused + 1)

@@ -1,0 +1,330 @@
+"""The approvals desk: held messages become approvals, and answers are taken by mail and by page.
+
+Owns whose answer counts: the approver's own, proven by their account, to the very question that
+they were asked (R18). What does not count changes nothing, and is on record. Must not know how a
+step is committed (`approval_steps`) or what an answer's words are (`core.answer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from mailguard import metrics
+from mailguard.core import answer, question, references
+from mailguard.core import approval as life
+from mailguard.core.answer import AnswerKind
+from mailguard.core.answering import may_answer
+from mailguard.core.approval import Approval, Asked, Do, Given, Outcome, Step
+from mailguard.core.approvers import is_theirs
+from mailguard.core.directory import Person
+from mailguard.core.identity import identity
+from mailguard.core.message import Message
+from mailguard.core.notice import one_line
+from mailguard.core.reading import Reading
+from mailguard.core.verdict import Disposition
+from mailguard.pipeline.approval_mail import Post, refused, token_about
+from mailguard.pipeline.approval_steps import GRANTS, KIND, Steps, state_of, with_refusal
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.matters import Conflict, HoldEntry, Matter, Question, WaitingLetter
+from mailguard.pipeline.ports import Outgoing, StoreError
+
+log = structlog.get_logger("mailguard.approvals")
+
+_REMARK = 500  # characters of an approver's words
+_REFUSALS = 20  # answers that could not count in one approval's history; the letters have them all
+_STOPPABLE = 7 * 86_400.0  # seconds for which a message can be named by its Message-ID
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An open or ended approval that a token leads to."""
+
+    matter: Matter
+    approval: Approval
+    asked: Asked
+    proven: bool  # we made the token for this approver and message
+
+
+class ApprovalClerk:
+    """A `Clerk`. `relay_vouches`: a trusted server's word for an author counts as an account's."""
+
+    def __init__(self, steps: Steps, relay_vouches: bool = True) -> None:
+        self._steps = steps
+        self._matters = steps.matters
+        self._relay_vouches = relay_vouches
+
+    # Letters
+
+    async def read(self, letter: WaitingLetter, dossier: Dossier) -> None:
+        """An answer, or what looks like one."""
+        message = dossier.transaction.message
+        if not dossier.transaction.envelope.reverse_path or answer.is_automatic(message):
+            await self._matters.settle(letter.id, "automatic mail, which answers nothing")
+            return
+        who = identity(dossier.transaction, dossier.facts, relay_vouches=self._relay_vouches)
+        person = is_theirs(who)
+        known = dossier.facts.reading
+        reading = known if isinstance(known, Reading) else Reading()
+        found = [
+            one
+            for token in references.references(message, reading)
+            if (one := self._found(token)) is not None
+        ]
+        own = person.id if person is not None else None
+        theirs = next((f for f in found if f.proven and f.asked.person == own), None)
+        if theirs is not None:
+            await self._answered(letter, dossier, theirs, reading)
+        elif found:
+            await self._refuse(letter, dossier, found[0], who.authenticated_as, who.inside)
+        elif person is not None and answer.read_answer(message, reading).kind is AnswerKind.STOP:
+            await self._stop_named(letter, dossier, person, reading)
+        else:
+            note = self._refusal(letter, dossier) if who.inside else ()
+            await self._matters.settle(letter.id, "answers no question of ours", note)
+
+    def _found(self, token: question.Token) -> _Found | None:
+        matter = self._matters.load(token.matter)
+        if matter is None or matter.kind != KIND or not matter.version:
+            return None
+        approval = state_of(matter)
+        if token.number >= len(approval.asked):
+            return None
+        asked = approval.asked[token.number]
+        keys = self._steps.snapshot().link_keys
+        proven = question.proves(token, keys, token_about(approval, asked))
+        return _Found(matter, approval, asked, proven)
+
+    async def _answered(
+        self, letter: WaitingLetter, dossier: Dossier, found: _Found, reading: Reading
+    ) -> None:
+        """The approver's own answer to their own question."""
+        said = answer.read_answer(dossier.transaction.message, reading)
+        now = self._steps.world.clock()
+        given = _given(found.asked, said.kind is AnswerKind.YES, now, "mail", said.remark)
+        by = found.asked.mailbox
+        if said.kind is AnswerKind.STOP:
+            await self._stop(found, given, by, now, letter, dossier)
+            return
+        if said.kind not in (AnswerKind.YES, AnswerKind.NO):
+            waits = found.approval.outcome is Outcome.WAITING
+            template = "approval-unclear" if waits else "approval-too-late"
+            note = self._note(template, letter, dossier, found.matter, found.approval)
+            await self._matters.settle(letter.id, f"neither yes nor no: {said.kind.value}", note)
+            return
+        step = life.answered(found.approval, given)
+        if Do.TELL_THEM in step.do:
+            note = self._note("approval-too-late", letter, dossier, found.matter, step.approval)
+            await self._matters.settle(letter.id, f"{given.how}, {step.what}", note)
+            return
+        await self._steps.carry_out(found.matter, step, now, by, letter=letter.id)
+
+    async def _stop(
+        self,
+        found: _Found,
+        given: Given,
+        by: str,
+        now: float,
+        letter: WaitingLetter,
+        dossier: Dossier,
+    ) -> None:
+        """STOP by an approver (R21)."""
+        step = life.stopped(found.approval, given)
+        taken = self._steps.withdrawal_of(found.matter) if Do.WITHDRAW in step.do else None
+        said = taken.words() if taken is not None else "It is not delivered to anybody."
+        if Do.TELL_THEM in step.do or (taken is not None and not taken.entries):
+            said = taken.words() if taken is not None else ""
+            note = self._note(
+                "approval-too-late", letter, dossier, found.matter, found.approval, said
+            )
+            await self._matters.settle(letter.id, f"stop: {said or step.what}", note)
+            return
+        notes = self._note("approval-stop", letter, dossier, found.matter, step.approval, said)
+        await self._steps.carry_out(
+            found.matter, step, now, by, letter=letter.id, notes=notes, withdrawal=taken
+        )
+
+    async def _stop_named(
+        self, letter: WaitingLetter, dossier: Dossier, person: Person, reading: Reading
+    ) -> None:
+        """STOP about a message that needed no approval, named by an answer to it (R21): by the
+        administration of its sender's site, or by Technology Services."""
+        message, now = dossier.transaction.message, self._steps.world.clock()
+        for transaction_id in self._named(message, now):
+            sent = await self._steps.take_up(transaction_id)
+            may = {p.id for p in (*sent.facts.administrators, *sent.facts.technology)}
+            if person.id not in may:
+                continue
+            remark = answer.read_answer(message, reading).remark
+            given = Given(person.id, person.name, False, now, "mail", remark)
+            by = person.addresses[0]
+            taken = await self._steps.stop_sent(sent, given, by, now, letter=letter.id)
+            if taken.entries:
+                return
+        note = self._refusal(letter, dossier)
+        await self._matters.settle(letter.id, "stop: nothing to take back, or not theirs", note)
+
+    def _named(self, message: Message, now: float) -> Iterable[str]:
+        for name in ("In-Reply-To", "References"):
+            for message_id in reversed(message.value(name)[-2_000:].split()):
+                yield from self._matters.sent_as(message_id, now - _STOPPABLE)
+
+    async def _refuse(
+        self, letter: WaitingLetter, dossier: Dossier, found: _Found, by: str, inside: bool
+    ) -> None:
+        """An answer by somebody else, or with a token that we did not make: on record, told only
+        to somebody of the district."""
+        claimed = one_line(by or dossier.transaction.envelope.reverse_path)[:200]
+        place = "somebody of the district" if inside else "outside, or not proven"
+        why = "not the one who was asked" if found.proven else "not our token for them"
+        detail = f"{claimed}: {place}; {why}"
+        log.warning("answer_refused", approval=found.matter.id, by=claimed, inside=inside)
+        note = self._refusal(letter, dossier) if inside else ()
+        ended = found.approval.outcome is not Outcome.WAITING
+        if ended or found.approval.refused >= _REFUSALS:
+            await self._matters.settle(letter.id, f"refused: {detail}", note)
+            return
+        step = Step(with_refusal(found.approval), (), "refused")
+        await self._steps.carry_out(
+            found.matter,
+            step,
+            self._steps.world.clock(),
+            "mailguard",
+            detail=detail,
+            letter=letter.id,
+            notes=note,
+        )
+
+    def _note(
+        self,
+        template: str,
+        letter: WaitingLetter,
+        dossier: Dossier,
+        matter: Matter,
+        approval: Approval,
+        outcome: str = "",
+    ) -> tuple[Outgoing, ...]:
+        to = self._to(dossier)
+        if not to:
+            return ()
+        now = self._steps.world.clock()
+        post = Post(self._steps.snapshot(), matter.id, approval, self._steps.terms, now)
+        if template == "approval-too-late" and approval.outcome is Outcome.GRANTED and not outcome:
+            outcome = (
+                f"{post.outcome()} To stop what has not left yet, answer the question by STOP."
+            )
+        slots = {"outcome": outcome} if outcome else {}
+        answering = dossier.transaction.message.value("Message-ID")
+        return (post.note(template, to, letter.id, answering, **slots),)
+
+    def _refusal(self, letter: WaitingLetter, dossier: Dossier) -> tuple[Outgoing, ...]:
+        to = self._to(dossier)
+        if not to:
+            return ()
+        now, answering = self._steps.world.clock(), dossier.transaction.message.value("Message-ID")
+        return (refused(self._steps.snapshot(), to, letter.id, answering, now),)
+
+    def _to(self, dossier: Dossier) -> str:
+        """Where a note about an answer goes; so many an hour, or a loop would feed itself."""
+        to, now = dossier.transaction.envelope.reverse_path, self._steps.world.clock()
+        notices = self._steps.world.notices
+        if not may_answer(dossier.transaction, dossier.facts) or not notices.allows(to, now):
+            return ""
+        notices.spend(to, now)
+        return to
+
+    # The clock
+
+    async def turn(self, now: float) -> None:
+        """What others decided, what is due, and what has come in; one that fails stops no other."""
+        for matter in self._matters.overtaken(KIND):
+            await self._alone(self._steps.overtaken(matter, now), matter.id)
+        for matter in self._matters.due(KIND, now):
+            await self._alone(self._steps.look_at(matter, now), matter.id)
+        for matter in self._matters.due(GRANTS, now):
+            await self._alone(self._steps.grant_ends(matter, now), matter.id)
+        each: dict[tuple[str, str], list[HoldEntry]] = {}
+        for hold in self._matters.unclaimed(Disposition.HOLD):
+            each.setdefault((hold.digest, hold.reverse_path), []).append(hold)
+        for holds in each.values():
+            await self._alone(self._steps.open(holds, now), 0)
+
+    async def _alone(self, work: Awaitable[None], matter: int) -> None:
+        try:
+            await work
+        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
+            log.info("approval_conflict", approval=matter, reason=str(conflict))
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("approval_error", approval=matter)
+            metrics.INTERNAL_ERRORS.labels("approval").inc()
+
+    # The page
+
+    async def question(self, matter: Matter, token: str) -> Question | None:
+        """What an approver sees behind the link of their question."""
+        found = self._on_page(matter, token)
+        if found is None:
+            return None
+        approval = found.approval
+        post = self._post(matter, approval)
+        told = approval.about
+        waits = found.asked in approval.silent and approval.outcome is Outcome.WAITING
+        return Question(
+            title="Approve this message?",
+            paragraphs=(
+                f"Why it waits: {' '.join(told.why)} Rule: {told.rules}.",
+                f"Approve delivers it as it was written. Refuse stops it. Without an answer by "
+                f"{post.until()} it is not delivered. The sender is told either way.",
+            ),
+            particulars=(
+                ("From", told.sender),
+                ("To", ", ".join(told.to)),
+                ("Subject", told.subject),
+            ),
+            excerpt=told.excerpt,
+            choices=(("yes", "Approve"), ("no", "Refuse")) if waits else (),
+            person=found.asked.name,
+            outcome="" if waits else post.outcome(),
+        )
+
+    async def answer(self, matter: Matter, token: str, choice: str, remark: str) -> str | None:
+        """A POST on that page."""
+        found = self._on_page(matter, token)
+        if found is None or choice not in ("yes", "no"):
+            return None
+        now = self._steps.world.clock()
+        given = _given(found.asked, choice == "yes", now, "page", remark)
+        step = life.answered(found.approval, given)
+        if Do.TELL_THEM not in step.do:
+            await self._steps.carry_out(found.matter, step, now, found.asked.mailbox)
+        said = self._post(matter, step.approval).outcome()
+        return said if step.what not in ("late", "again") else f"Nothing has changed. {said}"
+
+    def _on_page(self, matter: Matter, token: str) -> _Found | None:
+        for one in question.found_in([token]):
+            found = self._found(one) if one.matter == matter.id else None
+            if found is not None and found.proven:
+                return found
+        return None
+
+    def _post(self, matter: Matter, approval: Approval) -> Post:
+        now = self._steps.world.clock()
+        return Post(self._steps.snapshot(), matter.id, approval, self._steps.terms, now)
+
+
+def _given(asked: Asked, yes: bool, now: float, how: str, remark: str) -> Given:
+    return Given(asked.person, asked.name, yes, now, how, one_line(remark[:2_000])[:_REMARK])
+
+
+def counts(matters: Iterable[Matter], now: float) -> Mapping[str, float]:
+    """What is open, for the metrics: how many, the oldest's age in seconds, how many overdue."""
+    opened = list(matters)
+    return {
+        "open": len(opened),
+        "oldest": max((now - m.opened_at for m in opened), default=0.0),
+        "overdue": sum(m.wakes_at is not None and m.wakes_at < now for m in opened),
+    }
