@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs docs-links pictures bench bench-identity bench-allowlist fuzz soak lock clean
+.PHONY: help env dev demo test check format cases docs docs-links pictures bench fuzz soak lock clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 env: $(VENV)/.run  ## the environment to run mailguard: .venv/bin/mailguard
 
@@ -61,11 +61,8 @@ pictures: dev  ## take the pictures in docs/images anew (needs chromium, chromiu
 bench: dev  ## CPU per message through the whole of serve
 	$(BIN)/python bench/run.py $(ARGS)
 
-bench-identity: dev  ## CPU of sender authentication and the checks of identity
-	$(BIN)/python bench/identity.py $(ARGS)
-
-bench-allowlist: dev  ## a million entries of the unblocked list: loading, look-ups, memory
-	$(BIN)/python bench/allowlist.py $(ARGS)
+bench-%: dev  ## one of bench/*.py: identity, edits, directory, allowlist, scorer
+	$(BIN)/python bench/$*.py $(ARGS)
 
 fuzz: dev  ## ten thousand hostile messages through check --batch; six thousand through edits
 	$(BIN)/python -m pytest -m slow -s tests/hostile tests/corpus $(ARGS)

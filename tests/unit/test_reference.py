@@ -16,14 +16,15 @@ from mailguard.checks import CHECKS
 from mailguard.cli.reference import commands
 from mailguard.config.accounts import AccountRow, DelegationRow
 from mailguard.config.calendar import BusinessHours, Holiday
-from mailguard.config.directory import GroupEntry, PersonRow, SiteEntry
+from mailguard.config.directory import PersonRow, SiteEntry
+from mailguard.config.groups import GroupEntry
 from mailguard.config.json_schema import schema
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.schema import Address, Settings
 from mailguard.config.validate import bare, element
 from mailguard.config.yaml import load_file
-from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
 from mailguard.core.approval_texts import APPROVAL_SLOTS
+from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
 from mailguard.core.notice import ROUTED_SLOTS, SLOTS, TEMPLATES
 from mailguard.core.spam_features import FEATURES
 

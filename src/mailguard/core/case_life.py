@@ -30,6 +30,7 @@ MOST_ASKED = 20
 """Recipients who are asked about one sender; beyond that a reviewer decides: nobody from outside
 makes us write to a whole school."""
 
+_REQUESTERS = 50  # strangers; staff who vouch are always heard
 _RECIPIENTS = (Stage.ASKED, Stage.UNSURE)  # it waits for them
 
 
@@ -45,16 +46,21 @@ def requested(
     at: At,
 ) -> Step:
     """A request opens a case that has none yet, or joins it: what is new is reviewed, and its
-    recipients are asked."""
+    recipients are asked. One that brings nothing new leaves the case as it is."""
     what = "joined" if case.requesters else "opened"
     have = {copy.hold for copy in case.copies}
     rule = "rule" if at.terms.by_rule else ""
     fresh = [c if c.hard else replace(c, reviewed=rule) for c in copies if c.hold not in have]
     known = {one.transaction for one in case.told}
     news = tuple(one for one in told if one.transaction not in known)
+    same = (requester.mailbox, requester.person)
+    again = any(
+        (r.mailbox, r.person) == same and r.vouches >= requester.vouches for r in case.requesters
+    )
+    if not again and (requester.vouches or len(case.requesters) < _REQUESTERS):
+        case = replace(case, requesters=(*case.requesters, requester))
     case = replace(
         case,
-        requesters=(*case.requesters, requester),
         copies=(*case.copies, *fresh),
         told=(*case.told, *news),
     )

@@ -18,7 +18,6 @@ from mailguard.core.letter import Letter
 from mailguard.core.own_words import MARKER
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.dossier import Dossier
-from mailguard.pipeline.matters import Question
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -73,7 +72,7 @@ class Post:
         first = f"mailguard.{token}@{district.domains[0]}"
         follows = again or bool(original)
         text, closing, title = self._asking(query, again, bool(original))
-        shown = self._told(query)
+        shown = self.shown(query)
         page = f"{district.copy_page_url}/answer/{token}"
         composed = Letter(
             to=(query.who.mailbox,),
@@ -106,7 +105,7 @@ class Post:
             title = "Content review" if query.asks is Asks.REVIEW else "Please decide"
             return self.words(name, outcome=self.situation(query)), "", title
         above = "case-unsure" if original else "case-reminder" if again else ""
-        shown = self._told(query)
+        shown = self.shown(query)
         about = letter.paragraphs(
             (("From", shown.sender), ("Subject", shown.subject), ("Date", shown.date))
         )
@@ -118,50 +117,6 @@ class Post:
         )
         title = "Reminder, a valid sender?" if again else "A valid sender?"
         return "\n\n".join(filter(None, paragraphs)), self.words("case-ask"), title
-
-    def page(self, query: Query) -> Question:
-        """What the page behind a question shows."""
-        case, shown = self.case, self._told(query)
-        about = (
-            ("Address", ", ".join(case.addresses[:_SHOWN])),
-            ("From", shown.sender),
-            ("To", self._recipients(query)),
-            ("Subject", shown.subject),
-            ("Date", shown.date),
-        )
-        if query.asks is Asks.VERIFY:
-            waits = not case.ended and case.says(query.who.person) in (None, Said.UNSURE)
-            choices: tuple[tuple[str, str], ...] = (
-                ("yes", "Yes, unblock"),
-                ("no", "No, discard"),
-                ("unsure", "Not sure"),
-            )
-            paragraphs: tuple[str, ...] = (
-                "Is this a valid sender to you? Yes unblocks the address for the whole district "
-                "and delivers the message to you. No discards it. Not sure sends you the blocked "
-                "message itself.",
-            )
-            title = "A valid sender?"
-        else:
-            review = query.asks is Asks.REVIEW
-            known = {c.hold for c in case.copies if not c.reviewed} & set(query.holds)
-            waits = not case.ended and (bool(known) or not review)
-            choices = (
-                (("yes", "Accept the content"), ("no", "Refuse it"))
-                if review
-                else (("yes", "Unblock"), ("no", "Deny"))
-            )
-            paragraphs = (self.situation(query), f"Why it was blocked: {shown.why}")
-            title = "Is the content fit?" if review else "Unblock this sender?"
-        return Question(
-            title=title,
-            paragraphs=tuple(filter(None, paragraphs)),
-            particulars=tuple((label, value) for label, value in about if value),
-            excerpt=shown.excerpt,
-            choices=choices if waits else (),
-            person=query.who.name,
-            outcome="" if waits else self.outcome(),
-        )
 
     # What people are told
 
@@ -260,7 +215,7 @@ class Post:
             **notice.district_slots(district),
             "administrator": district.administrator,
             "subject": shown.subject,
-            "recipients": self._recipients(None),
+            "recipients": self.recipients(None),
             "senders": _listed(case.addresses),
             "requester": _listed([r.name or "somebody outside" for r in case.requesters]),
             "case": str(self.matter),
@@ -273,13 +228,13 @@ class Post:
             **more,
         }
 
-    def _told(self, query: Query) -> Told:
+    def shown(self, query: Query) -> Told:
         """The message that a question is about: the first of its copies'."""
         wanted = {c.transaction for c in self.case.copies if c.hold in query.holds}
         found = (one for one in self.case.told if one.transaction in wanted)
         return next(found, self.case.told[0] if self.case.told else _NOTHING)
 
-    def _recipients(self, query: Query | None) -> str:
+    def recipients(self, query: Query | None) -> str:
         copies = self.case.copies
         if query is not None:
             copies = tuple(c for c in copies if c.hold in query.holds) or copies

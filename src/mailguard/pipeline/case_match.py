@@ -161,23 +161,13 @@ class Finder:
             if hold.digest == self._letter.digest:
                 continue
             dossier = await self._taken_up(hold.transaction_id)
-            mailbox = self._outside_author(dossier)
+            mailbox = outside_author(dossier) if dossier is not None else ""
             if not mailbox:
                 authorless.append(hold.id)
             elif mailbox in senders or len(senders) < _SENDERS:
                 senders.setdefault(mailbox, []).append(Kept(hold, dossier))
         kept = {mailbox: tuple(copies) for mailbox, copies in senders.items()}
         return Matched(kept, forwards, tuple(authorless))
-
-    def _outside_author(self, dossier: Dossier | None) -> str:
-        """The single outside address that wrote it; "" for none that could be listed (R37)."""
-        mailbox = author(dossier.transaction) if dossier is not None else ""
-        if not mailbox or self._letter.snapshot.district.owns(mailbox):
-            return ""
-        try:
-            return single_address(mailbox)
-        except ValueError:
-            return ""
 
     async def _taken_up(self, transaction_id: str) -> Dossier | None:
         if transaction_id not in self._dossiers:
@@ -188,3 +178,14 @@ class Finder:
             except (KeyError, ValueError):  # unknown, or written by another version
                 self._dossiers[transaction_id] = None
         return self._dossiers[transaction_id]
+
+
+def outside_author(dossier: Dossier) -> str:
+    """The single outside address that wrote a message; "" for none that could be listed (R37)."""
+    mailbox = author(dossier.transaction)
+    if not mailbox or dossier.snapshot.district.owns(mailbox):
+        return ""
+    try:
+        return single_address(mailbox)
+    except ValueError:
+        return ""

@@ -1,0 +1,54 @@
+"""The page behind a question of an unblock case.
+
+Owns what it shows and which buttons it has. Must not know what an answer leads to.
+"""
+
+from __future__ import annotations
+
+from mailguard.core.case import Asks, Query, Said
+from mailguard.pipeline.case_mail import Post
+from mailguard.pipeline.matters import Question
+
+_VERIFY = (("yes", "Yes, unblock"), ("no", "No, discard"), ("unsure", "Not sure"))
+_REVIEW = (("yes", "Accept the content"), ("no", "Refuse it"))
+_DECIDE = (("yes", "Unblock"), ("no", "Deny"))
+
+
+def page(post: Post, query: Query, *, late: bool) -> Question:
+    """`late`: the sender was unblocked without this recipient's word, and their copy still waits
+    for it."""
+    case, shown = post.case, post.shown(query)
+    about = (
+        ("Address", ", ".join(case.addresses[:10])),
+        ("From", shown.sender),
+        ("To", post.recipients(query)),
+        ("Subject", shown.subject),
+        ("Date", shown.date),
+    )
+    choices, waits = _DECIDE, not case.ended
+    title, paragraphs = "Unblock this sender?", (post.situation(query), f"Blocked for: {shown.why}")
+    if query.asks is Asks.REVIEW:
+        unseen = {copy.hold for copy in case.copies if not copy.reviewed}
+        choices, waits = _REVIEW, waits and not unseen.isdisjoint(query.holds)
+        title = "Is the content fit?"
+    elif query.asks is Asks.VERIFY:
+        waits = waits and case.says(query.who.person) in (None, Said.UNSURE)
+        title, paragraphs = "A valid sender?", (_WHAT_FOLLOWS,)
+    found = _VERIFY if query.asks is Asks.VERIFY else choices
+    if late:
+        found, waits = (("yes", "Yes, deliver it to me"),), True
+    return Question(
+        title=title,
+        paragraphs=paragraphs,
+        particulars=tuple((label, value) for label, value in about if value),
+        excerpt=shown.excerpt,
+        choices=found if waits else (),
+        person=query.who.name,
+        outcome="" if waits else post.outcome(),
+    )
+
+
+_WHAT_FOLLOWS = (
+    "Is this a valid sender to you? Yes unblocks the address for the whole district and delivers "
+    "the message to you. No discards it. Not sure sends you the blocked message itself."
+)

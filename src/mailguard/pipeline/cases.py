@@ -1,0 +1,284 @@
+"""The spammail@ desk: requests to unblock become cases, and answers are taken by mail and by page.
+
+Owns whose answer counts: the recipient's own to V2, a reviewer's to a question about content, both
+proven by their account (R28-R36). What does not count changes nothing, and is on record. Must not
+know how a step is committed (`case_steps`) or what a request asks for (`case_requests`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from mailguard import metrics
+from mailguard.core import answer, question, references
+from mailguard.core import case_life as life
+from mailguard.core.answer import AnswerKind
+from mailguard.core.answering import may_answer
+from mailguard.core.approvers import is_theirs
+from mailguard.core.case import Asks, At, Case, Given, Query, Said, Stage, Step
+from mailguard.core.directory import Person
+from mailguard.core.identity import identity
+from mailguard.core.notice import one_line
+from mailguard.core.reading import Reading
+from mailguard.pipeline.case_mail import Post, token_about
+from mailguard.pipeline.case_page import page
+from mailguard.pipeline.case_requests import Requests
+from mailguard.pipeline.case_sheets import Sheets, sheets_of
+from mailguard.pipeline.case_steps import KIND, Steps, state_of
+from mailguard.pipeline.case_summary import Summaries
+from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.matters import Conflict, Matter, Question, WaitingLetter
+from mailguard.pipeline.ports import Outgoing, StoreError
+
+log = structlog.get_logger("mailguard.cases")
+
+_REMARK = 500  # characters of an answerer's words
+_REFUSALS = 20  # answers that could not count in one case's history; the letters have them all
+_SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Said.UNSURE}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A case that a token leads to."""
+
+    matter: Matter
+    case: Case
+    query: Query
+    proven: bool  # we made the token, for this question to this person
+
+
+class CaseClerk:
+    """A `Clerk`. `relay_vouches`: a trusted server's word for an author counts as an account's."""
+
+    def __init__(self, steps: Steps, sheets: Sheets, relay_vouches: bool = True) -> None:
+        self._steps = steps
+        self._matters = steps.matters
+        self._requests = Requests(steps)
+        self._sheets = sheets
+        self._summaries = Summaries(steps)
+        self._relay_vouches = relay_vouches
+
+    # Letters
+
+    async def read(self, letter: WaitingLetter, dossier: Dossier) -> None:
+        """An answer, a request, a sheet; or nothing of ours."""
+        transaction, message = dossier.transaction, dossier.transaction.message
+        if not transaction.envelope.reverse_path or answer.is_automatic(message):
+            await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
+            return
+        who = identity(transaction, dossier.facts, relay_vouches=self._relay_vouches)
+        person = is_theirs(who)
+        known = dossier.facts.reading
+        reading = known if isinstance(known, Reading) else Reading()
+        found = [
+            one
+            for token in references.references(message, reading)
+            if (one := self._found(token)) is not None
+        ]
+        theirs = next((one for one in found if self._may_answer(one, person)), None)
+        if theirs is not None and person is not None:
+            await self._answered(letter, dossier, theirs, person, reading)
+        elif found:
+            await self._refuse(letter, dossier, found[0], who.authenticated_as, who.inside)
+        elif person is not None and sheets_of(message):
+            await self._sheets.take_in(letter, dossier, person)
+        elif person is not None:
+            await self._requests.from_staff(letter, dossier, person)
+        elif who.inside:  # a device, or an account that many use: nobody is proven
+            note = self._requests.note(letter, dossier, "case-refused")
+            await self._matters.settle(letter.id, "no person's own account", note)
+        else:
+            await self._requests.from_outside(letter, dossier)
+
+    def _found(self, token: question.Token) -> _Found | None:
+        matter = self._matters.load(token.matter)
+        if matter is None or matter.kind != KIND or not matter.version:
+            return None
+        case = state_of(matter)
+        if token.number >= len(case.asked):
+            return None
+        query = case.asked[token.number]
+        keys = self._steps.snapshot().link_keys
+        return _Found(matter, case, query, question.proves(token, keys, token_about(case, query)))
+
+    def _may_answer(self, found: _Found, person: Person | None) -> bool:
+        """Recipients for themselves; of the reviewers' questions any reviewer those that went to
+        the mailbox they share, and their own."""
+        if person is None or not found.proven:
+            return False
+        asked = found.query.who.person
+        if found.query.asks is Asks.VERIFY:
+            return asked == person.id
+        reviewers = {p.id for p in self._steps.reviewers(self._steps.world.clock())}
+        return person.id in reviewers and asked in ("", person.id)
+
+    async def _answered(
+        self,
+        letter: WaitingLetter,
+        dossier: Dossier,
+        found: _Found,
+        person: Person,
+        reading: Reading,
+    ) -> None:
+        read = answer.read_answer(dossier.transaction.message, reading)
+        says = _SAYS.get(read.kind)
+        if says is Said.UNSURE and found.query.asks is not Asks.VERIFY:
+            says = None
+        if says is None:
+            template = "case-too-late" if found.case.ended else "case-unclear"
+            note = self._note(template, letter, dossier, found.matter, found.case)
+            await self._matters.settle(letter.id, f"no plain answer: {read.kind.value}", note)
+            return
+        now = self._steps.world.clock()
+        given = Given(person.id, person.name, says, now, "mail", read.remark[:_REMARK])
+        step = self._step(found, given, now)
+        if step.what == ("again",):
+            await self._matters.settle(letter.id, f"said so before: {says.value}")
+        elif step.late:
+            note = self._note("case-too-late", letter, dossier, found.matter, step.case)
+            await self._matters.settle(letter.id, f"{says.value}, too late", note)
+        else:
+            late = step.what == ("late yes",)
+            notes = (
+                self._note("case-late", letter, dossier, found.matter, step.case) if late else ()
+            )
+            await self._steps.carry_out(
+                found.matter,
+                step,
+                now,
+                person.addresses[0],
+                detail=_detail(given),
+                letter=letter.id,
+                notes=notes,
+            )
+
+    def _step(self, found: _Found, given: Given, now: float) -> Step:
+        """What an answer makes of a case."""
+        at, reviewers = self._steps.at(now), self._steps.asked_reviewers(now)
+        match found.query.asks:
+            case Asks.REVIEW:
+                return life.reviewed(found.case, found.query, given, reviewers, at)
+            case Asks.DECIDE:
+                return life.decided(found.case, found.query, given, at)
+            case Asks.VERIFY:
+                step = life.answered(found.case, found.query, given, reviewers, at)
+                gone = step.what == ("late yes",)
+                if gone and not self._steps.still_waits(found.matter, step.releases):
+                    return Step(found.case, ("late",), late=True)
+                return step
+
+    async def _refuse(
+        self, letter: WaitingLetter, dossier: Dossier, found: _Found, by: str, inside: bool
+    ) -> None:
+        """An answer by somebody else, or with a token that we did not make: on record, told only
+        to somebody of the district."""
+        claimed = one_line(by or dossier.transaction.envelope.reverse_path)[:200]
+        place = "somebody of the district" if inside else "outside, or not proven"
+        why = "not the one who was asked" if found.proven else "not our token for them"
+        detail = f"{claimed}: {place}; {why}"
+        log.warning("answer_refused", case=found.matter.id, by=claimed, inside=inside)
+        note = self._requests.note(letter, dossier, "case-refused") if inside else ()
+        if found.case.ended or found.case.refused >= _REFUSALS:
+            await self._matters.settle(letter.id, f"refused: {detail}", note)
+            return
+        case = replace(found.case, refused=found.case.refused + 1)
+        now = self._steps.world.clock()
+        await self._steps.carry_out(
+            found.matter,
+            Step(case, ("refused",)),
+            now,
+            "mailguard",
+            detail=detail,
+            letter=letter.id,
+            notes=note,
+        )
+
+    def _note(
+        self, template: str, letter: WaitingLetter, dossier: Dossier, matter: Matter, case: Case
+    ) -> tuple[Outgoing, ...]:
+        """To whoever answered; they are proven to be the ones who were asked."""
+        to, now = dossier.transaction.envelope.reverse_path, self._steps.world.clock()
+        notices = self._steps.world.notices
+        if not may_answer(dossier.transaction, dossier.facts) or not notices.allows(to, now):
+            return ()
+        notices.spend(to, now)
+        answering = dossier.transaction.message.value("Message-ID")
+        return (self._post(matter, case, now).note(template, to, letter.id, answering),)
+
+    def _post(self, matter: Matter, case: Case, now: float) -> Post:
+        at = self._steps.at(now)
+        return Post(self._steps.snapshot(), matter.id, matter.version + 1, case, at)
+
+    # The clock
+
+    async def turn(self, now: float) -> None:
+        """What others decided, what is due, and the morning's summary; one that fails stops no
+        other."""
+        for matter in self._matters.overtaken(KIND):
+            await self._alone(self._steps.overtaken(matter, now), matter.id)
+        for matter in self._matters.due(KIND, now):
+            await self._alone(self._steps.look_at(matter, now), matter.id)
+        await self._alone(self._summaries.turn(now), 0)
+
+    async def _alone(self, work: Awaitable[None], matter: int) -> None:
+        try:
+            await work
+        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
+            log.info("case_conflict", case=matter, reason=str(conflict))
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("case_error", case=matter)
+            metrics.INTERNAL_ERRORS.labels("case").inc()
+
+    # The page
+
+    async def question(self, matter: Matter, token: str) -> Question | None:
+        """What stands behind the link of a question."""
+        found = self._on_page(matter, token)
+        if found is None:
+            return None
+        now, case, query = self._steps.world.clock(), found.case, found.query
+        late = False
+        if case.stage is Stage.APPROVED and query.asks is Asks.VERIFY:
+            own = Given(query.who.person, query.who.name, Said.YES, now, "page")
+            late = self._step(found, own, now).what == ("late yes",)
+        return page(self._post(matter, case, now), query, late=late)
+
+    async def answer(self, matter: Matter, token: str, choice: str, remark: str) -> str | None:
+        """A POST on that page."""
+        found = self._on_page(matter, token)
+        if found is None or choice not in set(Said):
+            return None
+        now, who = self._steps.world.clock(), found.query.who
+        said = one_line(remark[:2_000])[:_REMARK]
+        given = Given(who.person, who.name, Said(choice), now, "page", said)
+        step = self._step(found, given, now)
+        if not step.late and step.what != ("again",):
+            await self._steps.carry_out(matter, step, now, who.mailbox, detail=_detail(given))
+        outcome = self._post(matter, step.case, now).outcome()
+        return f"Nothing has changed. {outcome}" if step.late else outcome
+
+    def _on_page(self, matter: Matter, token: str) -> _Found | None:
+        for one in question.found_in([token]):
+            found = self._found(one) if one.matter == matter.id else None
+            if found is not None and found.proven:
+                return found
+        return None
+
+
+def _detail(given: Given) -> str:
+    return "; ".join(filter(None, (f"by {given.how}", given.remark)))
+
+
+def counts(matters: Iterable[Matter], at: At) -> Mapping[str, float]:
+    """What is open, for the metrics: how many, the oldest's age in seconds, how many overdue."""
+    cases = [state_of(matter) for matter in matters]
+    return {
+        "open": len(cases),
+        "oldest": max((at.now - case.opened_at for case in cases), default=0.0),
+        "overdue": sum(life.is_overdue(case, at) for case in cases),
+    }
