@@ -23,23 +23,34 @@ from mailguard import __version__, metrics
 from mailguard.adapters.authentication import SenderAuthentication
 from mailguard.adapters.dns import CachingResolver, Resolver
 from mailguard.adapters.engines.panel import seated
+from mailguard.adapters.learned import Lesson
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.relay import Relay
 from mailguard.adapters.signatures import Signatures
+from mailguard.adapters.spreadsheet import read_sheet
 from mailguard.adapters.state import StateDirectory
 from mailguard.config.load import Loaded, default_checks
 from mailguard.config.policy import policy_json, restore
 from mailguard.config.schema import Settings
 from mailguard.config.watch import Live, watch
 from mailguard.core.approval import Terms
+from mailguard.core.case import Terms as CaseTerms
 from mailguard.core.facts import Facts
 from mailguard.core.reply import Reply
+from mailguard.core.verdict import Disposition
 from mailguard.entrance import Entrance
 from mailguard.frontends.http import HttpServer, application
 from mailguard.frontends.smtp.server import Servers
 from mailguard.pipeline import approvals, standing
 from mailguard.pipeline.approval_steps import KIND as APPROVAL
 from mailguard.pipeline.approval_steps import Steps
+from mailguard.pipeline.case_requests import Requests
+from mailguard.pipeline.case_sheets import Sheets
+from mailguard.pipeline.case_steps import KIND as CASE
+from mailguard.pipeline.case_steps import Staff
+from mailguard.pipeline.case_steps import Steps as CaseSteps
+from mailguard.pipeline.cases import CaseClerk
+from mailguard.pipeline.cases import counts as case_counts
 from mailguard.pipeline.desk import Desk, TakeUp
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Clerk, WaitingLetter
@@ -117,6 +128,21 @@ def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: Wo
         return await replay(entry, raw, replace(snapshot(), policy=policy), world)
 
     return take_up
+
+
+def case_steps(
+    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> CaseSteps:
+    """Unblock cases as `serve` and the commands carry them out."""
+    desk = settings.spam_desk
+    terms = CaseTerms(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
+    staff = Staff(desk.reviewers, desk.ask_reviewers, desk.sheets_from)
+    take_up = taking_up(state, snapshot, world)
+
+    async def teach(digest: str, words: Sequence[str], spam: bool) -> None:
+        await state.learned.teach([Lesson(digest, words, spam)])
+
+    return CaseSteps(state.matters, snapshot, take_up, world, terms, staff, teach)
 
 
 def approval_steps(
@@ -250,7 +276,10 @@ class House:
         clerk = approvals.ApprovalClerk(steps, self.settings.approvals.relay_vouches)
         clerks: dict[str, Clerk] = {"approvals": clerk}
         kinds: dict[str, Clerk] = {APPROVAL: clerk}
-        # The clerk of "spammail" and of the kind "case" is added here.
+        self._cases = case_steps(self.settings, self.state, lambda: self.live.snapshot, self.world)
+        sheets = Sheets(Requests(self._cases), read_sheet, self.state.unblocked)
+        cases = CaseClerk(self._cases, sheets, self.settings.spam_desk.relay_vouches)
+        clerks["spammail"] = kinds[CASE] = cases
         return Desk(
             self.state.matters,
             self.state.matters,
@@ -367,12 +396,16 @@ class House:
         metrics.QUARANTINE.clear()
         for disposition, (number, _) in waiting.items():
             metrics.QUARANTINE.labels(disposition.word).set(number)
-        since = min((first for _, first in waiting.values()), default=now)
+        _, since = waiting.get(Disposition.QUARANTINE, (0, now))
         metrics.QUARANTINE_AGE.set(now - since)
         counted = approvals.counts(self.state.matters.find(APPROVAL), now)
         metrics.APPROVALS.set(counted["open"])
         metrics.APPROVALS_AGE.set(counted["oldest"])
         metrics.APPROVALS_OVERDUE.set(counted["overdue"])
+        counted = case_counts(self.state.matters.find(CASE), self._cases.at(now))
+        metrics.CASES.set(counted["open"])
+        metrics.CASES_AGE.set(counted["oldest"])
+        metrics.CASES_OVERDUE.set(counted["overdue"])
         unread, first = self.state.matters.unread()
         metrics.LETTERS.set(unread)
         metrics.LETTERS_AGE.set(now - first if first else 0)

@@ -88,12 +88,17 @@ OUTBOX_AGE = Gauge(
 )
 QUARANTINE = Gauge("mailguard_quarantine_messages", "Copies kept, by disposition.", ["disposition"])
 QUARANTINE_AGE = Gauge(
-    "mailguard_quarantine_oldest_seconds", "Age of the oldest copy that waits for a person."
+    "mailguard_quarantine_oldest_seconds", "Age of the oldest quarantined copy that waits for a person."
 )
 APPROVALS = Gauge("mailguard_approvals_open", "Messages that wait for approvers (R18).")
 APPROVALS_AGE = Gauge("mailguard_approvals_oldest_seconds", "Age of the oldest open approval.")
 APPROVALS_OVERDUE = Gauge(
     "mailguard_approvals_overdue", "Open approvals whose reminder or end is due and not done."
+)
+CASES = Gauge("mailguard_cases_open", "Requests to unblock a sender that are open (R29).")
+CASES_AGE = Gauge("mailguard_cases_oldest_seconds", "Age of the oldest open request to unblock.")
+CASES_OVERDUE = Gauge(
+    "mailguard_cases_overdue", "Open requests to unblock that took longer than they ought to (R34)."
 )
 LETTERS = Gauge("mailguard_letters_unread", "Letters to our desks that nobody has read.")
 LETTERS_AGE = Gauge("mailguard_letters_oldest_seconds", "Age of the oldest unread letter.")

@@ -74,6 +74,11 @@ _SLOT_MEANINGS = {
     "decided_at": "when, in the district's time",
     "remark": "what the approver wrote below the answer, as a sentence; else nothing",
     "outcome": "what became of the message, as a sentence",
+    "senders": "the outside addresses in question",
+    "requester": "who asked for it, by name or address",
+    "case": "the case's number: what `mailguard cases show` takes",
+    "due": "when it ought to be done, in the district's time",
+    "administrator": "who signs V2, as the setting `district.administrator` says",
 }
 
 

@@ -99,6 +99,10 @@ class Browser:
         """Navigate and wait for the page's load event."""
         self._command("POST", "/url", {"url": url})
 
+    def back(self) -> None:
+        """The browser's own button."""
+        self._command("POST", "/back", {})
+
     @property
     def url(self) -> str:
         return str(self._command("GET", "/url"))
@@ -120,6 +124,10 @@ class Browser:
     def click(self, css: str) -> None:
         """A click with the mouse; fails where something lies over the element."""
         self._command("POST", f"/element/{self.element(css)}/click", {})
+
+    def write(self, css: str, text: str) -> None:
+        """Type into an element."""
+        self._command("POST", f"/element/{self.element(css)}/value", {"text": text})
 
     def is_displayed(self, css: str) -> bool:
         return bool(self._command("GET", f"/element/{self.element(css)}/displayed"))

@@ -10,6 +10,7 @@ from mailguard.cli import (
     allowlist,
     approvals,
     archive,
+    cases,
     check,
     config,
     demo,
@@ -54,7 +55,7 @@ application.command("check")(check.check)
 application.command("explain")(explain.explain)
 application.command("ledger")(ledger.ledger)
 for group in (
-    *(config, directory, groups, allowlist, quarantine, approvals, spam),
+    *(config, directory, groups, allowlist, quarantine, approvals, cases, spam),
     *(archive, link, dkim, account),
 ):
     application.add_typer(group.commands)

@@ -286,6 +286,57 @@ class ApprovalsSettings(Section):
     )
 
 
+class SpamDeskSettings(Section):
+    """Requests to unblock a sender, by mail to spammail@ (R28 to R38)."""
+
+    review: str = Field(
+        "person",
+        pattern="^(person|rule)$",
+        description="Who looks at the content before anybody is unblocked (R32): a reviewer, or "
+        "`rule`: the checks have looked, and what they keep for more than spam still waits for a "
+        "person. Staff requests about senders of whom nothing is kept have no content to look at.",
+    )
+    reviewers: tuple[str, ...] = Field(
+        (),
+        description="Ids or addresses of those who review and decide. Where empty: the Technology "
+        "Services Director, the Executive Director of IT and the designee, by their roles.",
+    )
+    ask_reviewers: str = Field(
+        "mailbox",
+        pattern="^(mailbox|people|both)$",
+        description="Where reviewers are asked: by one mail to the spammail@ mailbox, by one to "
+        "each of them, or both. Whoever reads that mailbox can answer on the page.",
+    )
+    sheets_from: tuple[str, ...] = Field(
+        (),
+        description="Roles, ids or addresses of those who may hand in sheets of parents' addresses "
+        "(R38). Where empty: site secretaries, principals and the Technology Services Director. "
+        "Administrators of sites always may.",
+    )
+    hours: float = Field(
+        24.0, gt=0, le=240, description="Hours until a request is overdue, on business days (R34)."
+    )
+    reminder_days: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="Business days after which a recipient who is silent is asked once more, and "
+        "again after as many.",
+    )
+    give_up_days: float = Field(
+        5.0,
+        gt=0,
+        le=120,
+        description="Business days after which a recipient who is silent is not waited for any "
+        "more. The copy stays in quarantine as long as others do.",
+    )
+    relay_vouches: bool = Field(
+        True,
+        description="A trusted server's word for an author of the district counts as their own "
+        "account, as where people write in Exchange or Google.",
+    )
+
+
 class PoolSettings(Section):
     """The killable workers that read what is big or dangerous."""
 
@@ -327,6 +378,7 @@ class Settings(Section):
     signing: SigningSettings = SigningSettings()
     outbox: OutboxSettings = OutboxSettings()
     approvals: ApprovalsSettings = ApprovalsSettings()
+    spam_desk: SpamDeskSettings = SpamDeskSettings()
     pool: PoolSettings = PoolSettings()
     engines: EnginesSettings = EnginesSettings()
     log: LogSettings = LogSettings()

@@ -19,6 +19,7 @@ from mailguard.core import words
 from mailguard.core.notice import one_line
 
 _WIDTH = 78
+_BEGINS = "The message begins:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _text(letter: Letter) -> str:
     parts = [letter.text.strip()]
     parts += [f"{label}:\n{address}" for label, address in letter.choices]
     if letter.excerpt:
+        parts.append(_BEGINS)
         parts.append("\n".join(f"    {line}" for line in letter.excerpt.splitlines()))
     if letter.closing:
         parts.append(letter.closing.strip())
@@ -110,24 +112,32 @@ def _text(letter: Letter) -> str:
 
 
 def _html(letter: Letter) -> str:
+    """For any mail program and either colour scheme: no colour of letters without its ground, and
+    buttons that are table cells, as Word, which shows Outlook's mail, pads nothing else."""
     said = "".join(_paragraph(p) for p in letter.text.strip().split("\n\n"))
     links = "".join(
-        f'<a href="{html.escape(address)}" style="display:inline-block;margin:0 12px 8px 0;'
-        "padding:10px 18px;border:1px solid #1a4480;border-radius:4px;color:#1a4480;"
-        f'text-decoration:none">{html.escape(label)}</a>'
+        '<table role="presentation" cellspacing="0" cellpadding="0" style="margin:16px 0"><tr>'
+        '<td bgcolor="#1a4480" style="background:#1a4480;border-radius:4px;padding:4px 8px">'
+        f'<a href="{html.escape(address)}" style="color:#ffffff;display:inline-block;'
+        'font-weight:bold;padding:8px 16px;text-decoration:none">'
+        f"{html.escape(label)}</a></td></tr></table>\n"
         for label, address in letter.choices
     )
     excerpt = (
-        '<pre style="white-space:pre-wrap;border-left:3px solid #a9aeb1;margin:16px 0;'
-        f'padding:4px 12px;font-family:inherit">{html.escape(letter.excerpt)}</pre>'
+        f"{_paragraph(_BEGINS)}"
+        '<pre dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;word-break:break-word;'
+        "border-left:3px solid #767676;margin:16px 0;padding:4px 12px;font-family:inherit;"
+        f'font-size:16px">{html.escape(letter.excerpt)}</pre>\n'
         if letter.excerpt
         else ""
     )
     closing = "".join(_paragraph(p) for p in letter.closing.strip().split("\n\n") if p)
     return (
-        '<!DOCTYPE html>\n<html lang="en"><body style="font-family:sans-serif;font-size:16px;'
-        f'line-height:1.5;color:#1b1b1b;max-width:640px">\n{said}\n'
-        f"{f'<p>{links}</p>' if links else ''}\n{excerpt}\n{closing}\n</body></html>\n"
+        '<!DOCTYPE html>\n<html lang="en"><head>'
+        '<meta name="viewport" content="width=device-width"></head>\n'
+        '<body style="font-family:sans-serif;font-size:16px;line-height:1.5;max-width:640px;'
+        'overflow-wrap:break-word">\n'
+        f"{said}{links}{excerpt}{closing}</body></html>\n"
     )
 
 

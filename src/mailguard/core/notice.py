@@ -15,6 +15,7 @@ from email.utils import formatdate
 
 from mailguard.core import texts, words
 from mailguard.core.approval_texts import APPROVAL_TEXTS
+from mailguard.core.case_texts import CASE_TEXTS
 from mailguard.core.decide import Judgement
 from mailguard.core.district import District
 from mailguard.core.message import Message
@@ -22,7 +23,6 @@ from mailguard.core.policy import FindingType
 from mailguard.core.template import DISTRICT_SLOTS as DISTRICT_SLOTS
 from mailguard.core.template import Template as Template
 from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition
 
 SLOTS = DISTRICT_SLOTS | {
     "subject",
@@ -61,13 +61,6 @@ TEMPLATES: Mapping[str, Template] = {
         SLOTS,
         "the bounce of a message that policy does not allow",
     ),
-    "held": Template(
-        "Your email message is waiting for approval in the {short_name} Mail Policy System because "
-        "{what}: {evidence} (rule {rules}).  {advice}  You need not send it again.  Questions go "
-        "to {postmaster}; please quote {reference}.  Thank you for your cooperation.",
-        SLOTS,
-        "told to the sender of a message held for approval",
-    ),
     "leaver": Template(
         "Your email message has not been delivered: {evidence}.  {advice}  If you need help, "
         "please write to {postmaster} and quote {reference}.  Thank you.",
@@ -99,6 +92,7 @@ TEMPLATES: Mapping[str, Template] = {
         "the summary above a quarantined message in the spammail@ mailbox (R28)",
     ),
     **APPROVAL_TEXTS,
+    **CASE_TEXTS,
 }
 
 
@@ -165,10 +159,8 @@ def district_slots(district: District) -> dict[str, str]:
     }
 
 
-def template_for(judgement: Judgement, kind: FindingType | None) -> str:
-    """The template that tells the sender of this reason; of a hold, that the message waits."""
-    if judgement.disposition is Disposition.HOLD:
-        return "held"
+def template_for(kind: FindingType | None) -> str:
+    """The template that tells the sender of this kind of finding."""
     return kind.notice if kind is not None and kind.notice in TEMPLATES else "quarantined"
 
 

@@ -96,6 +96,7 @@ def places(district: District, outcome: Outcome, *, stays: bool) -> None:
         ("a copied link", outcome.link),
         ("ledger", command(district, "ledger")),
         ("quarantine", command(district, "quarantine", "list")),
+        ("approvals", command(district, "approvals", "list")),
         ("release one", command(district, "quarantine", "release", kept)),
         ("explain", command(district, "explain", refused)),
         ("archive", command(district, "archive", "get", kept)),

@@ -17,12 +17,13 @@ from email.utils import formatdate, make_msgid
 from importlib.resources import files
 
 from mailguard.adapters.state import StateDirectory
+from mailguard.core.verdict import Disposition
 from mailguard.demo import results
 from mailguard.demo.client import ClientError, Sent, greeted, send
 from mailguard.demo.district import HOST, PASSWORD, DemoError, District
 from mailguard.demo.dns_server import DnsServer
 from mailguard.demo.next_hop import NextHopServer
-from mailguard.demo.samples import NOTICE_TO, SAMPLES, Sample, ready
+from mailguard.demo.samples import APPROVER, NOTICE_TO, SAMPLES, Sample, ready
 
 _START = 30.0  # seconds for the greeting
 _SETTLE = 15.0  # seconds for the outbox to drain
@@ -146,6 +147,7 @@ class Demo:
         while True:
             counts = state.outbox.counts()
             waiting = sum(number for (_, s), number in counts.items() if s == "waiting")
+            waiting += len(state.matters.unclaimed(Disposition.HOLD))  # nobody is asked yet
             if not waiting or time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.1)
@@ -165,6 +167,9 @@ class Demo:
         notices = [m for m in self._next_hop.delivered(NOTICE_TO) if b"Auto-Submitted:" in m]
         if not any(b"auto-replied" in notice for notice in notices):
             wrong.append(f"no notice about the refused recipient has come to {NOTICE_TO}")
+        asked = self._next_hop.delivered(APPROVER)
+        if not any(b"Subject: Approval needed" in mail for mail in asked):
+            wrong.append(f"no question about the held message has come to {APPROVER}")
         return wrong
 
     def _maildirs(self) -> dict[str, tuple[int, int]]:

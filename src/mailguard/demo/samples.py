@@ -197,6 +197,8 @@ SAMPLES: tuple[Sample, ...] = (
 
 # One message can be told to its sender by mail: this mailbox gets the notice of mixed-recipients.
 NOTICE_TO = _TARA
+# And one waits for approval: this mailbox gets the question about custodian-to-teachers.
+APPROVER = "paula.pine@example.org"
 
 
 def path(sample: Sample) -> Path:

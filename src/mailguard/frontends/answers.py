@@ -66,24 +66,26 @@ _PAGE = """<!doctype html>
 </html>
 """
 
-_QUESTION = """{paragraphs}
-<div class="card">
+_ABOUT = """<div class="card">
 <dl>
 {particulars}
 </dl>
 {excerpt}</div>
-{form}
 """
 
-_FORM = """<form method="post">
-<p>You answer as <strong>{person}</strong>.</p>
-<label for="remark">A remark, which those concerned will read (may stay empty)</label>
-<textarea id="remark" name="remark" rows="3" maxlength="{longest}"></textarea>
+_FORM = """{paragraphs}
+<form method="post">
+<label for="remark">A remark, if you like: those concerned will read it</label>
+<textarea id="remark" name="remark" rows="2" maxlength="{longest}" dir="auto"></textarea>
+<p>You answer as <strong>{person}</strong>. Nothing happens before you press a button.</p>
 <p class="choices">
 {choices}
 </p>
 </form>
-<p>Nothing happens before you press a button. You can also answer by replying to the mail.</p>"""
+<p class="label">You can also answer by replying to the mail.</p>
+"""
+
+_ENDED = "No answer is needed any more"
 
 
 class Desk(Protocol):
@@ -106,16 +108,19 @@ def answer_routes(desk: Desk, get_snapshot: Callable[[], Snapshot]) -> list[Rout
             if question is None:
                 return _unknown(district)
             if request.method != "POST":
-                return _answered(district, question.title, render(question, district))
+                return _shown_as_it_is(district, question)
             if not _from_here(request, district):
-                said = "The answer did not come from this page, so it was not taken."
+                said = (
+                    "The answer did not come from this page, so it was not taken. Go back to the "
+                    "mail, open its link again and press a button there."
+                )
                 return _answered(district, "Not taken", _paragraphs((said,)), 403)
-            choice, remark = await _form(request)
+            choice, remark = await _posted(request)
             if choice not in dict(question.choices):
                 if question.choices:
                     said = "Please go back and press one of the buttons."
                     return _answered(district, "Not taken", _paragraphs((said,)), 400)
-                return _answered(district, question.title, render(question, district), 409)
+                return _shown_as_it_is(district, question, 409)
             said_of_it = await desk.answer(token, choice, remark)
         except StoreError:
             said = "Your answer could not be kept just now. Please try again in a few minutes."
@@ -124,7 +129,7 @@ def answer_routes(desk: Desk, get_snapshot: Callable[[], Snapshot]) -> list[Rout
             return Response(status_code=400)
         if said_of_it is None:
             return _unknown(district)
-        return _answered(district, "Thank you", _paragraphs((said_of_it,)))
+        return _answered(district, "Thank you", _outcome(said_of_it) + _about(question))
 
     async def file(request: Request) -> Response:
         name = request.path_params["name"]
@@ -139,30 +144,39 @@ def answer_routes(desk: Desk, get_snapshot: Callable[[], Snapshot]) -> list[Rout
     ]
 
 
-def render(question: Question, district: District) -> str:
-    """The body of a question's page: what is asked, about what, and the buttons, or what has come
-    of it. Everything that comes from a message is escaped."""
-    excerpt = f"<pre>{_visible(question.excerpt)}</pre>\n" if question.excerpt else ""
+def _shown_as_it_is(district: District, question: Question, status: int = 200) -> Response:
+    """What is asked, about what, and the buttons; or what has come of it, and about what."""
     if question.choices:
-        form = _FORM.format(
-            person=_visible(question.person),
-            longest=_REMARK,
-            choices="\n".join(
-                f'<button name="choice" value="{escape(value)}">{escape(label)}</button>'
-                for value, label in question.choices
-            ),
-        )
-    else:
-        form = f'<p class="warning">{_visible(question.outcome)}</p>'
-    return _QUESTION.format(
-        paragraphs=_paragraphs(question.paragraphs),
+        body = _about(question) + _form_of(question)
+        return _answered(district, question.title, body, status)
+    return _answered(district, _ENDED, _outcome(question.outcome) + _about(question), status)
+
+
+def _about(question: Question) -> str:
+    excerpt = _visible(question.excerpt)
+    return _ABOUT.format(
         particulars="\n".join(
             f"<dt>{escape(label)}</dt><dd><bdi>{_visible(value)}</bdi></dd>"
             for label, value in question.particulars
         ),
-        excerpt=excerpt,
-        form=form,
+        excerpt=f'<pre dir="auto">{excerpt}</pre>\n' if excerpt else "",
     )
+
+
+def _form_of(question: Question) -> str:
+    return _FORM.format(
+        paragraphs=_paragraphs(question.paragraphs),
+        person=_visible(question.person),
+        longest=_REMARK,
+        choices="\n".join(
+            f'<button name="choice" value="{escape(value)}">{escape(label)}</button>'
+            for value, label in question.choices
+        ),
+    )
+
+
+def _outcome(text: str) -> str:
+    return f'<p class="outcome">{_visible(text)}</p>\n'
 
 
 def _paragraphs(texts: tuple[str, ...]) -> str:
@@ -201,7 +215,7 @@ def _from_here(request: Request, district: District) -> bool:
     return origin == f"{ours.scheme}://{ours.netloc}"
 
 
-async def _form(request: Request) -> tuple[str, str]:
+async def _posted(request: Request) -> tuple[str, str]:
     """The choice and the remark; empty where the body is none of our form's."""
     body = b""
     async for chunk in request.stream():

@@ -88,7 +88,7 @@ class Console:
             raise Refused(f"there is no approval and no message {id}") from None
         except ValueError as error:
             raise Refused(f"{id} was recorded by another version: {error}") from None
-        taken = await self.steps.stop_sent(dossier, given, self._by, now)
+        taken = await self.steps.stop_sent(dossier, given, self._by)
         return " ".join((*said, *((taken.words(),) if taken.entries or not said else ())))
 
     async def _stop(self, matter: Matter, given: Given) -> str:

@@ -253,17 +253,9 @@ class Steps:
         gone = [h for h in self.matters.holds_of(matter.id) if h.state == "released"]
         return self.withdrawal(dict.fromkeys(h.transaction_id for h in gone), len(gone))
 
-    async def stop_sent(
-        self, dossier: Dossier, given: Given, by: str, now: float, letter: int | None = None
-    ) -> Withdrawal:
-        """Stop a message that needed no approval: what is queued is taken back, on a record of its
-        own. Nothing is written where nothing is queued."""
-        transaction = dossier.transaction
-        recipients = dossier.plan.forwarded
-        taken = self.withdrawal((transaction.id,), len(recipients))
-        if not taken.entries:
-            return taken
-        matter = await self.matters.new(KIND, f"stop|{transaction.id}|{taken.entries}", now)
+    def sent(self, dossier: Dossier, now: float) -> tuple[Approval, Withdrawal]:
+        """A message that needed no approval, as if it had one; and what of it can be taken back."""
+        transaction, recipients = dossier.transaction, dossier.plan.forwarded
         sender = approvers.sender_of(transaction, dossier.facts, self.snapshot().directory)
         approval = Approval(
             digest=dossier.digest,
@@ -274,10 +266,31 @@ class Steps:
             opened_at=now,
             outcome=Outcome.GRANTED,
         )
-        step = life.stopped(approval, given)
-        await self.carry_out(
-            matter, step, now, by, detail=taken.words(), withdrawal=taken, letter=letter
-        )
+        return approval, self.withdrawal((transaction.id,), len(recipients))
+
+    async def stop_sent(
+        self,
+        dossier: Dossier,
+        given: Given,
+        by: str,
+        *,
+        letter: int | None = None,
+        notes: Sequence[Outgoing] = (),
+    ) -> Withdrawal:
+        """Stop such a message, on a record of its own; nothing is written where nothing is left."""
+        now = given.at
+        approval, taken = self.sent(dossier, now)
+        if taken.entries:
+            key = f"stop|{dossier.transaction.id}|{taken.entries}"
+            matter = await self.matters.new(KIND, key, now)
+            step, said = life.stopped(approval, given), taken.words()
+            await self.carry_out(
+                *(matter, step, now, by),
+                detail=said,
+                withdrawal=taken,
+                letter=letter,
+                notes=notes,
+            )
         return taken
 
 

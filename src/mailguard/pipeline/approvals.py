@@ -111,12 +111,12 @@ class ApprovalClerk:
         if said.kind not in (AnswerKind.YES, AnswerKind.NO):
             waits = found.approval.outcome is Outcome.WAITING
             template = "approval-unclear" if waits else "approval-too-late"
-            note = self._note(template, letter, dossier, found.matter, found.approval)
+            note = self._note(template, letter, dossier, found.matter.id, found.approval)
             await self._matters.settle(letter.id, f"neither yes nor no: {said.kind.value}", note)
             return
         step = life.answered(found.approval, given)
         if Do.TELL_THEM in step.do:
-            note = self._note("approval-too-late", letter, dossier, found.matter, step.approval)
+            note = self._note("approval-too-late", letter, dossier, found.matter.id, step.approval)
             await self._matters.settle(letter.id, f"{given.how}, {step.what}", note)
             return
         await self._steps.carry_out(found.matter, step, now, by, letter=letter.id)
@@ -133,15 +133,16 @@ class ApprovalClerk:
         """STOP by an approver (R21)."""
         step = life.stopped(found.approval, given)
         taken = self._steps.withdrawal_of(found.matter) if Do.WITHDRAW in step.do else None
-        said = taken.words() if taken is not None else "It is not delivered to anybody."
         if Do.TELL_THEM in step.do or (taken is not None and not taken.entries):
-            said = taken.words() if taken is not None else ""
-            note = self._note(
-                "approval-too-late", letter, dossier, found.matter, found.approval, said
-            )
-            await self._matters.settle(letter.id, f"stop: {said or step.what}", note)
+            said = {"outcome": taken.words()} if taken is not None else {}
+            number, before = found.matter.id, found.approval
+            note = self._note("approval-too-late", letter, dossier, number, before, **said)
+            await self._matters.settle(letter.id, f"stop, {step.what}: nothing left to do", note)
             return
-        notes = self._note("approval-stop", letter, dossier, found.matter, step.approval, said)
+        outcome = taken.words() if taken is not None else "It is not delivered to anybody."
+        notes = self._note(
+            *("approval-stop", letter, dossier, found.matter.id, step.approval), outcome=outcome
+        )
         await self._steps.carry_out(
             found.matter, step, now, by, letter=letter.id, notes=notes, withdrawal=taken
         )
@@ -159,12 +160,18 @@ class ApprovalClerk:
                 continue
             remark = answer.read_answer(message, reading).remark
             given = Given(person.id, person.name, False, now, "mail", remark)
-            by = person.addresses[0]
-            taken = await self._steps.stop_sent(sent, given, by, now, letter=letter.id)
+            approval, taken = self._steps.sent(sent, now)
+            template = "approval-stop" if taken.entries else "approval-too-late"
+            slots = {"outcome": taken.words(), "number": transaction_id}
+            note = self._note(template, letter, dossier, 0, approval, **slots)
             if taken.entries:
-                return
+                by = person.addresses[0]
+                await self._steps.stop_sent(sent, given, by, letter=letter.id, notes=note)
+            else:
+                await self._matters.settle(letter.id, f"stop: {taken.words()}", note)
+            return
         note = self._refusal(letter, dossier)
-        await self._matters.settle(letter.id, "stop: nothing to take back, or not theirs", note)
+        await self._matters.settle(letter.id, "stop: no message that is theirs to stop", note)
 
     def _named(self, message: Message, now: float) -> Iterable[str]:
         for name in ("In-Reply-To", "References"):
@@ -202,20 +209,19 @@ class ApprovalClerk:
         template: str,
         letter: WaitingLetter,
         dossier: Dossier,
-        matter: Matter,
+        matter: int,
         approval: Approval,
-        outcome: str = "",
+        **slots: str,
     ) -> tuple[Outgoing, ...]:
         to = self._to(dossier)
         if not to:
             return ()
         now = self._steps.world.clock()
-        post = Post(self._steps.snapshot(), matter.id, approval, self._steps.terms, now)
-        if template == "approval-too-late" and approval.outcome is Outcome.GRANTED and not outcome:
-            outcome = (
-                f"{post.outcome()} To stop what has not left yet, answer the question by STOP."
-            )
-        slots = {"outcome": outcome} if outcome else {}
+        post = Post(self._steps.snapshot(), matter, approval, self._steps.terms, now)
+        late = template == "approval-too-late" and approval.outcome is Outcome.GRANTED
+        if late and "outcome" not in slots:
+            more = "To stop what has not left yet, answer the question by STOP."
+            slots["outcome"] = f"{post.outcome()} {more}"
         answering = dossier.transaction.message.value("Message-ID")
         return (post.note(template, to, letter.id, answering, **slots),)
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailguard.core import letter, notice, question
-from mailguard.core.case import Asks, At, Case, Copy, Query, Requester, Said, Stage, Told
+from mailguard.core.case import Asks, At, Case, Copy, Given, Query, Requester, Said, Stage, Told
 from mailguard.core.case_life import due_at
 from mailguard.core.excerpt import excerpt, hosts, without_links
 from mailguard.core.letter import Letter
-from mailguard.core.own_words import MARKER
+from mailguard.core.own_words import MARKER, words_of
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.ports import Outgoing
@@ -189,7 +189,7 @@ class Post:
             said.append("None of the recipients can be asked.")
         if case.given:
             last = {given.person: given for given in case.given}.values()
-            said.append("; ".join(f"{g.name}: {g.says.value} {g.remark}".strip() for g in last))
+            said.append("; ".join(map(_says, last)) + ".")
         messages = {c.transaction for c in case.copies if c.hold in query.holds}
         if len(messages) > 1:
             said.append(f"It is about {len(messages)} messages, of which one is shown.")
@@ -337,6 +337,12 @@ _REPLIES = {
 def token_about(case: Case, query: Query) -> str:
     """What a token is bound to: what is asked, whom, and about which sender since when."""
     return f"{query.asks.value}|{query.who.person}|{case.addresses[:1]}|{case.opened_at!r}"
+
+
+def _says(given: Given) -> str:
+    """ "Tara Olive: no (I do not know them)"."""
+    own = given.remark if words_of(given.remark) != words_of(given.says.value) else ""
+    return f"{given.name}: {given.says.value}" + (f" ({own})" if own else "")
 
 
 def _delivered(copies: Sequence[Copy], whom: str) -> str:

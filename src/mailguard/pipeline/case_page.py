@@ -25,24 +25,24 @@ def page(post: Post, query: Query, *, late: bool) -> Question:
         ("Subject", shown.subject),
         ("Date", shown.date),
     )
-    choices, waits = _DECIDE, not case.ended
-    title, paragraphs = "Unblock this sender?", (post.situation(query), f"Blocked for: {shown.why}")
+    choices: tuple[tuple[str, str], ...] = _DECIDE
+    paragraphs: tuple[str, ...] = (post.situation(query), f"Blocked for: {shown.why}")
+    title, waits = "Unblock this sender?", not case.ended
     if query.asks is Asks.REVIEW:
         unseen = {copy.hold for copy in case.copies if not copy.reviewed}
         choices, waits = _REVIEW, waits and not unseen.isdisjoint(query.holds)
         title = "Is the content fit?"
     elif query.asks is Asks.VERIFY:
         waits = waits and case.says(query.who.person) in (None, Said.UNSURE)
-        title, paragraphs = "A valid sender?", (_WHAT_FOLLOWS,)
-    found = _VERIFY if query.asks is Asks.VERIFY else choices
+        choices, title, paragraphs = _VERIFY, "A valid sender?", (_WHAT_FOLLOWS,)
     if late:
-        found, waits = (("yes", "Yes, deliver it to me"),), True
+        choices, waits = (("yes", "Yes, deliver it to me"),), True
     return Question(
         title=title,
         paragraphs=paragraphs,
         particulars=tuple((label, value) for label, value in about if value),
         excerpt=shown.excerpt,
-        choices=found if waits else (),
+        choices=choices if waits else (),
         person=query.who.name,
         outcome="" if waits else post.outcome(),
     )

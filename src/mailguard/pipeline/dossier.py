@@ -229,7 +229,7 @@ class Dossier:
     def words_for(self, judgement: Judgement, recipients: Sequence[str]) -> str:
         """The notice's own words for one reason."""
         kind = self._kind(judgement.finding.code)
-        template = self.snapshot.notices[notice.template_for(judgement, kind)]
+        template = self.snapshot.notices[notice.template_for(kind)]
         district = self.snapshot.district
         slots = notice.slots_for(district, self.transaction, judgement, kind, recipients)
         return notice.fill(template, slots).strip()
@@ -320,7 +320,6 @@ class Dossier:
             transaction=self.transaction,
             recipients=telling.recipients,
             token=token,
-            title="Waiting" if telling.disposition is Disposition.HOLD else "Not delivered",
             at=self.facts.now if to is None else self.world.clock(),
         )
         return Outgoing(key, "notice", "", (sender,), raw, transaction_id=self.transaction.id)

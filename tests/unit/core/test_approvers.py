@@ -34,7 +34,11 @@ TABLE = [
     # who is in both is asked once
     ([NEEDS], "gloria tomas", "tomas", "", "tara", {"either": "gloria tomas"}),
     # R20: two, and whoever sits in either counts for R18 as well
-    ([ANNOUNCEMENT], "paula", "tomas", "", "tara", {"administration": "paula", "technology": "tomas"}),
+    (
+        [ANNOUNCEMENT],
+        *("paula", "tomas", "", "tara"),
+        {"administration": "paula", "technology": "tomas"},
+    ),
     (
         [ANNOUNCEMENT, NEEDS],
         *("paula", "tomas", "", "tara"),

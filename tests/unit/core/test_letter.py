@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
+from html import unescape
 from typing import Any
 
 from mailguard.core import letter as letters
@@ -51,8 +53,18 @@ def test_both_parts_say_the_same() -> None:
         assert said in html
     assert "https://mail.example.org/answer/41-0-a?x=1&y=2" in text
     assert 'href="https://mail.example.org/answer/41-0-a?x=1&amp;y=2"' in html
-    assert "    Dear <b>all</b>," in text
+    lines = "\n".join(text.splitlines())
+    assert "The message begins:\n\n    Dear <b>all</b>,\n    buy cake\n\nThank you." in lines
     assert "Dear &lt;b&gt;all&lt;/b&gt;," in html
+    assert words(html) == lines.replace(f":\n{PLAIN.choices[0][1]}", "").split()
+    without = read(letters.compose(change(excerpt="", closing="")))
+    for kind in ("plain", "html"):
+        assert "begins" not in without.get_body((kind,)).get_content()
+
+
+def words(html: str) -> list[str]:
+    """What an HTML part of ours says."""
+    return unescape(re.sub(r"<[^<>]++>", "", html)).split()
 
 
 def test_a_stranger_writes_no_header() -> None:

@@ -522,6 +522,15 @@ async def test_an_announcement_within_the_site_is_stopped_by_its_administration(
     if stops:
         assert office.history() == ["stopped"]
         assert f"stopped by {PEOPLE[who].name}" in to(office.waiting(), TARA)[0].text
+        confirmed = to(office.waiting(), sender)[0].text
+        assert "Copies taken back before they left: 1; 1 had been delivered" in confirmed
+        await office.deliver()
+        late = mail(sender, APPROVALS, "Re: Picnic", "Stop it.", In_Reply_To=message_id)
+        await office.accept(late, [APPROVALS], account=who, reverse_path=sender)
+        (note,) = await office.round()
+        assert "delivered already" in note.text
+    else:
+        assert "Your answer was not counted" in to(office.waiting(), sender)[0].subject
 
 
 async def test_the_console_stops_by_transaction_or_by_number(office: Office) -> None:

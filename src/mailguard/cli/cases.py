@@ -1,0 +1,248 @@
+"""`mailguard cases`: requests to unblock a sender, what became of them, and decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailguard.cli.ledger import when
+from mailguard.cli.loading import load_or_exit, opened
+from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+
+if TYPE_CHECKING:
+    from mailguard.adapters.state import StateDirectory
+    from mailguard.config.load import Loaded
+    from mailguard.core.case import At
+    from mailguard.pipeline.case_console import Console
+    from mailguard.pipeline.matters import Matter
+
+commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="A number from the list.")]
+By = Annotated[str, typer.Option(help="Who decided it; the login name if not given.")]
+Remark = Annotated[str, typer.Option(help="Words for the record.")]
+
+
+@commands.command("list")
+def list_cases(
+    config: ConfigOption = Path("config"),
+    everything: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open requests, oldest first; what is overdue is marked (R34)."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        matters = state.matters.find("case", open_only=not everything)
+        found = sorted((_record(m, _at(loaded)) for m in matters), key=lambda one: one["opened_at"])
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        f"{len(found)} case(s)",
+        ("No.", "Since", "Sender", "To", "Subject", "Due", "State"),
+        [
+            (
+                one["number"],
+                when(one["opened_at"]),
+                ", ".join(one["addresses"]) or "nothing that is kept",
+                ", ".join(copy["recipient"] for copy in one["copies"]),
+                one["told"][0]["subject"] if one["told"] else "",
+                when(one["due_at"]) if not one["ended"] else "",
+                one["state"] + (" (overdue)" if one["overdue"] else ""),
+            )
+            for one in found
+        ],
+    )
+
+
+@commands.command("show")
+def show(
+    number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
+) -> None:
+    """One case: the messages as safe text, who was asked, and all that happened."""
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        matter = state.matters.load(number)
+        if matter is None or matter.kind != "case" or not matter.version:
+            fail(f"there is no case {number}; see: mailguard cases list --all")
+        one = _record(matter, _at(loaded))
+        holds = {hold.id: hold.state for hold in state.matters.holds_of(number)}
+        history: list[dict[str, Any]] = [
+            {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
+            for h in state.matters.history(number)
+        ]
+    for copy in one["copies"]:
+        copy["state"] = holds.get(copy["hold"], "in another case")
+    if as_json:
+        print_json(one | {"history": history})
+        return
+    late = " (overdue)" if one["overdue"] else ""
+    typer.echo(f"Case {number}: {one['state']}{late}")
+    typer.echo(f"Sender: {shown(', '.join(one['addresses'])) or 'nothing that is kept'}")
+    for requester in one["requesters"]:
+        proven = "vouches" if requester["vouches"] else "asks"
+        name, mailbox = shown(requester["name"]), shown(requester["mailbox"]) or "unproven"
+        typer.echo(f"Requester: {name} ({mailbox}) {proven}, {when(requester['at'])}")
+    if not one["ended"]:
+        typer.echo(f"Due: {when(one['due_at'])}")
+    for query in one["asked"]:
+        who = query["who"]
+        typer.echo(f"Asked to {query['asks']}: {shown(who['name'])} <{shown(who['mailbox'])}>")
+    for copy in one["copies"]:
+        kept = f", {copy['hard']}" if copy["hard"] else ""
+        seen = f", reviewed by {copy['reviewed']}" if copy["reviewed"] else ""
+        typer.echo(
+            f"Copy {copy['hold']} to {shown(copy['recipient'])}: {copy['state']}"
+            f"{shown(seen)}{shown(kept)}"
+        )
+    for told in one["told"]:
+        typer.echo()
+        for label in ("sender", "subject", "date", "why"):
+            typer.echo(f"{label.capitalize()}: {shown(told[label])}")
+        for line in told["excerpt"].splitlines():
+            typer.echo(f"    {shown(line)}")
+    rows = [(when(h["at"]), h["by"], h["what"], h["detail"]) for h in history]
+    print_table("History", ("When", "Who", "What", ""), rows)
+
+
+@commands.command("review")
+def review(
+    number: Number,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept/--refuse", help="Whether the content is fit.", show_default=False),
+    ],
+    config: ConfigOption = Path("config"),
+    by: By = "",
+    remark: Remark = "",
+) -> None:
+    """Say whether the content is fit (R32); if so, the recipients are asked."""
+    _carry_out(number, config, by, lambda c: c.review(number, accept, _text(remark)))
+
+
+@commands.command("ask")
+def ask(
+    number: Number,
+    config: ConfigOption = Path("config"),
+    person: Annotated[
+        str, typer.Option(help="Somebody else who knows the sender: a person's id or address.")
+    ] = "",
+    by: By = "",
+) -> None:
+    """Ask those who are silent once more, or somebody else of the district (V2)."""
+    loaded = load_or_exit(config)
+    directory = loaded.snapshot.directory
+    asked = directory.people.get(person.strip()) or directory.person_at(person.strip())
+    if person and asked is None:
+        fail(f"{shown(person)} is nobody's id or address in the directory")
+    _carry_out(number, config, by, lambda c: c.ask(number, asked))
+
+
+@commands.command("approve")
+def approve(
+    number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
+) -> None:
+    """Unblock the sender, and deliver what may be delivered. Who said no does not get it."""
+    _carry_out(number, config, by, lambda c: c.decide(number, True, _text(remark)))
+
+
+@commands.command("deny")
+def deny(
+    number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
+) -> None:
+    """Do not unblock the sender, and discard the messages. The archive keeps them."""
+    _carry_out(number, config, by, lambda c: c.decide(number, False, _text(remark)))
+
+
+@commands.command("note")
+def note(
+    number: Number,
+    text: Annotated[str, typer.Argument(help="A line for the history.")],
+    config: ConfigOption = Path("config"),
+    by: By = "",
+) -> None:
+    """Put something on record."""
+    _carry_out(number, config, by, lambda c: c.note(number, _text(text)))
+
+
+@commands.command("match")
+def match(
+    number: Number,
+    copies: Annotated[list[int], typer.Argument(help="Numbers of `mailguard quarantine list`.")],
+    config: ConfigOption = Path("config"),
+    by: By = "",
+) -> None:
+    """Say which kept copies a request is about that matched none."""
+    _carry_out(number, config, by, lambda c: c.match(number, copies))
+
+
+def _carry_out(
+    number: int, config: Path, by: str, work: Callable[[Console], Awaitable[str]]
+) -> None:
+    """Carry out a decision; what stands against it is told, and nothing was changed then."""
+    from mailguard.pipeline.case_console import Refused
+    from mailguard.pipeline.ports import StoreError
+
+    loaded = load_or_exit(config)
+    with opened(loaded) as state:
+        try:
+            said = asyncio.run(_done(loaded, state, by.strip() or getpass.getuser(), work))
+        except Refused as refused:
+            fail(shown(str(refused)))
+        except StoreError as error:
+            fail(f"nothing was changed: {error}", 2)
+    typer.echo(f"{number}  {shown(said)}")
+
+
+async def _done(
+    loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[str]]
+) -> str:
+    from mailguard.app import case_steps, replaying
+    from mailguard.pipeline.case_console import Console
+    from mailguard.pipeline.matters import Conflict
+
+    async with replaying(loaded, state) as world:
+        steps = case_steps(loaded.settings, state, lambda: loaded.snapshot, world)
+        tries = 3
+        while True:
+            try:
+                return await work(Console(steps, by))
+            except Conflict:  # the server acts on the same one: look again
+                tries -= 1
+                if not tries:
+                    fail("somebody else acts on it at the same time; please try again")
+
+
+def _at(loaded: Loaded) -> At:
+    from mailguard.core.case import At, Terms
+
+    desk = loaded.settings.spam_desk
+    terms = Terms(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
+    return At(time.time(), loaded.calendar, terms)
+
+
+def _record(matter: Matter, at: At) -> dict[str, Any]:
+    from mailguard.core.case import CASE
+    from mailguard.core.case_life import due_at, is_overdue
+
+    case = CASE.validate_json(matter.state)
+    return {
+        "number": matter.id,
+        "state": case.stage.value,
+        "ended": case.ended,
+        "due_at": due_at(case, at),
+        "overdue": is_overdue(case, at),
+        **CASE.dump_python(case, mode="json"),
+    }
+
+
+def _text(text: str) -> str:
+    from mailguard.core.notice import one_line
+
+    return one_line(text)[:500]

@@ -1,0 +1,132 @@
+"""People who were asked by mail: a real serve with the example district before a real Postfix.
+
+Shared by the tests and the pictures of the answers' page.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import html
+import json
+import re
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from types import TracebackType
+from typing import Any
+
+from tests.postfix import Postfix
+from tests.serving import Serve, message
+
+CLARA, PAULA, TOMAS, TARA = (
+    f"{name}@example.org" for name in ("clara.rowan", "paula.pine", "tomas.birch", "tara.olive")
+)
+GROUP = "teachers@example.org"
+_BOXES = (CLARA, PAULA, TOMAS, TARA, GROUP, "postmaster@example.org", "spammail@example.org")
+_LINK = re.compile(r"http://\S+/answer/\S+")
+_HREF = re.compile(r'<a href="([^"]*/answer/[^"]*)"')
+
+
+class Question:
+    """One mail that asks its reader something."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.mail = parsed(raw)
+
+    @property
+    def text(self) -> str:
+        return _part(self.mail, "plain")
+
+    @property
+    def html(self) -> str:
+        return _part(self.mail, "html")
+
+    @property
+    def link(self) -> str:
+        """The page's address. Both parts have it, once each, and it is the same."""
+        (written,) = _LINK.findall(self.text)
+        (linked,) = _HREF.findall(self.html)
+        assert html.unescape(linked) == written
+        return str(written)
+
+    @property
+    def number(self) -> str:
+        return self.link.rpartition("/")[2].partition("-")[0]
+
+
+class Asking:
+    """Server and Postfix; a context."""
+
+    def __init__(self) -> None:
+        self.postfix = Postfix.next_hop(_BOXES)
+        self.postfix.start()
+        self.serve = Serve(self.postfix.port)
+
+    def __enter__(self) -> Asking:
+        self.serve.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.serve.__exit__()
+        self.postfix.stop()
+
+    def found(self, mailbox: str, subject: str) -> list[EmailMessage]:
+        """The mails in a mailbox whose Subject has these words."""
+        mails = [parsed(raw) for raw in self.postfix.delivered(mailbox)]
+        return [mail for mail in mails if subject in str(mail["Subject"])]
+
+    def told(self, mailbox: str, subject: str) -> str:
+        """The text of the first such mail, once it has come."""
+        return _part(until(lambda: self.found(mailbox, subject))[0], "plain")
+
+    def approvers(self, subject: str, body: str = "Please come on Friday.") -> dict[str, Question]:
+        """A custodian writes to all teachers; what each approver is asked."""
+        raw = message(f"Clara Rowan <{CLARA}>", GROUP, subject, body)
+        seen = {who: self._questions(who) for who in (PAULA, TOMAS)}
+        code, text = self.serve.send(CLARA, [GROUP], raw, "submission", "crowan")
+        assert code == 250, text
+        return {who: Question(self.next_question(who, len(seen[who]))) for who in seen}
+
+    def next_question(self, mailbox: str, seen: int) -> bytes:
+        """The mail that asks something after so many others that did."""
+        return bytes(until(lambda: self._questions(mailbox)[seen:])[0])
+
+    def approval(self, question: Question) -> dict[str, Any]:
+        """`approvals show --json`."""
+        shown: dict[str, Any] = json.loads(
+            self.serve.command("approvals", "show", question.number, "--json")
+        )
+        return shown
+
+    def waiting(self) -> list[str]:
+        """The numbers that `approvals list --json` has as waiting."""
+        listed = json.loads(self.serve.command("approvals", "list", "--json"))
+        return [str(one["number"]) for one in listed if one["state"] == "waiting"]
+
+    def _questions(self, mailbox: str) -> list[bytes]:
+        return [raw for raw in self.postfix.delivered(mailbox) if b"/answer/" in raw]
+
+
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What the condition gives once it gives something."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    return email.message_from_bytes(raw, policy=email.policy.default)
+
+
+def _part(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())

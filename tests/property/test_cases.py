@@ -1,0 +1,312 @@
+"""No sequence of requests, answers, forgeries, time-outs and crashes unblocks without approval,
+loses a kept message, or tells anybody twice (R28 to R37).
+
+The real store, clerk and outbox run; beside them stands what was said by whom who may say it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from sqlalchemy import select
+from tests.office import Mail, moment
+from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
+
+from mailguard.adapters.ledger import AlreadyDecided
+from mailguard.adapters.tables import letters, outbox
+from mailguard.core.case import Asks, Case, Query, Stage
+from mailguard.core.transaction import Role
+from mailguard.pipeline.case_console import Refused
+from mailguard.pipeline.case_steps import KIND, state_of
+from mailguard.pipeline.ports import StoreError
+
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone
+SENDERS = ("rosa@example.com", "al@example.com", "eve@example.net")  # nothing proves the last
+ANSWERERS = {TARA: "tara", BEN: "ben", CLUB: "ben", "nobodys@example.org": ""}
+WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "perhaps": "When it rains"}
+
+
+@dataclass
+class Blocked:
+    """A message that is kept."""
+
+    sender: str
+    raw: bytes
+    to: tuple[str, ...]
+
+
+@dataclass
+class Allowed:
+    """What was really said, by those who may say it."""
+
+    reviewed: set[int] = field(default_factory=set)  # holds that a reviewer accepted
+    yes: set[tuple[str, str]] = field(default_factory=set)  # (sender, person)
+    senders: set[str] = field(default_factory=set)  # by staff who vouch, or a decision
+    elsewhere: set[int] = field(default_factory=set)  # holds decided past the case
+
+
+class Cases(RuleBasedStateMachine):
+    @initialize()
+    def begin(self) -> None:
+        self.place = Path(tempfile.mkdtemp(prefix="mailguard-office-", dir=_MEMORY))
+        self.runner = asyncio.Runner()
+        self.office = SpamOffice(self.place)
+        self.office.now = moment(5, 15)  # a Thursday afternoon
+        self.blocked: list[Blocked] = []
+        self.allowed = Allowed()
+        self.number = 0
+
+    # What comes in
+
+    @rule(
+        sender=st.sampled_from(SENDERS),
+        to=st.lists(st.sampled_from(sorted(ANSWERERS)), min_size=1, max_size=3, unique=True),
+    )
+    def block(self, sender: str, to: list[str]) -> None:
+        subject = f"Number {len(self.blocked)}."
+        raw = self.runner.run(self.office.block(subject, tuple(to), sender))
+        self.blocked.append(Blocked(sender, raw, tuple(to)))
+
+    @precondition(lambda self: self.blocked)
+    @rule(data=st.data(), twice=st.booleans(), by_staff=st.booleans())
+    def forward(self, data: st.DataObject, twice: bool, by_staff: bool) -> None:
+        one = data.draw(st.sampled_from(self.blocked), label="message")
+        by = BEN if by_staff else one.sender
+        note = f"please unblock {self._next()}"
+        for _ in range(2 if twice else 1):  # a client that comes back brings the same octets
+            assert self.runner.run(self.office.forward(one.raw, by, note)).code == 250
+        if by_staff:
+            self.allowed.senders.add(one.sender)
+
+    @rule(sender=st.sampled_from(SENDERS), report=st.booleans())
+    def staff_writes(self, sender: str, report: bool) -> None:
+        text = "please block this spammer" if report else "please unblock"
+        self.runner.run(self.office.write(TARA, f"{text} {sender}", f"Request {self._next()}"))
+        if not report:
+            self.allowed.senders.add(sender)
+
+    # Answers
+
+    def questions(self, *asks: Asks) -> list[tuple[Case, Query, Mail]]:
+        """Every question that was ever mailed."""
+        found = []
+        for mail in self.mails():
+            if mail.kind == "question":
+                matter = self.office.state.matters.load(int(mail.token.partition("-")[0]))
+                assert matter is not None
+                case = state_of(matter)
+                query = case.asked[int(mail.token.split("-")[1])]
+                if query.asks in asks:
+                    found.append((case, query, mail))
+        return found
+
+    @precondition(lambda self: self.questions(Asks.VERIFY))
+    @rule(data=st.data(), word=st.sampled_from(sorted(WORDS)), page=st.booleans())
+    def recipient(self, data: st.DataObject, word: str, page: bool) -> None:
+        found = self.questions(Asks.VERIFY)
+        case, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
+        if word == "yes":
+            self.allowed.yes.add((case.addresses[0], query.who.person))
+        self._answer(mail, word, page, query.who.mailbox)
+
+    @precondition(lambda self: self.questions(Asks.REVIEW, Asks.DECIDE))
+    @rule(data=st.data(), word=st.sampled_from(["yes", "yes", "no"]), page=st.booleans())
+    def reviewer(self, data: st.DataObject, word: str, page: bool) -> None:
+        found = self.questions(Asks.REVIEW, Asks.DECIDE)
+        case, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
+        if word == "yes":
+            self.allowed.reviewed |= set(query.holds)
+            if query.asks is Asks.DECIDE:
+                self.allowed.senders |= set(case.addresses)
+        self._answer(mail, word, page, WANDA)
+
+    def _answer(self, mail: Mail, word: str, page: bool, mailbox: str) -> None:
+        if page and word != "perhaps":
+            shown = self.runner.run(self.office.desk.question(mail.token))
+            if shown is not None and word in dict(shown.choices):
+                assert self.runner.run(self.office.desk.answer(mail.token, word))
+        else:
+            self.runner.run(
+                self.office.respond(mail, f"{WORDS[word]}.{' ' * self._next()}", mailbox)
+            )
+
+    @precondition(lambda self: self.questions(*Asks))
+    @rule(data=st.data(), how=st.sampled_from(["insider", "outside", "bent"]))
+    def forge(self, data: st.DataObject, how: str) -> None:
+        found = self.questions(*Asks)
+        _, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
+        text = f"Yes{' ' * self._next()}"
+        if how == "outside":
+            self.runner.run(self.office.respond(mail, text, query.who.mailbox, role=Role.MX))
+            return
+        if how == "bent":
+            raw = mail.raw.replace(mail.token[-6:].encode(), b"aaaaaa")
+            mail = Mail(mail.kind, mail.to, raw)
+            assert self.runner.run(self.office.desk.answer(mail.token, "yes")) is None
+        self.runner.run(self.office.respond(mail, text, "paula@example.org"))
+
+    # The console, and the quarantine's
+
+    @precondition(lambda self: self.office.matters(KIND))
+    @rule(data=st.data(), what=st.sampled_from(["approve", "deny", "accept", "refuse", "ask"]))
+    def console(self, data: st.DataObject, what: str) -> None:
+        matter = data.draw(st.sampled_from(self.office.matters(KIND)), label="case")
+        case, console = state_of(matter), self.office.cases_console()
+        try:
+            if what in ("approve", "deny"):
+                self.runner.run(console.decide(matter.id, what == "approve", ""))
+            elif what == "ask":
+                self.runner.run(console.ask(matter.id, None))
+            else:
+                self.runner.run(console.review(matter.id, what == "accept", ""))
+        except Refused:
+            return
+        if what in ("approve", "accept"):
+            self.allowed.reviewed |= {copy.hold for copy in case.copies}
+        if what == "approve":
+            self.allowed.senders |= set(case.addresses)
+
+    @precondition(lambda self: self.blocked)
+    @rule(data=st.data(), released=st.booleans())
+    def elsewhere(self, data: st.DataObject, released: bool) -> None:
+        holds = self.office.state.ledger.holds(state=None)
+        one = data.draw(st.sampled_from(holds), label="copy")
+        word = "released" if released else "discarded"
+        try:
+            self.runner.run(self.office.state.ledger.decide_hold([one.id], word, "root"))
+        except AlreadyDecided:
+            return
+        self.allowed.elsewhere.add(one.id)
+
+    # Time
+
+    @rule(hours=st.integers(1, 60))
+    def wait(self, hours: int) -> None:
+        self.office.now += hours * 3_600
+
+    @rule(
+        crash=st.sampled_from(
+            [None, None, (0, "before"), (0, "after"), (1, "after"), (2, "before")]
+        )
+    )
+    def turn(self, crash: tuple[int, str] | None) -> None:
+        if crash is not None:
+            self._crash(*crash)
+        self.runner.run(self.office.round())
+        self.agree()
+
+    def _crash(self, at: int, when: str) -> None:
+        """The desk ends at a commit, just before or just after it; memory is gone."""
+        matters = self.office.state.matters
+        real, left = matters.move, [at]
+
+        async def move(steps: object) -> None:
+            left[0] -= 1
+            if left[0] >= 0 or when == "after":
+                await real(steps)  # type: ignore[arg-type]
+            if left[0] < 0:
+                raise StoreError("killed")
+
+        matters.move = move  # type: ignore[method-assign,assignment]
+        try:
+            self.runner.run(self.office.turn())
+        except StoreError:
+            pass
+        finally:
+            del matters.move
+        self.office.restart()
+
+    # What must hold
+
+    def mails(self) -> list[Mail]:
+        wanted = select(outbox).order_by(outbox.c.id)
+        with self.office.database.read() as connection:
+            sent = connection.execute(wanted).mappings().all()
+        return [
+            Mail(row["kind"], tuple(row["recipients"]), self.office.state.blobs.read(row["digest"]))
+            for row in sent
+        ]
+
+    def agree(self) -> None:
+        office, allowed = self.office, self.allowed
+        holds = office.state.ledger.holds(state=None)
+        mails = self.mails()
+        # Nothing is lost: each copy is kept or decided, and what is released leaves once, whole.
+        assert len(holds) == sum(len(one.to) for one in self.blocked)
+        let_go = [h for h in holds if h.state == "released" and h.id not in allowed.elsewhere]
+        sent = Counter((m.to, m.raw.partition(b"From: ")[2]) for m in mails if m.kind == "release")
+        assert sent == Counter(
+            ((h.recipient,), office.state.blobs.read(h.digest).partition(b"From: ")[2])
+            for h in let_go
+        )
+        # Nothing is released, and nobody listed, that nobody who may has allowed (R31, R32, R35).
+        authors = {one.raw: one.sender for one in self.blocked}
+        for hold in let_go:
+            sender = authors[office.state.blobs.read(hold.digest)]
+            assert hold.id in allowed.reviewed
+            own = (sender, ANSWERERS[hold.recipient]) in allowed.yes
+            assert own or sender in allowed.senders
+        for address in office.listed():
+            assert address in allowed.senders | {sender for sender, _ in allowed.yes}
+        # One open case an address; what is open is waited for.
+        matters = office.matters(KIND)
+        opened = [state_of(m) for m in matters if m.closed_at is None]
+        addresses = [address for case in opened for address in case.addresses]
+        assert len(addresses) == len(set(addresses))
+        for matter in matters:
+            case = state_of(matter)
+            assert case.ended == (matter.closed_at is not None)
+            if case.stage in (Stage.ASKED, Stage.UNSURE):
+                assert matter.wakes_at is not None
+            if case.stage is Stage.APPROVED:
+                assert set(case.addresses) <= set(office.listed())
+        # Nobody is told twice (R33), and no unproven sender at all.
+        told = Counter(
+            (m.to, m.message["Message-ID"].partition("@")[0])
+            for m in mails
+            if m.kind in ("notice", "report")
+        )
+        assert all(count == 1 for count in told.values()), told
+        approved = Counter(
+            address for m in matters if m.status == "approved" for address in state_of(m).addresses
+        )
+        outside = Counter(m.to[0] for m in mails if m.to[0] in SENDERS and "Unblocked" in m.subject)
+        assert all(outside[address] <= approved[address] for address in SENDERS)
+        assert not any("eve@example.net" in m.to for m in mails)
+
+    def _next(self) -> int:
+        self.number += 1
+        return self.number
+
+    def teardown(self) -> None:
+        if not hasattr(self, "office"):
+            return
+        self.turn(None)
+        for _ in range(12):  # silence ends every wait for recipients
+            self.office.now += 86_400
+            self.turn(None)
+        waits = {state_of(m).stage for m in self.office.state.matters.find(KIND)}
+        assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
+        with self.office.database.read() as connection:
+            unread = connection.execute(select(letters).where(letters.c.state == "waiting")).all()
+        assert unread == []
+        self.office.close()
+        self.runner.close()
+        shutil.rmtree(self.place)
+
+
+Cases.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestCases = Cases.TestCase
