@@ -88,7 +88,8 @@ OUTBOX_AGE = Gauge(
 )
 QUARANTINE = Gauge("mailguard_quarantine_messages", "Copies kept, by disposition.", ["disposition"])
 QUARANTINE_AGE = Gauge(
-    "mailguard_quarantine_oldest_seconds", "Age of the oldest quarantined copy that waits for a person."
+    "mailguard_quarantine_oldest_seconds",
+    "Age of the oldest quarantined copy that waits for a person.",
 )
 APPROVALS = Gauge("mailguard_approvals_open", "Messages that wait for approvers (R18).")
 APPROVALS_AGE = Gauge("mailguard_approvals_oldest_seconds", "Age of the oldest open approval.")

@@ -162,7 +162,8 @@ def notices_page() -> str:
     lines += ["refused when the configuration is loaded.", "", "## Slots", ""]
     lines += ["| slot | is |", "|---|---|"]
     lines += [
-        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot])) for slot in _in_order(SLOTS | ROUTED_SLOTS | APPROVAL_SLOTS)
+        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot]))
+        for slot in _in_order(SLOTS | ROUTED_SLOTS | APPROVAL_SLOTS)
     ]
     for name, template in TEMPLATES.items():
         lines += ["", f"## {name}", "", f"{template.purpose[:1].upper()}{template.purpose[1:]}."]

@@ -22,8 +22,18 @@ from tests.serving import Serve, message
 CLARA, PAULA, TOMAS, TARA = (
     f"{name}@example.org" for name in ("clara.rowan", "paula.pine", "tomas.birch", "tara.olive")
 )
-GROUP = "teachers@example.org"
-_BOXES = (CLARA, PAULA, TOMAS, TARA, GROUP, "postmaster@example.org", "spammail@example.org")
+GROUP, SPAMMAIL = "teachers@example.org", "spammail@example.org"
+PARENT = "ilex.holly@example.com"
+RAFFLE = "You have won: museum raffle"
+_PRIZE = """\
+Dear Ms. Olive,
+
+your class has won our prize draw! Claim your prize within 24 hours: free tickets to the museum
+for every child. Please send the bank details for the transfer of funds, or click here:
+http://pictures.example.net/prize
+
+The Parents' Committee"""
+_BOXES = (CLARA, PAULA, TOMAS, TARA, GROUP, "postmaster@example.org", SPAMMAIL)
 _LINK = re.compile(r"http://\S+/answer/\S+")
 _HREF = re.compile(r'<a href="([^"]*/answer/[^"]*)"')
 
@@ -60,11 +70,15 @@ class Asking:
 
     def __init__(self) -> None:
         self.postfix = Postfix.next_hop(_BOXES)
-        self.postfix.start()
         self.serve = Serve(self.postfix.port)
 
     def __enter__(self) -> Asking:
-        self.serve.start()
+        try:
+            self.postfix.start()
+            self.serve.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -88,14 +102,29 @@ class Asking:
     def approvers(self, subject: str, body: str = "Please come on Friday.") -> dict[str, Question]:
         """A custodian writes to all teachers; what each approver is asked."""
         raw = message(f"Clara Rowan <{CLARA}>", GROUP, subject, body)
-        seen = {who: self._questions(who) for who in (PAULA, TOMAS)}
+        seen = {who: self.asked_so_far(who) for who in (PAULA, TOMAS)}
         code, text = self.serve.send(CLARA, [GROUP], raw, "submission", "crowan")
         assert code == 250, text
-        return {who: Question(self.next_question(who, len(seen[who]))) for who in seen}
+        return {who: self.next_question(who, seen[who]) for who in seen}
 
-    def next_question(self, mailbox: str, seen: int) -> bytes:
+    def reviewers(self, sender: str = PARENT) -> Question:
+        """A parent's message is blocked, and the parent asks to be unblocked; what the reviewers
+        are asked."""
+        seen = self.asked_so_far(SPAMMAIL)
+        code, text = self.serve.send(sender, [TARA], message(sender, TARA, RAFFLE, _PRIZE))
+        assert code == 550, text
+        asks = message(sender, SPAMMAIL, "Blocked", "My message was blocked. Please unblock it.")
+        code, text = self.serve.send(sender, [SPAMMAIL], asks)
+        assert code == 250, text
+        return self.next_question(SPAMMAIL, seen)
+
+    def asked_so_far(self, mailbox: str) -> int:
+        """How many questions a mailbox has."""
+        return len(self._questions(mailbox))
+
+    def next_question(self, mailbox: str, seen: int) -> Question:
         """The mail that asks something after so many others that did."""
-        return bytes(until(lambda: self._questions(mailbox)[seen:])[0])
+        return Question(until(lambda: self._questions(mailbox)[seen:])[0])
 
     def approval(self, question: Question) -> dict[str, Any]:
         """`approvals show --json`."""
@@ -103,6 +132,18 @@ class Asking:
             self.serve.command("approvals", "show", question.number, "--json")
         )
         return shown
+
+    def case(self, question: Question) -> dict[str, Any]:
+        """`cases show --json`."""
+        shown: dict[str, Any] = json.loads(
+            self.serve.command("cases", "show", question.number, "--json")
+        )
+        return shown
+
+    def unblocked(self) -> list[str]:
+        """The addresses of the unblocked list."""
+        listed = json.loads(self.serve.command("allowlist", "list", "--json"))
+        return [str(one["address"]) for one in listed]
 
     def waiting(self) -> list[str]:
         """The numbers that `approvals list --json` has as waiting."""

@@ -14,7 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from email.header import Header
 
 import pytest
-from tests.browser.asked import CLARA, GROUP, PAULA, TOMAS, Asking, Question, until
+from tests.browser.asked import (
+    CLARA,
+    GROUP,
+    PARENT,
+    PAULA,
+    RAFFLE,
+    TARA,
+    TOMAS,
+    Asking,
+    Question,
+    until,
+)
 from tests.browser.test_copy_page import CONTRAST, OVERFLOW
 from tests.browser.webdriver import ENTER, TAB, Browser, WebDriverError
 
@@ -125,6 +136,10 @@ def test_what_a_stranger_wrote_is_shown_and_does_nothing(
     assert lines[:2] == BODY.splitlines()[:2]
     assert '<form action="https[://]evil' in lines[2]
     assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069]", browser.run(TEXT))
+    clipped = (
+        "return [...document.querySelectorAll('dd,pre')].map(e => getComputedStyle(e).overflow)"
+    )
+    assert set(browser.run(clipped)) == {"hidden"}  # piled marks cover nothing else
     count = "return document.querySelectorAll(arguments[0]).length"
     assert browser.run("return document.scripts.length") == 0
     assert browser.run(count, "a,area,iframe,img,base,object,embed,svg,meta[http-equiv]") == 0
@@ -373,9 +388,8 @@ def test_nothing_is_cut_off_on_a_phone(
     assert (
         browser.run("""
         return [...document.querySelectorAll("main *")].filter(
-          e => e.tagName !== "TEXTAREA" && e.scrollHeight > e.clientHeight + 40
-            && getComputedStyle(e).overflowY !== "visible"
-            && !e.classList.contains("card")).map(e => e.tagName)""")
+          e => e.tagName !== "TEXTAREA" && getComputedStyle(e).overflowY === "auto"
+        ).map(e => e.tagName)""")
         == []
     )
 
@@ -510,3 +524,72 @@ def test_the_mail_itself_is_legible_wherever_it_is_opened(
     for line in BODY.splitlines()[:2]:
         assert " ".join(line.split()) in shown
         assert " ".join(line.split()) in " ".join(question.text.split())
+
+
+def test_reviewers_accept_and_the_recipient_is_asked_and_asks_to_see(
+    asking: Asking, browser: Browser
+) -> None:
+    browser.size(320, 640, 2, phone=True)
+    seen = asking.asked_so_far(TARA)
+    review = asking.reviewers()
+    browser.open(review.link)
+    assert browser.run(BUTTONS) == ["Accept the content", "Refuse it"]
+    shown = browser.run(PARTICULARS)
+    assert (shown["Address"], shown["Subject"]) == (PARENT, RAFFLE)
+    text = browser.run(TEXT)
+    assert "Blocked for: " in text
+    assert "[link to pictures[.]example[.]net]" in text
+    assert browser.run(OVERFLOW) == [0, []]
+    ask(review.link, "HEAD")
+    assert asking.case(review)["state"] == "new"
+    assert "Thank you" in press(browser, "yes")
+
+    question = asking.next_question(TARA, seen)
+    assert "I wanted to verify that the email address below is a valid sender" in question.text
+    browser.open(question.link)
+    assert browser.run(BUTTONS) == ["Yes, unblock", "No, discard", "Not sure"]
+    assert "Yes unblocks the address for the whole district" in browser.run(TEXT)
+    assert "You answer as Tara Olive." in browser.run(TEXT)
+    assert browser.run(OVERFLOW) == [0, []]
+    for scheme in ("light", "dark"):
+        browser.prefer(scheme)
+        assert not [pair for pair in browser.run(CONTRAST) if pair[1] < 4.5]
+    assert asking.case(question)["state"] == "asked"
+    assert "Thank you" in press(browser, "unsure")
+
+    again = asking.next_question(TARA, seen + 1)
+    assert again.link == question.link
+    (original,) = again.mail.iter_attachments()
+    assert original.get_content_type() == "message/rfc822"
+    assert original.get_content()["From"] == PARENT
+    assert asking.found(TARA, RAFFLE)[-1]["From"] != PARENT  # not delivered yet
+    browser.open(again.link)
+    assert "verified by Tara Olive" in press(browser, "yes")
+    until(lambda: [m for m in asking.found(TARA, RAFFLE) if m["From"] == PARENT])
+    assert PARENT in asking.unblocked()
+    browser.open(question.link)
+    assert ENDED in browser.run(TEXT)
+    assert browser.run(BUTTONS) == []
+    assert ask(question.link, "POST", b"choice=no")[0] == 409
+    assert len([m for m in asking.found(TARA, RAFFLE) if m["From"] == PARENT]) == 1
+
+
+def test_the_recipients_no_unblocks_nobody(asking: Asking, browser: Browser) -> None:
+    sender = "olea.reed@example.com"
+    seen = asking.asked_so_far(TARA)
+    browser.open(asking.reviewers(sender).link)
+    press(browser, "yes")
+    question = asking.next_question(TARA, seen)
+    with elsewhere({"/": form(question.link)}) as place:
+        browser.open(place(EVIL))
+        until(lambda: browser.url == question.link)
+        after(browser)
+        assert browser.run(STATUS) == 403
+    assert asking.case(question)["state"] == "asked"
+    browser.open(question.link)
+    said = press(browser, "no")
+    assert "Tara Olive said no on " in said
+    assert "Nothing was unblocked." in said
+    assert asking.case(question)["state"] == "denied"
+    assert sender not in asking.unblocked()
+    assert not [mail for mail in asking.found(TARA, RAFFLE) if mail["From"] == sender]

@@ -29,10 +29,10 @@ from tests.serving import PASSWORD, Serve, message
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
-from mailguard.app import approval_steps, replaying
 from mailguard.config.load import load
 from mailguard.core import texts
 from mailguard.pipeline.approvals import ApprovalClerk
+from mailguard.wiring import approval_steps, replaying
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara.olive", "paula.pine", "tomas.birch"))
 BEN, APPROVALS = "ben.poplar@example.org", "approvals@example.org"

@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import select
 from tests.office import Mail, moment
 from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
@@ -31,6 +31,7 @@ from mailguard.pipeline.ports import StoreError
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone
 SENDERS = ("rosa@example.com", "al@example.com", "eve@example.net")  # nothing proves the last
 ANSWERERS = {TARA: "tara", BEN: "ben", CLUB: "ben", "nobodys@example.org": ""}
+SOON = st.sampled_from([True, True, True, False])  # whether the desk has its turn at once
 WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "perhaps": "When it rains"}
 
 
@@ -54,8 +55,8 @@ class Allowed:
 
 
 class Cases(RuleBasedStateMachine):
-    @initialize()
-    def begin(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.place = Path(tempfile.mkdtemp(prefix="mailguard-office-", dir=_MEMORY))
         self.runner = asyncio.Runner()
         self.office = SpamOffice(self.place)
@@ -63,6 +64,18 @@ class Cases(RuleBasedStateMachine):
         self.blocked: list[Blocked] = []
         self.allowed = Allowed()
         self.number = 0
+
+    @initialize(both=st.booleans(), review=st.booleans())
+    def opening(self, both: bool, review: bool) -> None:
+        """Most runs are to get further than to the first question."""
+        self.block(SENDERS[0], [TARA, BEN] if both else [TARA])
+        self._forward(self.blocked[0], SENDERS[0])
+        self.turn(None)
+        if review:
+            _, query, mail = self.questions(Asks.REVIEW)[0]
+            self.allowed.reviewed |= set(query.holds)
+            self._answer(mail, "yes", False, WANDA)
+            self.turn(None)
 
     # What comes in
 
@@ -75,19 +88,20 @@ class Cases(RuleBasedStateMachine):
         raw = self.runner.run(self.office.block(subject, tuple(to), sender))
         self.blocked.append(Blocked(sender, raw, tuple(to)))
 
-    @precondition(lambda self: self.blocked)
-    @rule(data=st.data(), twice=st.booleans(), by_staff=st.booleans())
-    def forward(self, data: st.DataObject, twice: bool, by_staff: bool) -> None:
+    @rule(data=st.data(), twice=st.booleans(), by_staff=SOON.map(lambda soon: not soon), soon=SOON)
+    def forward(self, data: st.DataObject, twice: bool, by_staff: bool, soon: bool) -> None:
         one = data.draw(st.sampled_from(self.blocked), label="message")
-        by = BEN if by_staff else one.sender
-        note = f"please unblock {self._next()}"
-        for _ in range(2 if twice else 1):  # a client that comes back brings the same octets
-            assert self.runner.run(self.office.forward(one.raw, by, note)).code == 250
+        self._forward(one, BEN if by_staff else one.sender, 2 if twice else 1)
         if by_staff:
             self.allowed.senders.add(one.sender)
+        self._soon(soon)
 
-    @rule(sender=st.sampled_from(SENDERS), report=st.booleans())
-    def staff_writes(self, sender: str, report: bool) -> None:
+    def _forward(self, one: Blocked, by: str, times: int = 1) -> None:
+        note = f"please unblock {self._next()}"
+        for _ in range(times):  # a client that comes back brings the same octets
+            assert self.runner.run(self.office.forward(one.raw, by, note)).code == 250
+
+    def _staff_writes(self, sender: str, report: bool) -> None:
         text = "please block this spammer" if report else "please unblock"
         self.runner.run(self.office.write(TARA, f"{text} {sender}", f"Request {self._next()}"))
         if not report:
@@ -96,7 +110,7 @@ class Cases(RuleBasedStateMachine):
     # Answers
 
     def questions(self, *asks: Asks) -> list[tuple[Case, Query, Mail]]:
-        """Every question that was ever mailed."""
+        """Questions that were mailed: the newest open ones, and some that are over."""
         found = []
         for mail in self.mails():
             if mail.kind == "question":
@@ -106,27 +120,38 @@ class Cases(RuleBasedStateMachine):
                 query = case.asked[int(mail.token.split("-")[1])]
                 if query.asks in asks:
                     found.append((case, query, mail))
-        return found
+        return [one for one in found if not one[0].ended][-6:] + found[:3]
 
-    @precondition(lambda self: self.questions(Asks.VERIFY))
-    @rule(data=st.data(), word=st.sampled_from(sorted(WORDS)), page=st.booleans())
-    def recipient(self, data: st.DataObject, word: str, page: bool) -> None:
+    @rule(
+        data=st.data(), word=st.sampled_from(["yes", *sorted(WORDS)]), page=st.booleans(), soon=SOON
+    )
+    def recipient(self, data: st.DataObject, word: str, page: bool, soon: bool) -> None:
         found = self.questions(Asks.VERIFY)
+        if not found:
+            return
         case, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
         if word == "yes":
             self.allowed.yes.add((case.addresses[0], query.who.person))
         self._answer(mail, word, page, query.who.mailbox)
+        self._soon(soon)
 
-    @precondition(lambda self: self.questions(Asks.REVIEW, Asks.DECIDE))
-    @rule(data=st.data(), word=st.sampled_from(["yes", "yes", "no"]), page=st.booleans())
-    def reviewer(self, data: st.DataObject, word: str, page: bool) -> None:
+    @rule(
+        data=st.data(),
+        word=st.sampled_from(["yes", "yes", "yes", "no"]),
+        page=st.booleans(),
+        soon=SOON,
+    )
+    def reviewer(self, data: st.DataObject, word: str, page: bool, soon: bool) -> None:
         found = self.questions(Asks.REVIEW, Asks.DECIDE)
+        if not found:
+            return
         case, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
         if word == "yes":
             self.allowed.reviewed |= set(query.holds)
             if query.asks is Asks.DECIDE:
                 self.allowed.senders |= set(case.addresses)
         self._answer(mail, word, page, WANDA)
+        self._soon(soon)
 
     def _answer(self, mail: Mail, word: str, page: bool, mailbox: str) -> None:
         if page and word != "perhaps":
@@ -138,10 +163,11 @@ class Cases(RuleBasedStateMachine):
                 self.office.respond(mail, f"{WORDS[word]}.{' ' * self._next()}", mailbox)
             )
 
-    @precondition(lambda self: self.questions(*Asks))
     @rule(data=st.data(), how=st.sampled_from(["insider", "outside", "bent"]))
     def forge(self, data: st.DataObject, how: str) -> None:
         found = self.questions(*Asks)
+        if not found:
+            return
         _, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
         text = f"Yes{' ' * self._next()}"
         if how == "outside":
@@ -155,7 +181,6 @@ class Cases(RuleBasedStateMachine):
 
     # The console, and the quarantine's
 
-    @precondition(lambda self: self.office.matters(KIND))
     @rule(data=st.data(), what=st.sampled_from(["approve", "deny", "accept", "refuse", "ask"]))
     def console(self, data: st.DataObject, what: str) -> None:
         matter = data.draw(st.sampled_from(self.office.matters(KIND)), label="case")
@@ -174,11 +199,9 @@ class Cases(RuleBasedStateMachine):
         if what == "approve":
             self.allowed.senders |= set(case.addresses)
 
-    @precondition(lambda self: self.blocked)
-    @rule(data=st.data(), released=st.booleans())
-    def elsewhere(self, data: st.DataObject, released: bool) -> None:
+    def _elsewhere(self, number: int, released: bool) -> None:
         holds = self.office.state.ledger.holds(state=None)
-        one = data.draw(st.sampled_from(holds), label="copy")
+        one = holds[number % len(holds)]
         word = "released" if released else "discarded"
         try:
             self.runner.run(self.office.state.ledger.decide_hold([one.id], word, "root"))
@@ -188,9 +211,18 @@ class Cases(RuleBasedStateMachine):
 
     # Time
 
-    @rule(hours=st.integers(1, 60))
-    def wait(self, hours: int) -> None:
-        self.office.now += hours * 3_600
+    @rule(
+        what=st.sampled_from(["wait", "wait", "staff", "elsewhere"]),
+        number=st.integers(1, 60),
+        other=st.booleans(),
+    )
+    def meanwhile(self, what: str, number: int, other: bool) -> None:
+        if what == "staff":
+            self._staff_writes(SENDERS[number % len(SENDERS)], other)
+        elif what == "elsewhere":
+            self._elsewhere(number, other)
+        else:
+            self.office.now += number * 3_600
 
     @rule(
         crash=st.sampled_from(
@@ -223,6 +255,10 @@ class Cases(RuleBasedStateMachine):
         finally:
             del matters.move
         self.office.restart()
+
+    def _soon(self, soon: bool) -> None:
+        if soon:
+            self.turn(None)
 
     # What must hold
 
@@ -287,12 +323,12 @@ class Cases(RuleBasedStateMachine):
         return self.number
 
     def teardown(self) -> None:
-        if not hasattr(self, "office"):
-            return
         self.turn(None)
         for _ in range(12):  # silence ends every wait for recipients
             self.office.now += 86_400
             self.turn(None)
+        for matter in self.office.matters(KIND):
+            event(state_of(matter).stage.value)
         waits = {state_of(m).stage for m in self.office.state.matters.find(KIND)}
         assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
         with self.office.database.read() as connection:
@@ -305,8 +341,9 @@ class Cases(RuleBasedStateMachine):
 
 Cases.TestCase.settings = settings(
     max_examples=25,
-    stateful_step_count=30,
+    stateful_step_count=40,
     deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
 TestCases = Cases.TestCase

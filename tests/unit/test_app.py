@@ -17,6 +17,7 @@ from mailguard.app import House, _ended
 from mailguard.config.load import load
 from mailguard.core.reply import Reply
 from mailguard.pipeline.ports import StoreError
+from mailguard.wiring import undelivered
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "config"
 
@@ -66,7 +67,9 @@ async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: House)
         1, "relay", entry(1).id, "x@example.com", ("a@example.org",), digest, "", False,
         "waiting", 1, 0.0, 0.0, "",
     )  # fmt: skip
-    (told,) = await house._undeliverable(waiting, ["a@example.org"], Reply(550, "5.1.1 no"))
+    (told,) = await undelivered(house.state, house._snapshot, house.world)(
+        waiting, ["a@example.org"], Reply(550, "5.1.1 no")
+    )
     assert told.recipients == (house.live.snapshot.district.postmaster,)
 
 
@@ -79,7 +82,9 @@ async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: House)
         1, "relay", entry(1).id, "x@example.com", ("boss@example.org",), digest, "", False,
         "waiting", 1, 0.0, 0.0, "", "a@example.org",
     )  # fmt: skip
-    (told,) = await house._undeliverable(waiting, ["boss@example.org"], Reply(550, "5.1.1 no"))
+    (told,) = await undelivered(house.state, house._snapshot, house.world)(
+        waiting, ["boss@example.org"], Reply(550, "5.1.1 no")
+    )
     text = message_from_bytes(told.raw).get_payload()
     assert "To: a@example.org" in text
     assert "boss@" not in text
@@ -96,7 +101,9 @@ async def test_two_late_refusals_of_one_message_are_two_notices(house: House) ->
             1, "relay", entry(1).id, "x@example.com", (recipient,), digest, "", False,
             "waiting", 1, 0.0, 0.0, "",
         )  # fmt: skip
-        told += await house._undeliverable(waiting, [recipient], Reply(550, "5.1.1 no"))
+        told += await undelivered(house.state, house._snapshot, house.world)(
+            waiting, [recipient], Reply(550, "5.1.1 no")
+        )
     assert len({one.key for one in told}) == 2
     ids = {message_from_bytes(one.raw)["Message-ID"] for one in told}
     assert len(ids) == 2  # or the mailbox would take one for the other

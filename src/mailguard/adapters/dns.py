@@ -55,6 +55,10 @@ Answer = Records | NxDomain | NoData | Unavailable
 class Resolver(Protocol):
     """Whoever answers DNS questions."""
 
+    def known(self, name: str, record_type: str) -> Answer | None:
+        """The answer where it need not be waited for; else None, and nobody is asked."""
+        ...
+
     async def look_up(self, name: str, record_type: str) -> Answer:
         """The answer; Unavailable for a time-out, SERVFAIL or REFUSED. Never raises."""
         ...
@@ -69,17 +73,26 @@ class CachingResolver:
         self._cache: dict[tuple[str, str], tuple[float, Answer]] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Answer]] = {}
 
+    def known(self, name: str, record_type: str) -> Answer | None:
+        """The answer that the cache has, where its TTL allows."""
+        key = _key(name, record_type)
+        found = self._cache.get(key)
+        if found is None:
+            return None
+        if found[0] > asyncio.get_running_loop().time():
+            return found[1]
+        del self._cache[key]
+        return None
+
     async def look_up(self, name: str, record_type: str) -> Answer:
         """The answer, from the cache where its TTL allows. Never raises.
 
         Unavailable is not cached. An asker that is cancelled does not cancel the question.
         """
-        key = (name.lower().rstrip("."), record_type)
-        found = self._cache.get(key)
-        if found is not None:
-            if found[0] > asyncio.get_running_loop().time():
-                return found[1]
-            del self._cache[key]
+        known = self.known(name, record_type)
+        if known is not None:
+            return known
+        key = _key(name, record_type)
         asking = self._asking.get(key)
         if asking is None:
             asking = asyncio.create_task(self._ask(key))
@@ -141,6 +154,10 @@ class CachingResolver:
                 answer = Unavailable(f"DNS failure: {type(error).__name__}")
         DNS_QUERIES.labels(type(answer).__name__.lower()).inc()
         return answer, seconds
+
+
+def _key(name: str, record_type: str) -> tuple[str, str]:
+    return name.lower().rstrip("."), record_type
 
 
 def _absolute(name: str) -> dns.name.Name:

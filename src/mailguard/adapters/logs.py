@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -20,12 +21,9 @@ _tracebacks = structlog.processors.ExceptionRenderer(
 
 def configure(level: str, pretty: bool = False) -> None:
     """JSON lines, or coloured text for a person at a terminal (`pretty`)."""
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(_dumps)
-    )
+    renderer: Any = structlog.dev.ConsoleRenderer() if pretty else _line
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info if pretty else _tracebacks,
@@ -41,6 +39,9 @@ def configure(level: str, pretty: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(message)s")
 
 
-def _dumps(event: Any, **options: Any) -> str:
-    """ASCII only: ESC, U+2028 and RTLO become escapes that a terminal does not act upon."""
-    return json.dumps(event, ensure_ascii=True, separators=(",", ":"), **options)
+# ASCII only: ESC, U+2028 and RTLO become escapes that a terminal does not act upon.
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=repr)
+
+
+def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _ENCODER.encode(event)

@@ -240,9 +240,9 @@ def _carry_out(loaded: Loaded, by: str, work: Callable[[Console], Awaitable[T]])
 async def _done(
     loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[T]]
 ) -> T:
-    from mailguard.app import approval_steps, replaying
     from mailguard.pipeline.approval_console import Console
     from mailguard.pipeline.matters import Conflict
+    from mailguard.wiring import approval_steps, replaying
 
     async with replaying(loaded, state) as world:
         steps = approval_steps(loaded.settings, state, lambda: loaded.snapshot, world)

@@ -203,9 +203,9 @@ def _carry_out(
 async def _done(
     loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[str]]
 ) -> str:
-    from mailguard.app import case_steps, replaying
     from mailguard.pipeline.case_console import Console
     from mailguard.pipeline.matters import Conflict
+    from mailguard.wiring import case_steps, replaying
 
     async with replaying(loaded, state) as world:
         steps = case_steps(loaded.settings, state, lambda: loaded.snapshot, world)

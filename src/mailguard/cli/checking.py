@@ -28,7 +28,6 @@ from mailguard.adapters.ledger import groups_reached
 from mailguard.adapters.reader import PooledReader
 from mailguard.adapters.signatures import Signatures
 from mailguard.adapters.unblocked import UnblockedList
-from mailguard.app import make_reader
 from mailguard.cli.check import decoded
 from mailguard.config.load import Loaded
 from mailguard.config.schema import DnsSettings, ListenerSettings
@@ -42,6 +41,7 @@ from mailguard.pipeline.judge import judge
 from mailguard.pipeline.mailings import Mailings
 from mailguard.pipeline.memory import ClientAddresses, SentRecipients
 from mailguard.pipeline.ports import World
+from mailguard.wiring import make_reader
 
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
 

@@ -64,10 +64,10 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
 
 async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> Dossier:
     """The dossier of a recorded transaction, under the policy it was decided by."""
-    from mailguard.app import replaying
     from mailguard.config.load import default_checks
     from mailguard.config.policy import restore
     from mailguard.pipeline.replay import replay
+    from mailguard.wiring import replaying
 
     stored = state.ledger.policy(entry.policy_digest)
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy

@@ -94,10 +94,10 @@ async def _carry_out(
 ) -> tuple[int, int, list[str]]:
     """How many were read, how many were known before, and what could not be read."""
     from mailguard.adapters.learned import Lesson
-    from mailguard.app import make_reader
     from mailguard.cli.examples import examples
     from mailguard.core import mime, spam_words
     from mailguard.core.facts import Unavailable
+    from mailguard.wiring import make_reader
 
     reader = make_reader(loaded.settings)
     lessons: list[Lesson] = []

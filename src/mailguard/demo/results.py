@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailguard.adapters.state import StateDirectory
-from mailguard.app import replaying
 from mailguard.config.load import Loaded
 from mailguard.core.decide import Decision
 from mailguard.core.explain import report
@@ -23,6 +22,7 @@ from mailguard.demo.samples import Sample
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.ports import LedgerEntry
 from mailguard.pipeline.replay import replay
+from mailguard.wiring import replaying
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ _ABOUT = """<div class="card">
 
 _FORM = """{paragraphs}
 <form method="post">
-<label for="remark">A remark, if you like: those concerned will read it</label>
+<label for="remark">A remark, if you like; others concerned may read it</label>
 <textarea id="remark" name="remark" rows="2" maxlength="{longest}" dir="auto"></textarea>
 <p>You answer as <strong>{person}</strong>. Nothing happens before you press a button.</p>
 <p class="choices">

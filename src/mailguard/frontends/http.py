@@ -28,7 +28,7 @@ def application(
     snapshot: Callable[[], Snapshot],
     ready: Ready,
     gauges: Callable[[], Awaitable[None]],
-    desk: Desk | None = None,
+    desk: Desk,
 ) -> Starlette:
     """All pages. `gauges` refreshes what is counted only when somebody looks."""
 
@@ -51,7 +51,7 @@ def application(
             Route("/readyz", readyz),
             Route("/metrics", metrics_page),
             *copy_page_routes(snapshot),
-            *(answer_routes(desk, snapshot) if desk is not None else ()),
+            *answer_routes(desk, snapshot),
         ]
     )
     pages.router.redirect_slashes = False  # the copy page never redirects, not even to itself

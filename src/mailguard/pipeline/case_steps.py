@@ -302,7 +302,7 @@ class Steps:
             for mailbox, person in people.items():
                 if mailbox not in told_already:
                     yield post.approved(mailbox, person, gone)
-        if Tell.OUTSIDE in step.tells:
+        if Tell.OUTSIDE in step.tells and case.proven:
             yield from (post.unblocked(address, gone) for address in case.addresses)
         if Tell.REQUESTERS in step.tells:
             requesters = {r.mailbox: r for r in case.requesters if r.mailbox not in ("", *people)}

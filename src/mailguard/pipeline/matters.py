@@ -124,9 +124,9 @@ class Matters(Protocol):
 
     async def move(self, steps: Sequence[Transition]) -> None:
         """Commit all steps, or none. Raises Conflict where a version is not the current one, a
-        hold does not wait any more or hangs on another open matter, a copy in the outbox has left, or a
-        letter was read; ValueError where an address is no single one. A matter that is closed
-        moves only by a step that closes it again: a stop after the release (R21)."""
+        hold does not wait any more or hangs on another open matter, a copy in the outbox has
+        left, or a letter was read; ValueError where an address is no single one. A matter that is
+        closed moves only by a step that closes it again: a stop after the release (R21)."""
         ...
 
     async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:

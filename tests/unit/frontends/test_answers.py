@@ -129,6 +129,8 @@ async def test_a_button_answers_with_the_remark() -> None:
     page = await post(desk, body, origin=ORIGIN, sec_fetch_site="same-origin")
     assert page.status == 200
     assert "You said no." in page.text
+    assert "teachers@example.org" in page.text  # what it was about
+    assert "<form" not in page.text
     assert desk.answers == [("41-0-abc", "no", "Not this week,\nplease")]
 
 
@@ -145,7 +147,9 @@ async def test_a_button_answers_with_the_remark() -> None:
 )
 async def test_another_pages_form_answers_nothing(headers: dict[str, str]) -> None:
     desk = Asked()
-    assert (await post(desk, **headers)).status == 403
+    page = await post(desk, **headers)
+    assert page.status == 403
+    assert "it was not taken" in page.text
     assert desk.answers == []
 
 
@@ -169,11 +173,12 @@ async def test_nonsense_answers_nothing(body: bytes) -> None:
 
 async def test_what_is_decided_takes_no_answer_and_says_who_decided() -> None:
     desk = Asked(CLOSED)
-    assert "Petra Pine approved it" in (await ask(desk, "/answer/41-0-abc")).text
-    page = await post(desk)
+    for page in (await ask(desk, "/answer/41-0-abc"), await post(desk)):
+        assert "<h1>No answer is needed any more</h1>" in page.text
+        assert "Petra Pine approved it" in page.text
+        assert "teachers@example.org" in page.text
+        assert "<button" not in page.text
     assert page.status == 409
-    assert "Petra Pine approved it" in page.text
-    assert "<button" not in page.text
     assert desk.answers == []
 
 

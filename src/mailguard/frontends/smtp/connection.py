@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import re
 from typing import Any, cast
 
 import structlog
@@ -28,7 +29,7 @@ log = structlog.get_logger("mailguard.smtp")
 
 _LINGER = 10.0  # seconds for a client to take our last words
 _UNSENT = 16_384  # octets of replies kept together at most
-_CONTROL_LINES = (b"\r", b"\n", b"\0")
+_CONTROLS = re.compile(rb"[\r\n\0]")
 
 
 class HangUp(Exception):
@@ -351,7 +352,7 @@ class Connection(SMTP):
     async def _obey(self, line: bytes) -> None:
         """One command; whatever goes wrong inside it is 451 and a fresh transaction."""
         try:
-            if any(octet in line for octet in _CONTROL_LINES):
+            if _CONTROLS.search(line):
                 self.refuse(
                     500, "5.5.2 A command is one line that ends in CRLF, of no great length"
                 )

@@ -23,8 +23,9 @@ def reply_octets(reply: Reply, *, utf8: bool = False) -> bytes:
     lines: list[bytes] = []
     for line in text[len(enhanced) :].split("\n"):
         said = line.strip().removeprefix(f"{enhanced} ")  # the next hop says it on each line
-        printable = "".join(c if c.isprintable() else " " for c in said)
-        octets = printable.encode("utf-8" if utf8 else "ascii", "replace")
+        if not said.isprintable():
+            said = "".join(c if c.isprintable() else " " for c in said)
+        octets = said.encode("utf-8" if utf8 else "ascii", "replace")
         prefix = enhanced.encode("ascii") + b" " if enhanced else b""
         lines += [prefix + piece for piece in _pieces(octets)]
     code = b"%03d" % reply.code

@@ -173,12 +173,15 @@ class SmtpSession(IdentifiedConnection):
             sink.discard()
 
     async def _accept(self, envelope: Envelope, raw: bytes) -> Reply:
-        """Hand the message over in a task of its own, which a disconnect does not touch."""
-        service = self.service
-        task = self.loop.create_task(service.gateway.accept(service.listener, envelope, raw))
+        """Hand the message over. The session's task is one of those that a drain waits for, with
+        or without a client: a disconnect does not touch it."""
+        service, task = self.service, self.task
+        assert task is not None
         service.accepting.add(task)
-        task.add_done_callback(service.accepting.discard)
-        return await asyncio.shield(task)
+        try:
+            return await service.gateway.accept(service.listener, envelope, raw)
+        finally:
+            service.accepting.discard(task)
 
     def _envelope(self, draft: _Draft) -> Envelope:
         client = self._who_sends()
