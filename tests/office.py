@@ -138,6 +138,13 @@ class Mail:
         assert found, self.subject
         return found[1]
 
+    @property
+    def page(self) -> str:
+        """The key in the address of the question's page."""
+        found = re.search(r"/answer/([0-9a-z-]+)", self.text)
+        assert found, self.text
+        return found[1]
+
 
 @dataclass
 class Office:

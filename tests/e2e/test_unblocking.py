@@ -19,21 +19,21 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
+import xlsxwriter
 from tests.mail_programs import Quoted, reply_html, reply_text
-from tests.made_files import workbook
 from tests.postfix import Postfix
 from tests.serving import PASSWORD, Serve, message
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.spreadsheet import read_sheet
 from mailguard.adapters.state import StateDirectory
-from mailguard.app import case_steps, replaying
 from mailguard.config.load import load
 from mailguard.core import texts
 from mailguard.core.calendar import DAY
 from mailguard.pipeline.case_requests import Requests
 from mailguard.pipeline.case_sheets import Sheets
 from mailguard.pipeline.cases import CaseClerk
+from mailguard.wiring import case_steps, replaying
 
 SPAM = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 TARA, BEN, SAM = (f"{n}@example.org" for n in ("tara.olive", "ben.poplar", "sam.juniper"))
@@ -271,8 +271,13 @@ def test_a_workbook_by_mail(serve: Serve, postfix: Postfix) -> None:
     made["Message-ID"] = "<sheet@desk.example.org>"
     made["Date"] = "Mon, 23 Nov 2026 10:00:00 -0800"
     made.set_content("Here they are.")
-    sheet = workbook([["Name", "E-mail"], ["A", "a.elm@example.com"], ["B", "*@example.net"]])
-    made.add_attachment(sheet, "application", "octet-stream", filename="parents.xlsx")
+    octets = io.BytesIO()
+    with xlsxwriter.Workbook(octets) as book:
+        sheet = book.add_worksheet()
+        rows = (("Name", "E-mail"), ("A", "a.elm@example.com"), ("B", "*@example.net"))
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    made.add_attachment(octets.getvalue(), "application", "octet-stream", filename="parents.xlsx")
     code, said = serve.send(SAM, [SPAMMAIL], bytes(made), "submission", "sjuniper")
     assert code == 250, said
     (report,) = until(lambda: found(postfix, SAM, "Your list of addresses"))

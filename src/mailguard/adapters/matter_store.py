@@ -141,12 +141,14 @@ class MatterStore:
             return list(found.scalars())
 
     def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
-        wanted = select(*_HOLD).where(
+        free = (
             holds.c.state == "waiting",
             holds.c.matter_id.is_(None),
             holds.c.disposition == int(disposition),
         )
-        return self._holds(wanted.order_by(holds.c.id).limit(limit))
+        oldest = select(holds.c.digest).where(*free).order_by(holds.c.id).limit(limit).subquery()
+        wanted = select(*_HOLD).where(*free, holds.c.digest.in_(select(oldest.c.digest)))
+        return self._holds(wanted.order_by(holds.c.id))
 
     def kept(
         self,
@@ -324,11 +326,15 @@ def _done(connection: Connection, letter: int, outcome: str, now: float) -> None
         raise Conflict(f"letter {letter} was read before")
 
 
+_FAILED = 5  # tries after which a letter waits behind the others
+
+
 def _take(connection: Connection, items: Sequence[int]) -> Sequence[list[WaitingLetter]]:
     names = [letters.c[f.name] for f in fields(WaitingLetter)]
     taken = []
     for limit in items:
-        wanted = select(*names).where(letters.c.state == "waiting").order_by(letters.c.id)
+        wanted = select(*names).where(letters.c.state == "waiting")
+        wanted = wanted.order_by(letters.c.attempts > _FAILED, letters.c.id)
         rows = connection.execute(wanted.limit(limit)).mappings().all()
         if rows:
             tried = update(letters).where(letters.c.id.in_([row["id"] for row in rows]))

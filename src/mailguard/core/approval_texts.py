@@ -29,13 +29,13 @@ _ABOUT = "\n\nFrom: {sender}\nTo: {recipients}\nSubject: {subject}\n\n"
 _ASK = (
     "To answer, reply to this mail from your own account. Write YES in the first line to let the "
     "message go, or NO to stop it. What you write below that is passed on to the sender. Or use "
-    "one of the links."
+    "the link."
 )
 _QUESTIONS = "Questions go to {postmaster}; please quote approval {number}."
 
 APPROVAL_TEXTS: Mapping[str, Template] = {
     "approval-request": Template(
-        "{sender} has written a message that needs your approval. Nobody has got it yet."
+        "A message needs your approval. Nobody has got it yet."
         f"{_ABOUT}Why it waits: {{why}} Rule: {{rules}}. Asked: {{people}}.\n\n{_ASK}\n\n"
         "YES delivers it as it was written. NO stops it, and the sender is told. Without an answer "
         "by {until} it is not delivered, and the sender is told.",
@@ -99,10 +99,16 @@ APPROVAL_TEXTS: Mapping[str, Template] = {
         APPROVAL_SLOTS,
         "told to who stopped a message, with what could be withdrawn (R21)",
     ),
+    "approval-page": Template(
+        f"Your answer on the page was taken. {{outcome}}{_ABOUT}If this was not you, somebody has "
+        "the link of your question: reply STOP to the question at once, and tell {postmaster}.",
+        APPROVAL_SLOTS,
+        "told to an approver who answered on the page, which asks for no login",
+    ),
     "approval-unclear": Template(
         "Nothing was done, because your answer could not be read as a plain yes or no. The message "
         f"still waits, until {{until}}.{_ABOUT}Please reply once more, and write nothing but YES "
-        "or NO in the first line. Or use the links in the question.",
+        "or NO in the first line. Or use the link in the question.",
         APPROVAL_SLOTS,
         "told to an approver whose answer is neither yes nor no",
     ),

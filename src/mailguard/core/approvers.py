@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from mailguard.core.claims import AUTHOR_FIELDS, claims
 from mailguard.core.directory import Account, Directory, Person
@@ -70,13 +71,17 @@ def _users(account: Account, transaction: Transaction) -> set[str]:
     return set() if transaction.envelope.acting else {*account.allowed, account.requester} - {""}
 
 
-def seats(codes: Iterable[str], facts: Facts, sender: Sender) -> tuple[Seat, ...]:
+def seats(
+    codes: Iterable[str], facts: Facts, sender: Sender, suspected: Iterable[str] = ()
+) -> tuple[Seat, ...]:
     """The approvals that these reasons of a hold need together.
 
     An announcement beyond the site needs two, by different people (R20). Mass mail needs the
     supervisor's, else the administration's, else Technology Services' (R25). Everything else needs
     one: the administration's of the sender's site or department, or the Technology Services
     Director's (R18); mail from outside the latter's. Nobody of `sender.barred` sits anywhere.
+    Where copies would be kept for more, by the rules `suspected`, the console has to agree: an
+    approver knows the sender and the occasion, not malware or a forged name.
     """
     found = set(codes)
     administration = _ids(facts.administrators, sender) if sender.inside else ()
@@ -99,13 +104,35 @@ def seats(codes: Iterable[str], facts: Facts, sender: Sender) -> tuple[Seat, ...
         if sender.inside and not administration:
             either = (*(i for i in supervisor if i not in either), *either)
         needed.append(Seat("either", label, either, ("R18",)))
+    rules = tuple(dict.fromkeys(suspected))
+    if rules:
+        needed.append(Seat("examination", EXAMINATION, (), rules))
     return tuple(needed)
 
 
 ADMINISTRATION = "the administration of the sender's site or department"
 TECHNOLOGY = "Technology Services"
 SUPERVISOR = "the sender's supervisor"
+EXAMINATION = "an administrator of the mail filter, because of what else was found"
 EITHER = "the administration of the sender's site or department, or Technology Services"
+
+
+def in_office(sender: Sender, directory: Directory, today: date) -> frozenset[str]:
+    """The ids of those who may approve for this sender by the directory of today. Somebody who was
+    asked answers only while in office; a sender who was moved keeps the first site's approvers."""
+    found = {person.id for person in directory.with_role(TECHNOLOGY_ROLE, today)}
+    if sender.person is not None:
+        first = sender.person
+        for person in (first, directory.people.get(first.id, first)):
+            found.add(person.manager)
+            for site in person.sites:
+                if site in directory.sites:
+                    found.update(directory.sites[site].administrators)
+    there = (p.id for p in directory.named(found) if p.left_since(today) is None)
+    return frozenset(there) - sender.barred
+
+
+TECHNOLOGY_ROLE = "technology_services_director"
 
 
 def _ids(people: Iterable[Person], sender: Sender) -> tuple[str, ...]:
@@ -157,3 +184,13 @@ def is_theirs(who: Identity) -> Person | None:
     """The person who is proven to have written an answer; None for strangers, devices and generic
     accounts, which anybody may use."""
     return who.owner if who.inside else None
+
+
+def written_by(who: Identity, transaction: Transaction) -> Person | None:
+    """`is_theirs`, and not on behalf of somebody: a server that vouches for the author names in
+    Sender whoever really wrote (RFC 5322 3.6.2), who may be a delegate (R3)."""
+    person = is_theirs(who)
+    if person is None or who.basis != "relay":
+        return person
+    named = {mailbox for place, mailbox in claims(transaction) if place != "reverse-path"}
+    return person if named <= set(person.addresses) else None

@@ -31,6 +31,13 @@ def person_named(directory: Directory, named: str) -> Person | None:
     return directory.people.get(named) or directory.person_at(named)
 
 
+def operator_named(directory: Directory, named: str) -> Person | None:
+    """The person who types, by id, address or login."""
+    account = directory.account_for(named)
+    owner = directory.people.get(account.owner or "") if account is not None else None
+    return owner or person_named(directory, named)
+
+
 @dataclass(frozen=True)
 class Console:
     """Every method raises Refused, Conflict or StoreError; else it was done."""
@@ -45,7 +52,7 @@ class Console:
     async def decide(self, number: int, yes: bool, remark: str) -> str:
         """Approve for everybody who has not answered, or deny; what became of it, in words."""
         matter, approval = self._open(number)
-        person = person_named(self.steps.snapshot().directory, self.operator)
+        person = operator_named(self.steps.snapshot().directory, self.operator)
         if yes and person is not None:
             await self._not_theirs(matter, person)
         now = self.steps.world.clock()
@@ -57,7 +64,8 @@ class Console:
     async def record(self, number: int, person: Person, reference: str) -> str:
         """An approval on paper: that person's yes."""
         matter, approval = self._open(number)
-        if not any(person.id in seat.people for seat in approval.seats):
+        office = await self.steps.in_office(matter, self.steps.world.clock())
+        if person.id not in office or not any(person.id in s.people for s in approval.seats):
             names = ", ".join(f"{a.name} ({a.person})" for a in approval.asked) or "nobody"
             raise Refused(f"{person.name} cannot approve this message; who can: {names}")
         now = self.steps.world.clock()

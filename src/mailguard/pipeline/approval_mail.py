@@ -7,13 +7,17 @@ Whatever a stranger wrote is made safe here. Must not know when a mail is due, o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailguard.core import letter, notice, question
 from mailguard.core.approval import About, Approval, Asked, Outcome, Terms, expires_at
+from mailguard.core.decide import Judgement
+from mailguard.core.excerpt import excerpt
 from mailguard.core.letter import Letter
-from mailguard.core.own_words import MARKER
+from mailguard.core.message import Message
+from mailguard.core.own_words import MARKER, renderings, words_of
 from mailguard.core.reading import Reading
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.dossier import Dossier
@@ -21,7 +25,8 @@ from mailguard.pipeline.matters import HoldEntry
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
 
-_LINES, _CHARACTERS = 15, 1_200  # of the message, shown to approvers
+_CHARACTERS = 1_200  # of each rendering of the message, compared
+_FILES = 5  # attachments that are named
 _GROUPS = 10  # recipients that are named
 _SENTENCES = 5
 
@@ -36,6 +41,7 @@ def about(dossier: Dossier, recipients: Sequence[str]) -> About:
         if recipient in held and outcome.disposition is Disposition.HOLD
         for judgement in outcome.reasons
     ]
+    reasons = [*(j.finding for j in suspicions(dossier, held)), *reasons]
     rules: list[str] = []
     for finding in reasons:
         kind = dossier.snapshot.policy.finding_type(finding.code)
@@ -56,7 +62,19 @@ def about(dossier: Dossier, recipients: Sequence[str]) -> About:
         to=tuple(shown),
         why=tuple(dict.fromkeys(sentences))[:_SENTENCES],
         rules=", ".join(dict.fromkeys(rules)) or "none",
-        excerpt=_excerpt(facts.reading),
+        excerpt=_excerpt(transaction.message, facts.reading),
+    )
+
+
+def suspicions(dossier: Dossier, recipients: Collection[str]) -> tuple[Judgement, ...]:
+    """What these recipients' copies would be kept for, were they not held: malware, a forged name.
+    It is weaker than a hold (docs/adr/0001), and no approver's to let pass."""
+    return tuple(
+        judgement
+        for judgement in dossier.decision.judgements
+        if judgement.disposition is Disposition.QUARANTINE
+        and not judgement.observed
+        and not set(recipients).isdisjoint(judgement.recipients)
     )
 
 
@@ -87,14 +105,28 @@ def _safe(text: str, longest: int) -> str:
     return notice.one_line(text[: 4 * longest])[:longest]
 
 
-def _excerpt(reading: object) -> str:
-    """The first lines as a reader would see them; nothing in them opens by a click (R39)."""
-    if not isinstance(reading, Reading) or not reading.texts:
+def _excerpt(message: Message, reading: object) -> str:
+    """The first lines as readers would see them, and what is attached. Where a plain text says
+    something else than its HTML alternative, both: an approver's program may show the one, and the
+    recipients' the other."""
+    if not isinstance(reading, Reading):
         return ""
-    text = reading.texts[0].visible[: 4 * _CHARACTERS]
-    lines = [line for row in text.splitlines() if (line := notice.one_line(row))]
-    shown = "\n".join(lines[:_LINES])[:_CHARACTERS].replace("://", "[://]")
-    return f"{shown}\n…" if len(lines) > _LINES or len(text) > len(shown) + 200 else shown
+    shown: dict[tuple[str, ...], str] = {}
+    for texts in renderings(message, reading):
+        text = "\n".join(one.visible for one in texts)[: 4 * _CHARACTERS]
+        shown.setdefault(tuple(words_of(_ADDED.sub(" ", text))), excerpt(texts))
+    found = [text for text in shown.values() if text]
+    if len(found) > 1:
+        found.insert(1, "[Other mail programs show instead:]")
+    files = [_safe(part.filenames[0], 100) for part in message.parts if part.filenames]
+    if files:
+        more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
+        found.append(f"[Attached: {', '.join(files[:_FILES])}{more}]")
+    return "\n".join(found)
+
+
+# What programs write into the plain text when they make it of HTML: <https://...>, [image: ...].
+_ADDED = re.compile(r"<[^<>\n]{1,2000}>|\[[^\[\]\n]{1,2000}\]|https?://\S{1,2000}")
 
 
 @dataclass(frozen=True)
@@ -115,12 +147,19 @@ class Post:
         said = token_about(self.approval, asked)
         return question.token(self.snapshot.link_keys, self.matter, number, said)
 
+    def page_key(self, asked: Asked) -> question.Token:
+        """What opens the page of that question. It stands in the question's text alone: the token
+        is in every answer's header, and in whatever keeps or shows headers."""
+        number = self.approval.asked.index(asked)
+        said = page_about(self.approval, asked)
+        return question.token(self.snapshot.link_keys, self.matter, number, said)
+
     def ask(self, asked: Asked, *, again: bool = False) -> Outgoing:
         """The question, or the reminder of it."""
         district = self.snapshot.district
-        token = self.token(asked)
+        token, key = self.token(asked), self.page_key(asked)
         first = f"mailguard.{token}@{district.domains[0]}"
-        page = f"{district.copy_page_url}/answer/{token}"
+        page = f"{district.copy_page_url}/answer/{key}"
         text = self._words("approval-reminder" if again else "approval-request")
         composed = Letter(
             to=(asked.mailbox,),
@@ -136,12 +175,17 @@ class Post:
             choices=(("Approve or refuse", page),) if district.copy_page_url else (),
             excerpt=self.approval.about.excerpt,
         )
-        key = f"approval|{self.matter}|{'remind' if again else 'ask'}|{token.number}"
-        return self._outgoing(key, "question", asked.mailbox, letter.compose(composed))
+        unique = f"approval|{self.matter}|{'remind' if again else 'ask'}|{token.number}"
+        return self._outgoing(unique, "question", asked.mailbox, letter.compose(composed))
 
     def settled(self, asked: Asked) -> Outgoing:
         """To an approver, once somebody else has decided."""
         return self._note("approval-settled", asked.mailbox, f"settled|{asked.person}")
+
+    def by_page(self, asked: Asked) -> Outgoing:
+        """To an approver whose page was answered: a question may have been forwarded."""
+        given = len(self.approval.given)
+        return self._note("approval-page", asked.mailbox, f"page|{asked.person}|{given}")
 
     # To whoever answered
 
@@ -260,6 +304,7 @@ _TITLES = {
     "expired": "Not delivered",
     "stopped": "Stopped",
     "settled": "Decided",
+    "page": "Your answer was taken",
     "too-late": "Decided already",
     "stop": "Stopped",
     "unclear": "Yes or no?",
@@ -289,6 +334,11 @@ def refused(snapshot: Snapshot, to: str, letter_id: int, answering: str, at: flo
 def _says_more(remark: str) -> bool:
     """Whether it is more than "Yes, approved"."""
     return len(remark.split()) > 2
+
+
+def page_about(approval: Approval, asked: Asked) -> str:
+    """What the key of a page is bound to: the same, for pages alone."""
+    return f"page|{token_about(approval, asked)}"
 
 
 def token_about(approval: Approval, asked: Asked) -> str:

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from mailguard.core import address, approvers
 from mailguard.core import approval as life
 from mailguard.core.answering import may_answer
 from mailguard.core.approval import APPROVAL, Approval, Asked, Do, Given, Outcome, Step, Terms
 from mailguard.core.approvers import Seat, Sender
+from mailguard.core.calendar import DAY
+from mailguard.core.directory import Person
 from mailguard.core.grant import GRANT, Grant, covers, used
 from mailguard.core.identity import identity
 from mailguard.pipeline import standing
-from mailguard.pipeline.approval_mail import Post, about, about_unread
+from mailguard.pipeline.approval_mail import Post, about, about_unread, suspicions
 from mailguard.pipeline.desk import TakeUp
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.judge import aside
@@ -26,6 +30,8 @@ from mailguard.pipeline.matters import Conflict, Happening, HoldEntry, Matter, M
 from mailguard.pipeline.ports import Outgoing, World
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
+
+log = structlog.get_logger("mailguard.approvals")
 
 KIND, GRANTS = "approval", "grant"
 
@@ -37,6 +43,13 @@ class Withdrawal:
     entries: tuple[int, ...]
     recipients: int
     gone: int
+
+    @classmethod
+    def of(cls, several: Iterable[Withdrawal]) -> Withdrawal:
+        """Of several messages together."""
+        each = tuple(several)
+        entries = tuple(entry for one in each for entry in one.entries)
+        return cls(entries, sum(w.recipients for w in each), sum(w.gone for w in each))
 
     def words(self) -> str:
         """In a sentence."""
@@ -84,7 +97,9 @@ class Steps:
             return unread, (), ()
         sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
         codes = _codes(dossier, holds)
-        seats = approvers.seats(codes, dossier.facts, sender)
+        suspected = suspicions(dossier, [hold.recipient for hold in holds])
+        rules = [rule for one in suspected for rule in (*one.finding.rules, one.finding.code)]
+        seats = approvers.seats(codes, dossier.facts, sender, rules)
         approval = Approval(
             digest=holds[0].digest,
             about=about(dossier, [hold.recipient for hold in holds]),
@@ -125,7 +140,11 @@ class Steps:
         mailbox = who.authenticated_as or address.normalise(approval.tells)
         by_giver: dict[str, dict[str, tuple[Matter, Grant]]] = {}
         for found in self.matters.find(GRANTS):
-            grant = GRANT.validate_json(found.state)
+            try:
+                grant = GRANT.validate_json(found.state)
+            except ValueError:  # another version's; it covers nothing, and holds up nobody
+                log.error("grant_unreadable", grant=found.id)
+                continue
             if covers(grant, codes, sender.person, mailbox, recipients, today):
                 of_giver = by_giver.setdefault(grant.giver, {})
                 known = of_giver.get(grant.group)
@@ -165,18 +184,21 @@ class Steps:
         """One commit of what a step asks for. `notes` go with it; `more` are other matters'."""
         approval, do = step.approval, step.do
         waiting = [h for h in holds or self.matters.holds_of(matter.id) if h.state == "waiting"]
+        if not waiting and (Do.RELEASE in do or Do.DISCARD in do):
+            raise Conflict(f"the copies of approval {matter.id} were decided about elsewhere")
         post = Post(self.snapshot(), matter.id, approval, self.terms, now)
+        there = self._there(step.asked, now)
         outgoing = [*notes]
         if Do.RELEASE in do:
             outgoing += await self._released(waiting)
         if Do.ASK in do or Do.REMIND in do:
-            outgoing += [post.ask(asked, again=Do.REMIND in do) for asked in step.asked]
+            outgoing += [post.ask(asked, again=Do.REMIND in do) for asked in there]
         if Do.TELL_SENDER in do:
             template = f"approval-{'waiting' if step.what == 'opened' else step.what}"
             said = withdrawal.words() if withdrawal else "It has not been delivered to anybody."
             outgoing += post.tell_sender(template, outcome=said)
         if Do.TELL_OTHERS in do:
-            outgoing += [post.settled(asked) for asked in step.asked]
+            outgoing += [post.settled(asked) for asked in there]
         if Do.TELL_POSTMASTER in do:
             outgoing.append(post.tell_postmaster())
         ids = tuple(hold.id for hold in waiting)
@@ -211,17 +233,52 @@ class Steps:
             outgoing += await aside(dossier.transaction, released, dossier, kept)
         return outgoing
 
+    def _there(self, asked: Iterable[Asked], now: float) -> list[Asked]:
+        """Those who have not left since they were asked (R6)."""
+        snapshot = self.snapshot()
+        today = standing.day_at(now, snapshot.district.time_zone)
+        people = ((one, snapshot.directory.people.get(one.person)) for one in asked)
+        return [one for one, p in people if p is not None and p.left_since(today) is None]
+
+    async def in_office(self, matter: Matter, now: float) -> frozenset[str]:
+        """The ids of those who may approve it by the directory of now. Raises StoreError."""
+        snapshot = self.snapshot()
+        today = standing.day_at(now, snapshot.district.time_zone)
+        sender = Sender(None, False)
+        for hold in self.matters.holds_of(matter.id)[:1]:
+            try:
+                dossier = await self.take_up(hold.transaction_id)
+            except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
+                break
+            sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
+        return approvers.in_office(sender, snapshot.directory, today)
+
     # The clock, and what others did
 
     async def look_at(self, matter: Matter, now: float) -> None:
         """A matter whose time has come: remind, let it expire, or wait on under the calendar that
         is in force by now."""
-        approval = state_of(matter)
+        try:
+            approval = state_of(matter)
+        except ValueError:
+            await self._put_off(matter, now)
+            return
         calendar = self.snapshot().calendar
         step = life.due(approval, now, calendar, self.terms)
         if step is None:
             step = Step(approval, (), "waits on")
         await self.carry_out(matter, step, now, "mailguard")
+
+    async def _put_off(self, matter: Matter, now: float) -> None:
+        """What another version wrote waits for an administrator, and in nobody's way."""
+        log.error("approval_unreadable", approval=matter.id)
+        line = Happening(now, "mailguard", "unreadable", "another version wrote it")
+        later = Transition(
+            *(matter.id, matter.version, matter.status, matter.state),
+            wakes_at=now + DAY,
+            history=(line,),
+        )
+        await self.matters.move([later])
 
     async def overtaken(self, matter: Matter, now: float) -> None:
         """All its copies were released or discarded one by one, past the approval."""
@@ -252,6 +309,14 @@ class Steps:
         """The same for what an approval released."""
         gone = [h for h in self.matters.holds_of(matter.id) if h.state == "released"]
         return self.withdrawal(dict.fromkeys(h.transaction_id for h in gone), len(gone))
+
+    def may_stop(self, person: Person, dossier: Dossier, now: float) -> bool:
+        """Whether this person may stop a message that needed no approval, as of now."""
+        snapshot = self.snapshot()
+        sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
+        today = standing.day_at(now, snapshot.district.time_zone)
+        sender = replace(sender, barred=frozenset())  # they may stop their own
+        return person.id in approvers.in_office(sender, snapshot.directory, today)
 
     def sent(self, dossier: Dossier, now: float) -> tuple[Approval, Withdrawal]:
         """A message that needed no approval, as if it had one; and what of it can be taken back."""

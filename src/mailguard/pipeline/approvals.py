@@ -7,7 +7,7 @@ step is committed (`approval_steps`) or what an answer's words are (`core.answer
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -18,15 +18,22 @@ from mailguard.core import approval as life
 from mailguard.core.answer import AnswerKind
 from mailguard.core.answering import may_answer
 from mailguard.core.approval import Approval, Asked, Do, Given, Outcome, Step
-from mailguard.core.approvers import is_theirs
+from mailguard.core.approvers import written_by
 from mailguard.core.directory import Person
 from mailguard.core.identity import identity
 from mailguard.core.message import Message
 from mailguard.core.notice import one_line
 from mailguard.core.reading import Reading
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.approval_mail import Post, refused, token_about
-from mailguard.pipeline.approval_steps import GRANTS, KIND, Steps, state_of, with_refusal
+from mailguard.pipeline.approval_mail import Post, page_about, refused, token_about
+from mailguard.pipeline.approval_steps import (
+    GRANTS,
+    KIND,
+    Steps,
+    Withdrawal,
+    state_of,
+    with_refusal,
+)
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Conflict, HoldEntry, Matter, Question, WaitingLetter
 from mailguard.pipeline.ports import Outgoing, StoreError
@@ -36,6 +43,10 @@ log = structlog.get_logger("mailguard.approvals")
 _REMARK = 500  # characters of an approver's words
 _REFUSALS = 20  # answers that could not count in one approval's history; the letters have them all
 _STOPPABLE = 7 * 86_400.0  # seconds for which a message can be named by its Message-ID
+
+
+About = Callable[[Approval, Asked], str]
+"""What a token is bound to."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class ApprovalClerk:
         self._steps = steps
         self._matters = steps.matters
         self._relay_vouches = relay_vouches
+        self._store_trouble: StoreError | None = None
 
     # Letters
 
@@ -65,7 +77,7 @@ class ApprovalClerk:
             await self._matters.settle(letter.id, "automatic mail, which answers nothing")
             return
         who = identity(dossier.transaction, dossier.facts, relay_vouches=self._relay_vouches)
-        person = is_theirs(who)
+        person = written_by(who, dossier.transaction)
         known = dossier.facts.reading
         reading = known if isinstance(known, Reading) else Reading()
         found = [
@@ -75,17 +87,19 @@ class ApprovalClerk:
         ]
         own = person.id if person is not None else None
         theirs = next((f for f in found if f.proven and f.asked.person == own), None)
-        if theirs is not None:
+        now = self._steps.world.clock()
+        if theirs is not None and own in await self._steps.in_office(theirs.matter, now):
             await self._answered(letter, dossier, theirs, reading)
         elif found:
-            await self._refuse(letter, dossier, found[0], who.authenticated_as, who.inside)
+            one = theirs or found[0]
+            await self._refuse(letter, dossier, one, who.authenticated_as, who.inside)
         elif person is not None and answer.read_answer(message, reading).kind is AnswerKind.STOP:
             await self._stop_named(letter, dossier, person, reading)
         else:
             note = self._refusal(letter, dossier) if who.inside else ()
             await self._matters.settle(letter.id, "answers no question of ours", note)
 
-    def _found(self, token: question.Token) -> _Found | None:
+    def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
         matter = self._matters.load(token.matter)
         if matter is None or matter.kind != KIND or not matter.version:
             return None
@@ -94,7 +108,7 @@ class ApprovalClerk:
             return None
         asked = approval.asked[token.number]
         keys = self._steps.snapshot().link_keys
-        proven = question.proves(token, keys, token_about(approval, asked))
+        proven = question.proves(token, keys, about(approval, asked))
         return _Found(matter, approval, asked, proven)
 
     async def _answered(
@@ -153,30 +167,40 @@ class ApprovalClerk:
         """STOP about a message that needed no approval, named by an answer to it (R21): by the
         administration of its sender's site, or by Technology Services."""
         message, now = dossier.transaction.message, self._steps.world.clock()
+        remark = answer.read_answer(message, reading).remark
+        given = Given(person.id, person.name, False, now, "mail", remark)
+        theirs: list[tuple[Dossier, Approval, Withdrawal]] = []
         for transaction_id in self._named(message, now):
             sent = await self._steps.take_up(transaction_id)
-            may = {p.id for p in (*sent.facts.administrators, *sent.facts.technology)}
-            if person.id not in may:
-                continue
-            remark = answer.read_answer(message, reading).remark
-            given = Given(person.id, person.name, False, now, "mail", remark)
-            approval, taken = self._steps.sent(sent, now)
-            template = "approval-stop" if taken.entries else "approval-too-late"
-            slots = {"outcome": taken.words(), "number": transaction_id}
-            note = self._note(template, letter, dossier, 0, approval, **slots)
-            if taken.entries:
-                by = person.addresses[0]
-                await self._steps.stop_sent(sent, given, by, letter=letter.id, notes=note)
-            else:
-                await self._matters.settle(letter.id, f"stop: {taken.words()}", note)
+            if self._steps.may_stop(person, sent, now):
+                theirs.append((sent, *self._steps.sent(sent, now)))
+        # A mail program may send a message in several transactions, and anybody may send another
+        # one under its Message-ID: all of them are stopped, the letter is done with the last.
+        left = [one for one in theirs if one[2].entries]
+        if not theirs:
+            note = self._refusal(letter, dossier)
+            await self._matters.settle(letter.id, "stop: no message that is theirs to stop", note)
             return
-        note = self._refusal(letter, dossier)
-        await self._matters.settle(letter.id, "stop: no message that is theirs to stop", note)
+        sent, approval, _ = (left or theirs)[-1]
+        taken = Withdrawal.of(each for _, _, each in left or theirs)
+        template = "approval-stop" if left else "approval-too-late"
+        slots = {"outcome": taken.words(), "number": sent.transaction.id}
+        note = self._note(template, letter, dossier, 0, approval, **slots)
+        if not left:
+            await self._matters.settle(letter.id, f"stop: {taken.words()}", note)
+            return
+        by = person.addresses[0]
+        for one, _, _ in left[:-1]:
+            await self._steps.stop_sent(one, given, by)
+        await self._steps.stop_sent(sent, given, by, letter=letter.id, notes=note)
 
     def _named(self, message: Message, now: float) -> Iterable[str]:
         for name in ("In-Reply-To", "References"):
             for message_id in reversed(message.value(name)[-2_000:].split()):
-                yield from self._matters.sent_as(message_id, now - _STOPPABLE)
+                found = self._matters.sent_as(message_id, now - _STOPPABLE)
+                if found:
+                    return found
+        return ()
 
     async def _refuse(
         self, letter: WaitingLetter, dossier: Dossier, found: _Found, by: str, inside: bool
@@ -185,7 +209,7 @@ class ApprovalClerk:
         to somebody of the district."""
         claimed = one_line(by or dossier.transaction.envelope.reverse_path)[:200]
         place = "somebody of the district" if inside else "outside, or not proven"
-        why = "not the one who was asked" if found.proven else "not our token for them"
+        why = "not the one who was asked, or not in office" if found.proven else "not our token"
         detail = f"{claimed}: {place}; {why}"
         log.warning("answer_refused", approval=found.matter.id, by=claimed, inside=inside)
         note = self._refusal(letter, dossier) if inside else ()
@@ -244,7 +268,9 @@ class ApprovalClerk:
     # The clock
 
     async def turn(self, now: float) -> None:
-        """What others decided, what is due, and what has come in; one that fails stops no other."""
+        """What others decided, what is due, and what has come in; one that fails stops no other.
+        Raises StoreError at the end, where some did for want of the store."""
+        self._store_trouble = None
         for matter in self._matters.overtaken(KIND):
             await self._alone(self._steps.overtaken(matter, now), matter.id)
         for matter in self._matters.due(KIND, now):
@@ -256,14 +282,17 @@ class ApprovalClerk:
             each.setdefault((hold.digest, hold.reverse_path), []).append(hold)
         for holds in each.values():
             await self._alone(self._steps.open(holds, now), 0)
+        if self._store_trouble is not None:
+            raise self._store_trouble
 
     async def _alone(self, work: Awaitable[None], matter: int) -> None:
         try:
             await work
         except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
             log.info("approval_conflict", approval=matter, reason=str(conflict))
-        except StoreError:
-            raise
+        except StoreError as error:  # it may be one message's damaged copy
+            log.error("approval_store", approval=matter, reason=str(error))
+            self._store_trouble = error
         except Exception:
             log.exception("approval_error", approval=matter)
             metrics.INTERNAL_ERRORS.labels("approval").inc()
@@ -272,7 +301,7 @@ class ApprovalClerk:
 
     async def question(self, matter: Matter, token: str) -> Question | None:
         """What an approver sees behind the link of their question."""
-        found = self._on_page(matter, token)
+        found = await self._on_page(matter, token)
         if found is None:
             return None
         approval = found.approval
@@ -299,22 +328,31 @@ class ApprovalClerk:
 
     async def answer(self, matter: Matter, token: str, choice: str, remark: str) -> str | None:
         """A POST on that page."""
-        found = self._on_page(matter, token)
+        found = await self._on_page(matter, token)
         if found is None or choice not in ("yes", "no"):
             return None
         now = self._steps.world.clock()
         given = _given(found.asked, choice == "yes", now, "page", remark)
         step = life.answered(found.approval, given)
         if Do.TELL_THEM not in step.do:
-            await self._steps.carry_out(found.matter, step, now, found.asked.mailbox)
+            confirmed = (self._post(matter, step.approval).by_page(found.asked),)
+            by = found.asked.mailbox
+            await self._steps.carry_out(found.matter, step, now, by, notes=confirmed)
         said = self._post(matter, step.approval).outcome()
         return said if step.what not in ("late", "again") else f"Nothing has changed. {said}"
 
-    def _on_page(self, matter: Matter, token: str) -> _Found | None:
+    async def _on_page(self, matter: Matter, token: str) -> _Found | None:
+        """The question whose page this is, while who was asked is in office."""
         for one in question.found_in([token]):
-            found = self._found(one) if one.matter == matter.id else None
+            try:
+                found = self._found(one, page_about) if one.matter == matter.id else None
+            except ValueError:
+                log.error("approval_unreadable", approval=matter.id)
+                return None
             if found is not None and found.proven:
-                return found
+                now = self._steps.world.clock()
+                office = await self._steps.in_office(matter, now)
+                return found if found.asked.person in office else None
         return None
 
     def _post(self, matter: Matter, approval: Approval) -> Post:

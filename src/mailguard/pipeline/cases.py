@@ -111,7 +111,7 @@ class CaseClerk:
             return False
         asked = found.query.who.person
         if found.query.asks is Asks.VERIFY:
-            return True
+            return asked == person.id
         reviewers = {p.id for p in self._steps.reviewers(self._steps.world.clock())}
         return person.id in reviewers and asked in ("", person.id)
 

@@ -95,14 +95,27 @@ class Desk:
                 await asyncio.wait_for(self._something.wait(), self._poll)
 
     async def turn(self) -> None:
-        """Everything that waits now, once."""
+        """Everything that waits now, once. Raises StoreError at the end where something failed for
+        it: that may be one message's damaged copy, which holds up no other."""
+        trouble: list[StoreError] = []
         for letter in await self._letters.waiting(_AT_ONCE):
-            await self._read(letter)
+            try:
+                await self._read(letter)
+            except StoreError as error:
+                log.error("letter_store", letter=letter.id, reason=str(error))
+                trouble.append(error)
         for clerk in {id(clerk): clerk for clerk in self._kinds.values()}.values():
             try:
                 await clerk.turn(self._clock())
             except Conflict as conflict:
                 log.info("desk_conflict", reason=str(conflict))
+            except StoreError as error:
+                trouble.append(error)
+            except Exception:
+                log.exception("desk_error")
+                metrics.INTERNAL_ERRORS.labels("desk").inc()
+        if trouble:
+            raise trouble[0]
 
     async def _read(self, letter: WaitingLetter) -> None:
         clerk = self._clerks.get(letter.desk)
@@ -119,7 +132,17 @@ class Desk:
             log.exception("letter_unread", letter=letter.id, attempt=letter.attempts)
             metrics.INTERNAL_ERRORS.labels("letter").inc()
             if letter.attempts >= _TRIES:
-                await self._letters.settle(letter.id, "unread", await self._unread(letter))
+                await self._pass_on(letter)
+
+    async def _pass_on(self, letter: WaitingLetter) -> None:
+        """A letter that nobody could read goes to the postmaster."""
+        try:
+            outgoing = await self._unread(letter)
+        except KeyError:  # not in the archive: there is nothing to pass on
+            log.error("letter_lost", letter=letter.id, transaction=letter.transaction_id)
+            await self._letters.settle(letter.id, "unread, and not in the archive")
+            return
+        await self._letters.settle(letter.id, "unread", outgoing)
 
     # The pages
 

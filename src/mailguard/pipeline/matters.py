@@ -166,7 +166,8 @@ class Matters(Protocol):
         ...
 
     def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
-        """Copies that wait and hang on no matter, oldest first."""
+        """Copies that wait and hang on no matter, oldest first: so many, and with each all others
+        of its message, which are one question."""
         ...
 
     def kept(
