@@ -22,7 +22,8 @@ from mailguard.pipeline.approval_steps import KIND as APPROVAL
 from mailguard.pipeline.case_console import Console as CaseConsole
 from mailguard.pipeline.case_requests import Requests
 from mailguard.pipeline.case_sheets import Sheets
-from mailguard.pipeline.case_steps import KIND, Staff, Steps, state_of
+from mailguard.pipeline.case_state import KIND, state_of
+from mailguard.pipeline.case_steps import Staff, Steps
 from mailguard.pipeline.cases import CaseClerk
 from mailguard.pipeline.desk import Desk
 from mailguard.pipeline.ports import Authentication

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -233,6 +234,14 @@ def raise_file_limit(connections: int) -> None:
         log.warning("few_open_files", allowed=soft, wanted=wanted)
 
 
+def collect_seldom() -> None:
+    """What is there now stays for good, and a message makes thousands of objects and leaves none
+    in a cycle: to look for one at every 700 of them was 4 to 10 % of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 class Unusable(Exception):
     """Something that the configuration names cannot be used: a password file, a signing key."""
 
@@ -258,6 +267,7 @@ async def serve(loaded: Loaded) -> int:
     loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
         await house.start()
+        collect_seldom()
         await ended.wait()
     finally:
         with contextlib.suppress(asyncio.CancelledError):

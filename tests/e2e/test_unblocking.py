@@ -80,6 +80,11 @@ def found(postfix: Postfix, mailbox: str, subject: str) -> list[EmailMessage]:
     return [mail for mail in mails if subject in str(mail["Subject"])]
 
 
+def originals(postfix: Postfix, mailbox: str, raw: bytes) -> int:
+    """How often a mailbox got a message, whole."""
+    return sum(r.endswith(raw.replace(b"\r\n", b"\n")) for r in postfix.delivered(mailbox))
+
+
 def text_of(mail: EmailMessage) -> str:
     body = mail.get_body(("plain",))
     assert body is not None
@@ -168,14 +173,12 @@ def test_yes_delivers_the_original_once_lists_the_sender_and_tells_both(
     assert f"From: Rosa Alder <{parent}>" in text_of(question)
     assert case(serve, question)["state"] == "asked"
     assert parent not in listed(serve)
-    answer(serve, question, "Yes, she is Tim's mother.", TARA, "Gmail")
+    answer(serve, question, "Yes, she is a parent.", TARA, "Gmail")
     (told,) = until(lambda: found(postfix, TARA, "Unblocked: Field trip"))
     assert parent in text_of(told)
     (outside,) = until(lambda: found(postfix, parent, "Unblocked: Field trip"))
     assert "has been unblocked by the EVUSD Mail Filtering System" in text_of(outside)
-    delivered = [r for r in postfix.delivered(TARA) if b"\nSubject: Field trip\n" in r]
-    assert len(delivered) == 1
-    assert delivered[0].endswith(raw.replace(b"\r\n", b"\n"))
+    assert originals(postfix, TARA, raw) == 1
     entry = listed(serve)[parent]
     shown = case(serve, question)
     assert entry["origin"] == f"case {shown['number']}"
@@ -183,7 +186,6 @@ def test_yes_delivers_the_original_once_lists_the_sender_and_tells_both(
     what = [line["what"] for line in shown["history"]]
     assert what == ["opened", "reviewed", "asked", "yes", "approved"]
     assert [line["by"] for line in shown["history"]] == [parent, WANDA, WANDA, TARA, TARA]
-    # Their next mail passes, though the filter has not changed its mind.
     listing = json.loads(serve.command("cases", "list", "--json"))
     assert shown["number"] not in [one["number"] for one in listing]
     assert serve.metric("mailguard_letters_unread") == 0
@@ -205,7 +207,7 @@ def test_no_discards_and_the_page_can_say_so(serve: Serve, postfix: Postfix) -> 
     until(lambda: case(serve, question)["state"] == "denied")
     assert parent not in listed(serve)
     until(lambda: found(postfix, parent, "Not unblocked: Win a prize"))
-    assert not [r for r in postfix.delivered(TARA) if b"\nSubject: Win a prize\n" in r]
+    assert originals(postfix, TARA, raw) == 0
 
 
 def test_not_sure_brings_the_original_and_a_later_yes_counts(
@@ -221,7 +223,7 @@ def test_not_sure_brings_the_original_and_a_later_yes_counts(
     assert raw.replace(b"\r\n", b"\n").rstrip() in again.as_bytes()
     answer(serve, again, "Yes", TARA, "Apple Mail")
     until(lambda: found(postfix, TARA, "Unblocked: Who am I"))
-    assert len([r for r in postfix.delivered(TARA) if b"\nSubject: Who am I\n" in r]) == 1
+    assert originals(postfix, TARA, raw) == 1
 
 
 def test_two_teachers_who_disagree_and_a_forged_yes(serve: Serve, postfix: Postfix) -> None:
@@ -243,8 +245,8 @@ def test_two_teachers_who_disagree_and_a_forged_yes(serve: Serve, postfix: Postf
     answer(serve, decide, "Yes", WANDA, "Outlook for Windows")
     until(lambda: found(postfix, TARA, "Unblocked: Choir"))
     assert parent in listed(serve)
-    assert len([r for r in postfix.delivered(TARA) if b"\nSubject: Choir\n" in r]) == 1
-    assert not [r for r in postfix.delivered(BEN) if b"\nSubject: Choir\n" in r]
+    assert originals(postfix, TARA, raw) == 1
+    assert originals(postfix, BEN, raw) == 0
 
 
 def test_staff_name_addresses(serve: Serve, postfix: Postfix) -> None:
@@ -262,7 +264,7 @@ def test_staff_name_addresses(serve: Serve, postfix: Postfix) -> None:
     reviewed(serve, postfix, "Recital")
     until(lambda: found(postfix, BEN, "Unblocked: Recital"))
     assert found(postfix, BEN, "A valid sender?: Recital") == []
-    assert [r for r in postfix.delivered(BEN) if b"\nSubject: Recital\n" in r]
+    assert originals(postfix, BEN, kept) == 1
 
 
 def test_a_workbook_by_mail(serve: Serve, postfix: Postfix) -> None:
@@ -298,7 +300,7 @@ def test_a_kill_between_the_answer_and_the_delivery(serve: Serve, postfix: Postf
     postfix.wait_for(TARA, before + 2, 90)  # the message, and what came of it
     until(lambda: found(postfix, parent, "Unblocked: Museum"))
     time.sleep(1.5)
-    assert len([r for r in postfix.delivered(TARA) if b"\nSubject: Museum\n" in r]) == 1
+    assert originals(postfix, TARA, raw) == 1
     assert len(found(postfix, TARA, "Unblocked: Museum")) == 1
     assert len(found(postfix, parent, "Unblocked: Museum")) == 1
     assert parent in listed(serve)

@@ -139,7 +139,7 @@ class Approvals(RuleBasedStateMachine):
         """An answer by the page."""
         one = data.draw(st.sampled_from(self.asked()), label="message")
         if person in one.questions:
-            assert self.runner.run(self.office.desk.answer(one.questions[person].token, word))
+            assert self.runner.run(self.office.desk.answer(one.questions[person].page, word))
             one.said(person, word)
 
     @precondition(lambda self: self.asked())

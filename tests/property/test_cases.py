@@ -25,7 +25,7 @@ from mailguard.adapters.tables import letters, outbox
 from mailguard.core.case import Asks, Case, Query, Stage
 from mailguard.core.transaction import Role
 from mailguard.pipeline.case_console import Refused
-from mailguard.pipeline.case_steps import KIND, state_of
+from mailguard.pipeline.case_state import KIND, state_of
 from mailguard.pipeline.ports import StoreError
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone
@@ -50,6 +50,7 @@ class Allowed:
 
     reviewed: set[int] = field(default_factory=set)  # holds that a reviewer accepted
     yes: set[tuple[str, str]] = field(default_factory=set)  # (sender, person)
+    answered: set[tuple[int, str]] = field(default_factory=set)  # (case, person)
     senders: set[str] = field(default_factory=set)  # by staff who vouch, or a decision
     elsewhere: set[int] = field(default_factory=set)  # holds decided past the case
 
@@ -130,6 +131,8 @@ class Cases(RuleBasedStateMachine):
         if not found:
             return
         case, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
+        number = int(mail.token.partition("-")[0])
+        self.allowed.answered.add((number, query.who.person))
         if word == "yes":
             self.allowed.yes.add((case.addresses[0], query.who.person))
         self._answer(mail, word, page, query.who.mailbox)
@@ -155,29 +158,31 @@ class Cases(RuleBasedStateMachine):
 
     def _answer(self, mail: Mail, word: str, page: bool, mailbox: str) -> None:
         if page and word != "perhaps":
-            shown = self.runner.run(self.office.desk.question(mail.token))
+            shown = self.runner.run(self.office.desk.question(mail.page))
             if shown is not None and word in dict(shown.choices):
-                assert self.runner.run(self.office.desk.answer(mail.token, word))
+                assert self.runner.run(self.office.desk.answer(mail.page, word))
         else:
             self.runner.run(
                 self.office.respond(mail, f"{WORDS[word]}.{' ' * self._next()}", mailbox)
             )
 
-    @rule(data=st.data(), how=st.sampled_from(["insider", "outside", "bent"]))
-    def forge(self, data: st.DataObject, how: str) -> None:
+    @rule(data=st.data(), soon=SOON)
+    def forge(self, data: st.DataObject, soon: bool) -> None:
+        """A yes by a colleague, from outside under the right address, and with a bent token."""
         found = self.questions(*Asks)
         if not found:
             return
         _, query, mail = found[data.draw(st.integers(0, len(found) - 1), label="question")]
-        text = f"Yes{' ' * self._next()}"
-        if how == "outside":
-            self.runner.run(self.office.respond(mail, text, query.who.mailbox, role=Role.MX))
-            return
-        if how == "bent":
-            raw = mail.raw.replace(mail.token[-6:].encode(), b"aaaaaa")
-            mail = Mail(mail.kind, mail.to, raw)
-            assert self.runner.run(self.office.desk.answer(mail.token, "yes")) is None
-        self.runner.run(self.office.respond(mail, text, "paula@example.org"))
+        bent = Mail(mail.kind, mail.to, mail.raw.replace(mail.token[-6:].encode(), b"aaaaaa"))
+        for how in ("insider", "outside", "bent"):
+            text = f"Yes{' ' * self._next()}"
+            if how == "outside":
+                self.runner.run(self.office.respond(mail, text, query.who.mailbox, role=Role.MX))
+            else:
+                about = bent if how == "bent" else mail
+                self.runner.run(self.office.respond(about, text, "paula@example.org"))
+        assert self.runner.run(self.office.desk.answer(mail.token, "yes")) is None  # no page's key
+        self._soon(soon)
 
     # The console, and the quarantine's
 
@@ -300,6 +305,7 @@ class Cases(RuleBasedStateMachine):
         for matter in matters:
             case = state_of(matter)
             assert case.ended == (matter.closed_at is not None)
+            assert {(matter.id, given.person) for given in case.given} <= allowed.answered
             if case.stage in (Stage.ASKED, Stage.UNSURE):
                 assert matter.wakes_at is not None
             if case.stage is Stage.APPROVED:

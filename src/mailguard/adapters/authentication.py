@@ -7,16 +7,18 @@ theirs. Must not know what the results lead to.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from mailguard.adapters.arc import verify_arc
+from mailguard.adapters.arc import KINDS, verify_arc
 from mailguard.adapters.dkim import key_names, verify_dkim
 from mailguard.adapters.dkim_canonical import Canonical
-from mailguard.adapters.dmarc import look_up, public_suffixes
+from mailguard.adapters.dmarc import at_hand, look_up, public_suffixes
 from mailguard.adapters.dns import Resolver
 from mailguard.adapters.spf import check_spf
 from mailguard.core import address
 from mailguard.core.dmarc import evaluate
 from mailguard.core.facts import Dmarc, Unavailable
+from mailguard.core.message import Message
 from mailguard.core.transaction import Transaction
 from mailguard.pipeline.ports import Authentication
 
@@ -47,27 +49,34 @@ class SenderAuthentication:
         domains = {address.domain_of(mailbox) for mailbox in author.addresses}
         domain = domains.pop() if len(domains) == 1 and not author.ambiguous else ""
         identifiers = [address.domain_of(envelope.reverse_path) or envelope.helo]
-        identifiers += _signing_domains(transaction)
-        spf, dkim, arc, answers = await asyncio.gather(
-            check_spf(
-                resolver,
-                envelope.client_address,
-                envelope.helo,
-                envelope.reverse_path,
-                deadline=deadline,
-                receiver=self._hostname,
-            ),
-            verify_dkim(resolver, message, now=now, deadline=deadline),
-            verify_arc(resolver, message, now=now, deadline=deadline),
-            look_up(resolver, domain, identifiers, deadline=deadline),
+        keys = _key_names(message)
+        identifiers += [name.partition("._domainkey.")[2] for name in keys]
+        check = partial(
+            check_spf,
+            resolver,
+            envelope.client_address,
+            envelope.helo,
+            envelope.reverse_path,
+            deadline=deadline,
+            receiver=self._hostname,
         )
+        verify = partial(verify_dkim, resolver, message, now=now, deadline=deadline)
+        validate = partial(verify_arc, resolver, message, now=now, deadline=deadline)
+        known = at_hand(resolver, domain, identifiers)
+        if (
+            known is not None
+            and all(resolver.known(name, "TXT") is not None for name in keys)
+            and not any(message.fields(kind.decode()) for kind in KINDS)
+        ):  # SPF alone may have to wait: tasks for all would cost more than they save
+            dkim, arc, spf, answers = await verify(), await validate(), await check(), known
+        else:
+            asked = look_up(resolver, domain, identifiers, deadline=deadline)
+            spf, dkim, arc, answers = await asyncio.gather(check(), verify(), validate(), asked)
         dmarc = evaluate(domain, spf, dkim, answers, self._registrable) if domain else _NO_AUTHOR
         return Authentication(spf=spf, dkim=dkim, arc=arc, dmarc=dmarc)
 
 
-def _signing_domains(transaction: Transaction) -> list[str]:
-    message = transaction.message
+def _key_names(message: Message) -> frozenset[str]:
     if not message.fields("DKIM-Signature"):
-        return []
-    view = Canonical(message.raw, message.root.fields, message.root.body_start)
-    return [name.partition("._domainkey.")[2] for name in key_names(view)]
+        return frozenset()
+    return key_names(Canonical(message.raw, message.root.fields, message.root.body_start))

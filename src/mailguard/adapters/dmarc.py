@@ -37,8 +37,7 @@ async def look_up(
     MOST_IDENTIFIERS. `deadline` is a time of the event loop's clock; what is not there by then is
     Unavailable. Never raises.
     """
-    chosen = _nearest(a_label(author_domain), identifiers)
-    names = names_to_ask(author_domain, chosen)
+    names = _names(author_domain, identifiers)
     asked = await asyncio.gather(
         *(_ask(resolver, f"_dmarc.{name}", "TXT", deadline) for name in names)
     )
@@ -46,9 +45,21 @@ async def look_up(
     if not existence_matters(author_domain, records):
         return Answers(records)
     # 3.2.13: NXDOMAIN alone says that a domain does not exist, whatever type is asked for.
-    answer = await _ask(resolver, a_label(author_domain), "A", deadline)
-    exists = answer if isinstance(answer, Unavailable) else not isinstance(answer, NxDomain)
-    return Answers(records, exists)
+    return Answers(records, _exists(await _ask(resolver, a_label(author_domain), "A", deadline)))
+
+
+def at_hand(resolver: Resolver, author_domain: str, identifiers: Sequence[str]) -> Answers | None:
+    """What `look_up` would give, where none of it has to be waited for."""
+    records = {}
+    for name in _names(author_domain, identifiers):
+        answer = resolver.known(f"_dmarc.{name}", "TXT")
+        if answer is None:
+            return None
+        records[name] = _found(answer)
+    if not existence_matters(author_domain, records):
+        return Answers(records)
+    answer = resolver.known(a_label(author_domain), "A")
+    return None if answer is None else Answers(records, _exists(answer))
 
 
 async def check_dmarc(
@@ -76,6 +87,10 @@ def public_suffixes() -> Registrable:
     return found
 
 
+def _names(author_domain: str, identifiers: Sequence[str]) -> Sequence[str]:
+    return names_to_ask(author_domain, _nearest(a_label(author_domain), identifiers))
+
+
 def _nearest(author: str, identifiers: Sequence[str]) -> list[str]:
     """Distinct identifiers, those in the author's own branch first: a flood of foreign signatures
     must not crowd out the one that counts."""
@@ -99,6 +114,10 @@ async def _ask(resolver: Resolver, name: str, record_type: str, deadline: float)
             return await resolver.look_up(name, record_type)
     except TimeoutError:
         return Unavailable("DMARC: no answer before the deadline")
+
+
+def _exists(answer: Answer) -> bool | Unavailable:
+    return answer if isinstance(answer, Unavailable) else not isinstance(answer, NxDomain)
 
 
 def _found(answer: Answer) -> Found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, insert, select, true, update
+from sqlalchemy import Connection, Select, exists, func, insert, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters import holds as kept_copies
@@ -146,7 +146,8 @@ class MatterStore:
             holds.c.matter_id.is_(None),
             holds.c.disposition == int(disposition),
         )
-        oldest = select(holds.c.digest).where(*free).order_by(holds.c.id).limit(limit).subquery()
+        messages = select(holds.c.digest).where(*free).group_by(holds.c.digest)
+        oldest = messages.order_by(func.min(holds.c.id)).limit(limit).subquery()
         wanted = select(*_HOLD).where(*free, holds.c.digest.in_(select(oldest.c.digest)))
         return self._holds(wanted.order_by(holds.c.id))
 

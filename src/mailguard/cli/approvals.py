@@ -41,7 +41,12 @@ def list_approvals(
     """What waits for approvers, oldest first; what is overdue is marked."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        found = [_record(m, loaded) for m in _all(state, "approval", everything)]
+        found = []
+        for matter in _all(state, "approval", everything):
+            try:
+                found.append(_record(matter, loaded))
+            except ValueError:
+                typer.echo(f"approval {matter.id} was recorded by another version", err=True)
     if as_json:
         print_json(found)
         return

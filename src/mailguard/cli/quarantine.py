@@ -170,7 +170,7 @@ async def _carry_out(
     decided: str,
     by: str,
     learn: bool,
-    allow: bool,
+    allow: bool = False,
 ) -> None:
     """Each transaction's holds in one commit; then what it teaches."""
     from mailguard.adapters.learned import Lesson

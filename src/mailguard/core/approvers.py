@@ -117,17 +117,20 @@ EXAMINATION = "an administrator of the mail filter, because of what else was fou
 EITHER = "the administration of the sender's site or department, or Technology Services"
 
 
-def in_office(sender: Sender, directory: Directory, today: date) -> frozenset[str]:
-    """The ids of those who may approve for this sender by the directory of today. Somebody who was
-    asked answers only while in office; a sender who was moved keeps the first site's approvers."""
+def in_office(
+    sender: Sender, administrators: Iterable[Person], directory: Directory, today: date
+) -> frozenset[str]:
+    """The ids of those who may approve for this sender by the directory of today: who was asked
+    answers only while in office. A sender who was moved keeps the first site's approvers; one of
+    the `administrators` of then who is none any more does not stay on as the supervisor."""
     found = {person.id for person in directory.with_role(TECHNOLOGY_ROLE, today)}
     if sender.person is not None:
         first = sender.person
-        for person in (first, directory.people.get(first.id, first)):
-            found.add(person.manager)
-            for site in person.sites:
-                if site in directory.sites:
-                    found.update(directory.sites[site].administrators)
+        both = (first, directory.people.get(first.id, first))
+        found |= {person.manager for person in both} - {person.id for person in administrators}
+        for site in (site for person in both for site in person.sites):
+            if site in directory.sites:
+                found.update(directory.sites[site].administrators)
     there = (p.id for p in directory.named(found) if p.left_since(today) is None)
     return frozenset(there) - sender.barred
 

@@ -127,6 +127,13 @@ CASE_TEXTS: Mapping[str, Template] = {
         CASE_SLOTS,
         "told to somebody whose answer is none",
     ),
+    "case-page": Template(
+        "Your answer on the page was taken. {outcome}\n\nAddress: {senders}\nSubject: {subject}\n\n"
+        "If this was not you, somebody has the link of your question: tell {postmaster} at once, "
+        "and quote case {case}.",
+        CASE_SLOTS,
+        "told to somebody who answered on the page, which asks for no login",
+    ),
     "case-refused": Template(
         "Your answer was not counted. It counts only from the person who was asked, written from "
         "that person's own account; somebody else cannot give it for them. Nothing was done. "

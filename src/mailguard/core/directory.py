@@ -225,8 +225,9 @@ class Directory:
         return tuple(found.values())
 
     def person_at(self, mailbox: str) -> Person | None:
-        """The person whose address this is."""
-        return self._by_address.get(normalise(mailbox))
+        """The person whose address this is, or goes to: "name+tag" is the name's (RFC 5233)."""
+        known = normalise(mailbox)
+        return self._by_address.get(known) or self._by_address.get(_without_tag(known))
 
     def namesakes(self, display_name: str) -> tuple[Person, ...]:
         """The protected people whose name a reader would see in this display name (R1)."""
@@ -242,7 +243,9 @@ class Directory:
         return self._offices.shown(display_name, district)
 
     def group_at(self, mailbox: str) -> Group | None:
-        return self.groups.get(normalise(mailbox))
+        """The group at an address, a tag in it or none: mail servers deliver both alike."""
+        known = normalise(mailbox)
+        return self.groups.get(known) or self.groups.get(_without_tag(known))
 
     def account_for(self, login: str) -> Account | None:
         return self.accounts.get(login.lower())
@@ -270,3 +273,10 @@ class Directory:
     def named(self, ids: Iterable[str]) -> tuple[Person, ...]:
         """The people with these ids, unknown ones left out."""
         return tuple(self.people[i] for i in ids if i in self.people)
+
+
+def _without_tag(mailbox: str) -> str:
+    """The mailbox that "name+tag" is delivered to where sub-addressing is on (RFC 5233)."""
+    local, at, domain = mailbox.rpartition("@")
+    name, plus, _ = local.partition("+")
+    return f"{name}@{domain}" if at and plus and name else mailbox

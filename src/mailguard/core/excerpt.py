@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 
+from mailguard.core.message import Message
 from mailguard.core.notice import one_line
+from mailguard.core.own_words import renderings, words_of
 from mailguard.core.reading import Reading
 
 _LINES, _CHARACTERS = 15, 1_200
 _HOSTS = 5
+_FILES = 5
+# What programs write into the plain text when they make it of HTML: <https://...>, [image: ...].
+_ADDED = re.compile(r"<[^<>\n]{1,2000}>|\[[^\[\]\n]{1,2000}\]|https?://\S{1,2000}")
 _URL = re.compile(r"(?:https?|ftp)://([^\s/<>\"')\]]{1,253})[^\s<>\"]*+", re.IGNORECASE)
 _DOT = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_]{2})")
 
@@ -21,7 +26,32 @@ def excerpt(reading: object) -> str:
     """What a reader would see first, in at most 15 lines; "" where nothing was read."""
     if not isinstance(reading, Reading) or not reading.texts:
         return ""
-    text = reading.texts[0].visible[: 4 * _CHARACTERS]
+    return first_lines(reading.texts[0].visible)
+
+
+def as_read(message: Message, reading: object) -> str:
+    """The first lines in every rendering that says something else: a reviewer's program may show
+    the plain text, and a recipient's the HTML. Then the names of what is attached."""
+    if not isinstance(reading, Reading):
+        return ""
+    shown: dict[tuple[str, ...], str] = {}
+    for texts in renderings(message, reading):
+        text = "\n".join(one.visible[: 4 * _CHARACTERS] for one in texts)[: 4 * _CHARACTERS]
+        words = words_of(_ADDED.sub(" ", text[:_CHARACTERS]))
+        shown.setdefault(tuple(words), first_lines(text))
+    found = [text for text in shown.values() if text]
+    if len(found) > 1:
+        found.insert(1, "[Other mail programs show instead:]")
+    names = [one_line(part.filenames[0])[:100] for part in message.parts if part.filenames]
+    if names:
+        more = f" and {len(names) - _FILES} more" if len(names) > _FILES else ""
+        found.append(without_links(f"[Attached: {', '.join(names[:_FILES])}{more}]"))
+    return "\n".join(found)
+
+
+def first_lines(text: str) -> str:
+    """The same of a text."""
+    text = text[: 4 * _CHARACTERS]
     lines = [line for row in text.splitlines() if (line := one_line(row))]
     shown = "\n".join(lines[:_LINES])[:_CHARACTERS]
     cut = len(lines) > _LINES or len(text) > len(shown) + 200

@@ -11,6 +11,7 @@ import unicodedata
 
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_PARTED = bytes(c if c < 128 and chr(c).isalnum() else 32 for c in range(256))
 
 
 def folded(text: str) -> str:
@@ -27,4 +28,7 @@ def caseless(text: str) -> str:
 
 def words_only(caseless_text: str) -> str:
     """The words with one space between them."""
+    if caseless_text.isascii():  # a table of octets takes a quarter of the time
+        words = caseless_text.encode("ascii").translate(_PARTED).split()
+        return b" ".join(words).decode("ascii")
     return _NOT_A_WORD.sub(" ", caseless_text).strip()

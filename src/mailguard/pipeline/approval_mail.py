@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mailguard.core import letter, notice, question
 from mailguard.core.approval import About, Approval, Asked, Outcome, Terms, expires_at
 from mailguard.core.decide import Judgement
-from mailguard.core.excerpt import excerpt
+from mailguard.core.excerpt import first_lines
 from mailguard.core.letter import Letter
 from mailguard.core.message import Message
 from mailguard.core.own_words import MARKER, renderings, words_of
@@ -25,7 +25,7 @@ from mailguard.pipeline.matters import HoldEntry
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
 
-_CHARACTERS = 1_200  # of each rendering of the message, compared
+_COMPARED = 20_000  # characters of each rendering of the message
 _FILES = 5  # attachments that are named
 _GROUPS = 10  # recipients that are named
 _SENTENCES = 5
@@ -113,8 +113,8 @@ def _excerpt(message: Message, reading: object) -> str:
         return ""
     shown: dict[tuple[str, ...], str] = {}
     for texts in renderings(message, reading):
-        text = "\n".join(one.visible for one in texts)[: 4 * _CHARACTERS]
-        shown.setdefault(tuple(words_of(_ADDED.sub(" ", text))), excerpt(texts))
+        text = "\n".join(one.visible[:_COMPARED] for one in texts)[:_COMPARED]
+        shown.setdefault(tuple(words_of(_ADDED.sub(" ", text))), first_lines(text))
     found = [text for text in shown.values() if text]
     if len(found) > 1:
         found.insert(1, "[Other mail programs show instead:]")

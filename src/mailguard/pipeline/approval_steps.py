@@ -30,33 +30,11 @@ from mailguard.pipeline.matters import Conflict, Happening, HoldEntry, Matter, M
 from mailguard.pipeline.ports import Outgoing, World
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
+from mailguard.pipeline.withdrawal import Withdrawal
 
 log = structlog.get_logger("mailguard.approvals")
 
 KIND, GRANTS = "approval", "grant"
-
-
-@dataclass(frozen=True)
-class Withdrawal:
-    """What a stop can still take back, and what it cannot (R21)."""
-
-    entries: tuple[int, ...]
-    recipients: int
-    gone: int
-
-    @classmethod
-    def of(cls, several: Iterable[Withdrawal]) -> Withdrawal:
-        """Of several messages together."""
-        each = tuple(several)
-        entries = tuple(entry for one in each for entry in one.entries)
-        return cls(entries, sum(w.recipients for w in each), sum(w.gone for w in each))
-
-    def words(self) -> str:
-        """In a sentence."""
-        left = f"{self.gone} had been delivered already" if self.gone else "none had left"
-        if not self.entries:
-            return "Nothing was left to take back: it had been delivered already."
-        return f"Copies taken back before they left: {self.recipients}; {left}."
 
 
 @dataclass(frozen=True)
@@ -244,14 +222,17 @@ class Steps:
         """The ids of those who may approve it by the directory of now. Raises StoreError."""
         snapshot = self.snapshot()
         today = standing.day_at(now, snapshot.district.time_zone)
-        sender = Sender(None, False)
+        sender, seats = Sender(None, False), state_of(matter).seats
+        then: tuple[Person, ...] = ()
         for hold in self.matters.holds_of(matter.id)[:1]:
             try:
                 dossier = await self.take_up(hold.transaction_id)
             except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
                 break
             sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
-        return approvers.in_office(sender, snapshot.directory, today)
+            if not any(seat.name == "supervisor" for seat in seats):
+                then = dossier.facts.administrators
+        return approvers.in_office(sender, then, snapshot.directory, today)
 
     # The clock, and what others did
 
@@ -261,7 +242,7 @@ class Steps:
         try:
             approval = state_of(matter)
         except ValueError:
-            await self._put_off(matter, now)
+            await self._unreadable(matter, now, over=False)
             return
         calendar = self.snapshot().calendar
         step = life.due(approval, now, calendar, self.terms)
@@ -269,23 +250,27 @@ class Steps:
             step = Step(approval, (), "waits on")
         await self.carry_out(matter, step, now, "mailguard")
 
-    async def _put_off(self, matter: Matter, now: float) -> None:
+    async def _unreadable(self, matter: Matter, now: float, *, over: bool) -> None:
         """What another version wrote waits for an administrator, and in nobody's way."""
         log.error("approval_unreadable", approval=matter.id)
         line = Happening(now, "mailguard", "unreadable", "another version wrote it")
-        later = Transition(
-            *(matter.id, matter.version, matter.status, matter.state),
-            wakes_at=now + DAY,
-            history=(line,),
+        status = "overtaken" if over else matter.status
+        step = Transition(
+            *(matter.id, matter.version, status, matter.state, now + DAY, (line,)), closes=over
         )
-        await self.matters.move([later])
+        await self.matters.move([step])
 
     async def overtaken(self, matter: Matter, now: float) -> None:
         """All its copies were released or discarded one by one, past the approval."""
+        try:
+            approval = state_of(matter)
+        except ValueError:
+            await self._unreadable(matter, now, over=True)
+            return
         holds = self.matters.holds_of(matter.id)
         last = max(holds, key=lambda hold: hold.decided_at or 0.0)
         let_go = any(hold.state == "released" for hold in holds)
-        step = life.overtaken(state_of(matter), let_go, last.decided_by or "the console", now)
+        step = life.overtaken(approval, let_go, last.decided_by or "the console", now)
         await self.carry_out(matter, step, now, "mailguard", detail="the copies were decided about")
 
     async def grant_ends(self, matter: Matter, now: float) -> None:
@@ -316,7 +301,10 @@ class Steps:
         sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
         today = standing.day_at(now, snapshot.district.time_zone)
         sender = replace(sender, barred=frozenset())  # they may stop their own
-        return person.id in approvers.in_office(sender, snapshot.directory, today)
+        office = approvers.in_office(
+            sender, dossier.facts.administrators, snapshot.directory, today
+        )
+        return person.id in office
 
     def sent(self, dossier: Dossier, now: float) -> tuple[Approval, Withdrawal]:
         """A message that needed no approval, as if it had one; and what of it can be taken back."""

@@ -7,7 +7,7 @@ step is committed (`approval_steps`) or what an answer's words are (`core.answer
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,17 +26,11 @@ from mailguard.core.notice import one_line
 from mailguard.core.reading import Reading
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.approval_mail import Post, page_about, refused, token_about
-from mailguard.pipeline.approval_steps import (
-    GRANTS,
-    KIND,
-    Steps,
-    Withdrawal,
-    state_of,
-    with_refusal,
-)
+from mailguard.pipeline.approval_steps import GRANTS, KIND, Steps, state_of, with_refusal
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Conflict, HoldEntry, Matter, Question, WaitingLetter
 from mailguard.pipeline.ports import Outgoing, StoreError
+from mailguard.pipeline.withdrawal import Withdrawal
 
 log = structlog.get_logger("mailguard.approvals")
 
@@ -170,10 +164,13 @@ class ApprovalClerk:
         remark = answer.read_answer(message, reading).remark
         given = Given(person.id, person.name, False, now, "mail", remark)
         theirs: list[tuple[Dossier, Approval, Withdrawal]] = []
-        for transaction_id in self._named(message, now):
-            sent = await self._steps.take_up(transaction_id)
-            if self._steps.may_stop(person, sent, now):
-                theirs.append((sent, *self._steps.sent(sent, now)))
+        for transactions in self._named(message, now):
+            for transaction_id in transactions:
+                sent = await self._steps.take_up(transaction_id)
+                if self._steps.may_stop(person, sent, now):
+                    theirs.append((sent, *self._steps.sent(sent, now)))
+            if theirs:
+                break
         # A mail program may send a message in several transactions, and anybody may send another
         # one under its Message-ID: all of them are stopped, the letter is done with the last.
         left = [one for one in theirs if one[2].entries]
@@ -194,13 +191,11 @@ class ApprovalClerk:
             await self._steps.stop_sent(one, given, by)
         await self._steps.stop_sent(sent, given, by, letter=letter.id, notes=note)
 
-    def _named(self, message: Message, now: float) -> Iterable[str]:
+    def _named(self, message: Message, now: float) -> Iterable[Sequence[str]]:
+        """The transactions of each Message-ID that an answer names, the likeliest first."""
         for name in ("In-Reply-To", "References"):
             for message_id in reversed(message.value(name)[-2_000:].split()):
-                found = self._matters.sent_as(message_id, now - _STOPPABLE)
-                if found:
-                    return found
-        return ()
+                yield self._matters.sent_as(message_id, now - _STOPPABLE)
 
     async def _refuse(
         self, letter: WaitingLetter, dossier: Dossier, found: _Found, by: str, inside: bool

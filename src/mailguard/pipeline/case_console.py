@@ -15,7 +15,8 @@ from mailguard.core.verdict import Disposition
 from mailguard.pipeline.case_kept import who_is
 from mailguard.pipeline.case_mail import Post
 from mailguard.pipeline.case_match import Kept, outside_author
-from mailguard.pipeline.case_steps import KIND, Steps, state_of
+from mailguard.pipeline.case_state import KIND, state_of
+from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.matters import Matter
 
 

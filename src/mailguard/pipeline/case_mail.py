@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mailguard.core import letter, notice, question
 from mailguard.core.case import Asks, At, Case, Copy, Given, Query, Requester, Said, Stage, Told
 from mailguard.core.case_life import due_at
-from mailguard.core.excerpt import excerpt, hosts, without_links
+from mailguard.core.excerpt import as_read, hosts, without_links
 from mailguard.core.letter import Letter
 from mailguard.core.own_words import MARKER, words_of
 from mailguard.core.verdict import Disposition
@@ -39,7 +39,7 @@ def told(dossier: Dossier, recipient: str) -> Told:
         subject=_safe(message.value("Subject"), 200) or "(no subject)",
         date=_safe(message.value("Date"), 60),
         why=without_links(_safe("; ".join(evidence), 1_500)) or "not known",
-        excerpt=excerpt(dossier.facts.reading),
+        excerpt=as_read(message, dossier.facts.reading),
     )
 
 
@@ -65,6 +65,12 @@ class Post:
         said = token_about(self.case, self.case.asked[place])
         return question.token(self.snapshot.link_keys, self.matter, place, said)
 
+    def page_key(self, place: int) -> question.Token:
+        """What opens the page of that question. It stands in the question's text alone: the token
+        is in every answer's header, and in whatever keeps or shows headers."""
+        said = page_about(self.case, self.case.asked[place])
+        return question.token(self.snapshot.link_keys, self.matter, place, said)
+
     def ask(self, place: int, *, again: bool = False, original: bytes = b"") -> Outgoing:
         """A question, the reminder of it, or the question with the original attached (R31)."""
         district, query = self.snapshot.district, self.case.asked[place]
@@ -73,7 +79,7 @@ class Post:
         follows = again or bool(original)
         text, closing, title = self._asking(query, again, bool(original))
         shown = self.shown(query)
-        page = f"{district.copy_page_url}/answer/{token}"
+        page = f"{district.copy_page_url}/answer/{self.page_key(place)}"
         composed = Letter(
             to=(query.who.mailbox,),
             subject=f"{title}: {shown.subject[:100]} [#{token}]",
@@ -145,6 +151,11 @@ class Post:
         """To somebody who need not answer any more."""
         key = f"settled|{query.who.person}"
         return self._note("case-settled", query.who.mailbox, key, outcome=self.outcome())
+
+    def by_page(self, query: Query, outcome: str) -> Outgoing:
+        """To whoever's page was answered: a question may have been forwarded."""
+        key = f"page|{self.version}|{query.who.mailbox}"
+        return self._note("case-page", query.who.mailbox, key, outcome=outcome)
 
     def note(
         self, template: str, to: str, letter_id: int, answering: str, **slots: str
@@ -278,6 +289,7 @@ _TITLES = {
     "case-late": "Delivered",
     "case-too-late": "Decided already",
     "case-unclear": "Yes or no?",
+    "case-page": "Your answer was taken",
 }
 
 
@@ -337,6 +349,11 @@ _REPLIES = {
 def token_about(case: Case, query: Query) -> str:
     """What a token is bound to: what is asked, whom, and about which sender since when."""
     return f"{query.asks.value}|{query.who.person}|{case.addresses[:1]}|{case.opened_at!r}"
+
+
+def page_about(case: Case, query: Query) -> str:
+    """What the key of a page is bound to: the same, for pages alone."""
+    return f"page|{token_about(case, query)}"
 
 
 def _says(given: Given) -> str:

@@ -20,7 +20,8 @@ from mailguard.core.reading import Reading
 from mailguard.core.wish import Wish, wish
 from mailguard.pipeline.case_mail import reply
 from mailguard.pipeline.case_match import Finder, Kept
-from mailguard.pipeline.case_steps import KIND, Steps, state_of
+from mailguard.pipeline.case_state import KIND, readable, state_of
+from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Matter, WaitingLetter
 from mailguard.pipeline.ports import Outgoing
@@ -160,8 +161,8 @@ class Requests:
         """The open case of each address."""
         return {
             address: matter
-            for matter in self.steps.matters.find(KIND)
-            for address in state_of(matter).addresses
+            for matter, case in readable(self.steps.matters.find(KIND))
+            for address in case.addresses
         }
 
     async def _unmatched(

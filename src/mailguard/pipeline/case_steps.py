@@ -23,6 +23,9 @@ from mailguard.pipeline import standing
 from mailguard.pipeline.case_kept import copy_of, proves, who_is
 from mailguard.pipeline.case_mail import Post, told
 from mailguard.pipeline.case_match import Kept
+from mailguard.pipeline.case_state import KIND as KIND
+from mailguard.pipeline.case_state import readable as readable
+from mailguard.pipeline.case_state import state_of as state_of
 from mailguard.pipeline.desk import TakeUp
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.judge import aside
@@ -40,7 +43,6 @@ from mailguard.pipeline.snapshot import Snapshot
 
 log = structlog.get_logger("mailguard.cases")
 
-KIND = "case"
 YEAR = 365 * 86_400.0  # seconds that an entry counts (R38: yearly)
 _GENERATIONS = 1_000  # cases of one address, one after another
 _COPIES = 500  # of one case
@@ -361,11 +363,6 @@ class Steps:
 
     def _today(self, now: float) -> date:
         return standing.day_at(now, self.snapshot().district.time_zone)
-
-
-def state_of(matter: Matter) -> Case:
-    """A case's state. Raises pydantic.ValidationError for another version's."""
-    return CASE.validate_json(matter.state)
 
 
 def _person(directory: Directory, name: str) -> Person | None:

@@ -14,7 +14,8 @@ from mailguard.core import letter, notice
 from mailguard.core.case import Case
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.case_mail import plain
-from mailguard.pipeline.case_steps import KIND, Steps, state_of
+from mailguard.pipeline.case_state import KIND, readable
+from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.matters import Happening, HoldEntry, Matter, Transition
 from mailguard.pipeline.ports import Outgoing
 
@@ -74,7 +75,7 @@ class Summaries:
         slots = notice.district_slots(snapshot.district)
         paragraphs = [notice.fill(snapshot.notices["case-summary"], slots)]
         read = sorted(
-            ((life.due_at(case, at), matter.id, case) for matter, case in _states(cases)),
+            ((life.due_at(case, at), matter.id, case) for matter, case in readable(cases)),
             key=lambda found: found[:2],
         )
         overdue = sum(life.is_overdue(case, at) for _, _, case in read)
@@ -86,7 +87,7 @@ class Summaries:
             paragraphs.append(f"and {len(read) - _SHOWN} more: mailguard cases list")
         if kept:
             days = (now - kept[0].created_at) / 86_400.0
-            more = " or more" if len(kept) == _COUNTED else ""
+            more = " or more" if len(kept) >= _COUNTED else ""
             paragraphs.append(
                 f"In quarantine, asked for by nobody: {len(kept)}{more} copies; the oldest has "
                 f"waited {days:.0f} days (number {kept[0].id}). To look: mailguard quarantine list"
@@ -101,7 +102,3 @@ class Summaries:
         return (
             f"{number}: {senders} – {subject} ({case.stage.value}; {late}due {local:%d %b %H:%M})"
         )
-
-
-def _states(matters: Sequence[Matter]) -> list[tuple[Matter, Case]]:
-    return [(matter, state_of(matter)) for matter in matters]

@@ -7,7 +7,7 @@ know how a step is committed (`case_steps`) or what a request asks for (`case_re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -17,17 +17,19 @@ from mailguard.core import answer, question, references
 from mailguard.core import case_life as life
 from mailguard.core.answer import AnswerKind
 from mailguard.core.answering import may_answer
-from mailguard.core.approvers import is_theirs
+from mailguard.core.approvers import written_by
 from mailguard.core.case import Asks, At, Case, Given, Query, Said, Stage, Step
 from mailguard.core.directory import Person
 from mailguard.core.identity import identity
 from mailguard.core.notice import one_line
 from mailguard.core.reading import Reading
-from mailguard.pipeline.case_mail import Post, token_about
+from mailguard.pipeline import standing
+from mailguard.pipeline.case_mail import Post, page_about, token_about
 from mailguard.pipeline.case_page import page
 from mailguard.pipeline.case_requests import Requests
 from mailguard.pipeline.case_sheets import Sheets, sheets_of
-from mailguard.pipeline.case_steps import KIND, Steps, state_of
+from mailguard.pipeline.case_state import KIND, readable, state_of
+from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.case_summary import Summaries
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Conflict, Matter, Question, WaitingLetter
@@ -38,6 +40,10 @@ log = structlog.get_logger("mailguard.cases")
 _REMARK = 500  # characters of an answerer's words
 _REFUSALS = 20  # answers that could not count in one case's history; the letters have them all
 _SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Said.UNSURE}
+
+
+About = Callable[[Case, Query], str]
+"""What a token is bound to."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class CaseClerk:
         self._sheets = sheets
         self._summaries = Summaries(steps)
         self._relay_vouches = relay_vouches
+        self._store_trouble: StoreError | None = None
 
     # Letters
 
@@ -70,7 +77,7 @@ class CaseClerk:
             await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
             return
         who = identity(transaction, dossier.facts, relay_vouches=self._relay_vouches)
-        person = is_theirs(who)
+        person = written_by(who, transaction)
         known = dossier.facts.reading
         reading = known if isinstance(known, Reading) else Reading()
         found = [
@@ -93,7 +100,7 @@ class CaseClerk:
         else:
             await self._requests.from_outside(letter, dossier)
 
-    def _found(self, token: question.Token) -> _Found | None:
+    def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
         matter = self._matters.load(token.matter)
         if matter is None or matter.kind != KIND or not matter.version:
             return None
@@ -102,7 +109,7 @@ class CaseClerk:
             return None
         query = case.asked[token.number]
         keys = self._steps.snapshot().link_keys
-        return _Found(matter, case, query, question.proves(token, keys, token_about(case, query)))
+        return _Found(matter, case, query, question.proves(token, keys, about(case, query)))
 
     def _may_answer(self, found: _Found, person: Person | None) -> bool:
         """Recipients for themselves; of the reviewers' questions any reviewer those that went to
@@ -216,20 +223,24 @@ class CaseClerk:
 
     async def turn(self, now: float) -> None:
         """What others decided, what is due, and the morning's summary; one that fails stops no
-        other."""
+        other. Raises StoreError at the end, where some did for want of the store."""
+        self._store_trouble = None
         for matter in self._matters.overtaken(KIND):
             await self._alone(self._steps.overtaken(matter, now), matter.id)
         for matter in self._matters.due(KIND, now):
             await self._alone(self._steps.look_at(matter, now), matter.id)
         await self._alone(self._summaries.turn(now), 0)
+        if self._store_trouble is not None:
+            raise self._store_trouble
 
     async def _alone(self, work: Awaitable[None], matter: int) -> None:
         try:
             await work
         except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
             log.info("case_conflict", case=matter, reason=str(conflict))
-        except StoreError:
-            raise
+        except StoreError as error:  # it may be one message's damaged copy
+            log.error("case_store", case=matter, reason=str(error))
+            self._store_trouble = error
         except Exception:
             log.exception("case_error", case=matter)
             metrics.INTERNAL_ERRORS.labels("case").inc()
@@ -257,17 +268,38 @@ class CaseClerk:
         said = one_line(remark[:2_000])[:_REMARK]
         given = Given(who.person, who.name, Said(choice), now, "page", said)
         step = self._step(found, given, now)
+        post = self._post(matter, step.case, now)
+        outcome = post.outcome()
         if not step.late and step.what != ("again",):
-            await self._steps.carry_out(matter, step, now, who.mailbox, detail=_detail(given))
-        outcome = self._post(matter, step.case, now).outcome()
+            confirmed = (post.by_page(found.query, outcome),)
+            detail = _detail(given)
+            await self._steps.carry_out(
+                matter, step, now, who.mailbox, detail=detail, notes=confirmed
+            )
         return f"Nothing has changed. {outcome}" if step.late else outcome
 
     def _on_page(self, matter: Matter, token: str) -> _Found | None:
+        """The question whose page this is, while who was asked is there."""
         for one in question.found_in([token]):
-            found = self._found(one) if one.matter == matter.id else None
+            try:
+                found = self._found(one, page_about) if one.matter == matter.id else None
+            except ValueError:
+                log.error("case_unreadable", case=matter.id)
+                return None
             if found is not None and found.proven:
-                return found
+                return found if self._is_there(found.query) else None
         return None
+
+    def _is_there(self, query: Query) -> bool:
+        """Whether this person is still the one to answer: a reviewer's link ends with the office,
+        a recipient's on the day they leave."""
+        now, asked = self._steps.world.clock(), query.who.person
+        if query.asks is not Asks.VERIFY:
+            return not asked or asked in {p.id for p in self._steps.reviewers(now)}
+        snapshot = self._steps.snapshot()
+        person = snapshot.directory.people.get(asked)
+        today = standing.day_at(now, snapshot.district.time_zone)
+        return person is not None and person.left_since(today) is None
 
 
 def _detail(given: Given) -> str:
@@ -276,7 +308,7 @@ def _detail(given: Given) -> str:
 
 def counts(matters: Iterable[Matter], at: At) -> Mapping[str, float]:
     """What is open, for the metrics: how many, the oldest's age in seconds, how many overdue."""
-    cases = [state_of(matter) for matter in matters]
+    cases = [case for _, case in readable(matters)]
     return {
         "open": len(cases),
         "oldest": max((at.now - case.opened_at for case in cases), default=0.0),

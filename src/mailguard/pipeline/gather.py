@@ -34,12 +34,10 @@ async def gather(transaction: Transaction, snapshot: Snapshot, world: World, now
     asking = asyncio.create_task(
         _within(world.deadline, world.authenticator.authenticate(transaction))
     )
-    reader = asyncio.create_task(_within(world.deadline, world.reader.read(transaction.message)))
     try:
-        engines = await _scan(transaction, reader, world, needs)
-        reading, authentication = await reader, await asking
+        reading, engines = await _read(transaction, world, needs)
+        authentication = await asking
     finally:
-        reader.cancel()
         asking.cancel()
     if isinstance(authentication, Unavailable):
         gone = authentication
@@ -105,16 +103,20 @@ async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
         return Unavailable(f"{type(error).__name__}: {error}")
 
 
-async def _scan(
-    transaction: Transaction,
-    reading: Awaitable[Reading | Unavailable],
-    world: World,
-    needs: frozenset[str],
-) -> Mapping[str, Scanned | Silent] | Unavailable:
-    """The engines' answers. Each has a deadline of its own below this one."""
+async def _read(
+    transaction: Transaction, world: World, needs: frozenset[str]
+) -> tuple[Reading | Unavailable, Mapping[str, Scanned | Silent] | Unavailable]:
+    """The reading, and what the engines say meanwhile. Each of these has a deadline of its own
+    below the one for all."""
+    reading = _within(world.deadline, world.reader.read(transaction.message))
     if world.engines is None or "engines" not in needs:
-        return {}
-    return await _within(world.deadline, world.engines.scan(transaction, reading))
+        return await reading, {}
+    reader = asyncio.create_task(reading)
+    try:
+        engines = await _within(world.deadline, world.engines.scan(transaction, reader))
+        return await reader, engines
+    finally:
+        reader.cancel()
 
 
 def _who(transaction: Transaction, directory: Directory) -> tuple[Account | None, Person | None]:

@@ -166,8 +166,8 @@ class Matters(Protocol):
         ...
 
     def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[HoldEntry]:
-        """Copies that wait and hang on no matter, oldest first: so many, and with each all others
-        of its message, which are one question."""
+        """Copies that wait and hang on no matter, oldest first: those of so many messages, each
+        message's together, since they are one question."""
         ...
 
     def kept(

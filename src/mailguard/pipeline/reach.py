@@ -102,7 +102,9 @@ class _Reaching:
         made = {}
         for recipient in self.transaction.envelope.recipients:
             person = self.facts.people.get(recipient.lower())
-            made[recipient] = person.id if person is not None else address.normalise(recipient)
+            group = self.facts.groups.get(recipient)
+            known = group.address if group is not None else address.normalise(recipient)
+            made[recipient] = person.id if person is not None else known
         return made
 
     def audience(self, group: Group) -> Audience:

@@ -11,7 +11,13 @@ import dns.message
 import dns.rcode
 import pytest
 
-from mailguard.adapters.dmarc import MOST_IDENTIFIERS, check_dmarc, look_up, public_suffixes
+from mailguard.adapters.dmarc import (
+    MOST_IDENTIFIERS,
+    at_hand,
+    check_dmarc,
+    look_up,
+    public_suffixes,
+)
 from mailguard.adapters.dns import CachingResolver
 from mailguard.config.schema import Address, DnsSettings
 from mailguard.core.dmarc import evaluate
@@ -132,6 +138,37 @@ async def test_the_authors_existence_is_asked_for_only_where_np_differs() -> Non
         assert "a.deep.test" not in asked
         await look_up(resolver, "a.example.org", [], deadline=soon())
         assert asked.count("a.example.org") == 1
+
+
+@pytest.mark.parametrize(
+    ("author", "identifiers"),
+    [
+        ("example.org", ["example.org"]),
+        ("nowhere.example.org", []),  # np= counts, so existence is asked for
+        ("here.example.org", []),
+        ("a.b.deep.test", ["mail.deep.test", "others.test"]),
+        ("", ["example.org"]),
+    ],
+)
+async def test_what_is_at_hand_is_what_looking_up_gives(
+    author: str, identifiers: list[str]
+) -> None:
+    async with serving() as (resolver, asked):
+        if author:
+            assert at_hand(resolver, author, identifiers) is None and asked == []
+        answers = await look_up(resolver, author, identifiers, deadline=soon())
+        before = len(asked)
+        assert at_hand(resolver, author, identifiers) == answers
+        assert len(asked) == before
+
+
+async def test_an_existence_that_is_not_known_is_not_at_hand() -> None:
+    async with serving() as (resolver, _):
+        for name in ("nowhere.example.org", "example.org", "org"):
+            await resolver.look_up(f"_dmarc.{name}", "TXT")
+        assert at_hand(resolver, "nowhere.example.org", []) is None
+        await resolver.look_up("nowhere.example.org", "A")
+        assert at_hand(resolver, "nowhere.example.org", []) is not None
 
 
 async def test_a_flood_of_signatures_does_not_crowd_out_the_authors() -> None:

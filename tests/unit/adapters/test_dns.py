@@ -129,6 +129,29 @@ async def test_cache_and_askers_at_the_same_time() -> None:
         assert server.asked.count("mail.example.org") == 2, "a TTL of 0 is not"
 
 
+async def test_what_is_known_is_what_would_be_answered_without_asking() -> None:
+    async with resolving() as (resolver, server):
+        assert resolver.known("example.org", "MX") is None and server.asked == []
+        answer = await resolver.look_up("example.org", "MX")
+        assert resolver.known("Example.ORG.", "MX") == answer == Records((b"10 mail.example.org.",))
+        assert resolver.known("example.org", "TXT") is None
+        await resolver.look_up("none.example.org", "A")
+        assert resolver.known("none.example.org", "A") == NxDomain()
+        for name in ("mail.example.org", "servfail.example.org"):  # a TTL of 0; trouble
+            await resolver.look_up(name, "TXT")
+            assert resolver.known(name, "TXT") is None
+
+
+async def test_what_was_known_is_not_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with resolving() as (resolver, _):
+        await resolver.look_up("example.org", "MX")
+        loop = asyncio.get_running_loop()
+        later = loop.time() + 300  # the TTL
+        monkeypatch.setattr(loop, "time", lambda: later + 1)
+        assert resolver.known("example.org", "MX") is None
+        monkeypatch.undo()
+
+
 async def test_trouble_is_not_kept() -> None:
     async with resolving() as (resolver, server):
         for _ in range(2):

@@ -66,7 +66,7 @@ async def test_the_approvers_are_asked_and_the_sender_is_told_once(office: Offic
     for said in ("Tara Olive <tara@example.org>", "Maple Staff (1 person)", "Bake sale", "YES"):
         assert said in question.text
     assert "please come." in question.text
-    assert f"https://mail.example.org/answer/{question.token}" in question.text
+    assert f"https://mail.example.org/answer/{question.page}" in question.text
     assert "by Thursday 5 November 2026 at 09:00" in question.text
     waiting = to(sent, TARA)[0]
     assert "Asked: Paula Pine and Tomas Birch." in waiting.text
@@ -679,7 +679,7 @@ async def test_hostile_words_stay_in_their_place(office: Office) -> None:
 
 async def test_the_page_shows_and_takes_the_answer(office: Office) -> None:
     questions = await asked(office, ANNOUNCEMENT)
-    token = questions[PAULA].token
+    token = questions[PAULA].page
     shown = await office.desk.question(token)
     assert shown is not None
     assert (shown.person, shown.outcome) == ("Paula Pine", "")
@@ -694,17 +694,17 @@ async def test_the_page_shows_and_takes_the_answer(office: Office) -> None:
     assert office.approval().given[0].remark == "fine  Bcc: x".replace("  ", " ") or "\n" not in (
         office.approval().given[0].remark
     )
-    assert (await office.desk.answer(questions[TOMAS].token, "yes") or "").startswith(
+    assert (await office.desk.answer(questions[TOMAS].page, "yes") or "").startswith(
         "It was approved"
     )
-    assert "Nothing has changed" in (await office.desk.answer(questions[TOMAS].token, "no") or "")
+    assert "Nothing has changed" in (await office.desk.answer(questions[TOMAS].page, "no") or "")
     await office.deliver()
     assert released(office) == [(MAPLE,)]
 
 
 @pytest.mark.parametrize("change", ["9" * 5, "-7-", "x"])
 async def test_a_page_without_its_token_is_none(office: Office, change: str) -> None:
-    token = (await asked(office))[PAULA].token
+    token = (await asked(office))[PAULA].page
     wrong = {"9" * 5: "99999" + token, "-7-": token.replace("-0-", "-7-"), "x": token[:-1] + "x"}
     assert await office.desk.question(wrong[change]) is None or wrong[change] == token
     assert await office.desk.answer(wrong[change], "yes") is None or wrong[change] == token

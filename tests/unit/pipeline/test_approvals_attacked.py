@@ -150,19 +150,42 @@ async def test_a_delegates_answer_on_behalf_is_not_the_approvers(
 # What is found besides
 
 
-async def test_an_approvers_yes_lets_nothing_go_that_is_kept_for_more(office: Office) -> None:
-    kinds = (
-        (NEEDS, Disposition.HOLD, "R18"),
-        ("malware.found", Disposition.QUARANTINE, "R40"),
-    )
+@pytest.mark.parametrize("beforehand", [False, True])
+async def test_an_approvers_yes_lets_nothing_go_that_is_kept_for_more(
+    office: Office, beforehand: bool
+) -> None:
+    if beforehand:
+        await grant(office, "tara")
+    await office.accept(mail(TARA, MAPLE, "Bake sale"), [MAPLE], infected())
+    sent = await office.round()
+    assert released(office) == []
+    assert "found malware.found." in to(sent, "postmaster@example.org")[0].text
+    questions = {m.to[0]: m for m in sent if m.kind == "question"}
+    assert set(questions) == (set() if beforehand else {PAULA, TOMAS})
+    for question in questions.values():
+        assert "found malware.found." in question.text
+        await office.reply(question, "Yes")
+    await office.round()
+    assert released(office) == []
+    await office.console().decide(office.matters()[-1].id, True, "a false alarm")
+    await office.deliver()
+    assert released(office) == [(MAPLE,)]
+
+
+def infected() -> Policy:
+    """A policy that would hold a copy, and keep it for malware as well."""
     steps = []
-    for code, disposition, rule in kinds:
-        found = Finding(code, f"found {code}.", (MAPLE,), (rule,))
-        says = Says(code, Verdict(code, (found,)), (FindingType(code, "x", (rule,), disposition),))
+    for code, disposition in ((NEEDS, Disposition.HOLD), ("malware.found", Disposition.QUARANTINE)):
+        found = Finding(code, f"found {code}.", (MAPLE,), ("R18",))
+        kinds = (FindingType(code, "x", ("R18",), disposition),)
+        says = Says(code, Verdict(code, (found,)), kinds)
         steps.append(Step(says, CheckSettings(), {code: disposition}))
-    policy = Policy(tuple(steps), "held and infected")
-    await office.console().grant(
-        sender="tara",
+    return Policy(tuple(steps), "held and infected")
+
+
+async def grant(office: Office, sender: str) -> int:
+    return await office.console().grant(
+        sender=sender,
         group=MAPLE,
         first=None,
         last=date(2026, 11, 30),
@@ -170,19 +193,6 @@ async def test_an_approvers_yes_lets_nothing_go_that_is_kept_for_more(office: Of
         giver=PEOPLE["paula"],
         reference="Memo 12",
     )
-    await office.accept(mail(TARA, MAPLE, "Bake sale"), [MAPLE], policy)
-    sent = await office.round()
-    assert released(office) == []
-    assert to(sent, "postmaster@example.org")
-    questions = {m.to[0]: m for m in sent if m.kind == "question"}
-    assert all("found malware.found." in m.text for m in questions.values())
-    await office.reply(questions[TOMAS], "Yes")
-    await office.round()
-    assert released(office) == []
-    number = office.matters()[-1].id
-    await office.console().decide(number, True, "a false alarm")
-    await office.deliver()
-    assert released(office) == [(MAPLE,)]
 
 
 # The page's key
@@ -391,22 +401,14 @@ async def test_a_letter_that_cannot_even_be_passed_on_holds_up_no_other(office: 
 
 
 def spoil(office: Office, number: int) -> None:
-    with office.database.engine.begin() as connection:
+    with office.database._writer.begin() as connection:
         connection.execute(
             update(matters).where(matters.c.id == number).values(state=b'{"version": 0}')
         )
 
 
 async def test_a_grant_of_another_version_holds_up_no_message(office: Office) -> None:
-    number = await office.console().grant(
-        sender="ben",
-        group=MAPLE,
-        first=None,
-        last=date(2026, 11, 30),
-        count=1,
-        giver=PEOPLE["paula"],
-        reference="Memo 12",
-    )
+    number = await grant(office, "ben")
     spoil(office, number)
     assert set(await asked(office)) == {PAULA, TOMAS}
 
@@ -426,11 +428,23 @@ async def test_approvals_of_another_version_do_not_starve_the_clock(office: Offi
     assert await office.desk.question(questions[PAULA].page) is None
 
 
+async def test_one_of_another_version_whose_copies_were_decided_is_over(office: Office) -> None:
+    await asked(office)
+    (hold,) = office.state.matters.holds_of(1)
+    await office.state.ledger.decide_hold([hold.id], "released", "wanda", ())
+    spoil(office, 1)
+    await office.turn()
+    assert office.state.matters.find("approval") == []
+
+
 # The console
 
 
 async def test_the_console_knows_its_operator_by_login_too(office: Office) -> None:
-    accounts = {**DIRECTORY.accounts, "t.olive": replace(DIRECTORY.accounts["tara"], login="t.olive")}
+    accounts = {
+        **DIRECTORY.accounts,
+        "t.olive": replace(DIRECTORY.accounts["tara"], login="t.olive"),
+    }
     reload(office, replace(DIRECTORY, accounts=accounts))
     await asked(office)
     with pytest.raises(Refused, match="their own"):
@@ -443,3 +457,72 @@ async def test_a_conflict_is_no_crash(office: Office) -> None:
     await office.state.ledger.decide_hold([hold.id], "released", "wanda", ())
     with pytest.raises(Conflict):
         await office.console().decide(1, False, "")
+
+
+# Ways around the group (R17)
+
+
+@pytest.mark.parametrize(
+    "written", ["maple+x@example.org", "Maple+a+b@EXAMPLE.org", '"maple+x"@example.org']
+)
+def test_a_tag_in_a_groups_address_is_no_way_around_it(written: str) -> None:
+    group = DIRECTORY.group_at(written)
+    assert group is not None
+    assert group.address == MAPLE
+
+
+def test_a_tag_in_a_persons_address_hides_nobody() -> None:
+    assert DIRECTORY.person_at("ben+1@example.org") == PEOPLE["ben"]
+    assert DIRECTORY.person_at("+ben@example.org") is None
+    tagged = replace(PEOPLE["sam"], addresses=("ben+1@example.org",))
+    own = Directory({**PEOPLE, "sam": tagged}, SITES, {}, {})
+    assert own.person_at("ben+1@example.org") == tagged
+
+
+async def test_an_answer_from_a_tagged_address_of_anothers_account_does_not_count(
+    office: Office,
+) -> None:
+    question = (await asked(office))[PAULA]
+    await office.reply(question, "Yes", sender="paula+x@example.org", account="tara")
+    await office.round()
+    await office.reply(question, "Yes.", sender="paula+x@example.org", role=Role.MX)
+    await office.round()
+    assert released(office) == []
+
+
+# What anybody may use, or nobody writes
+
+
+async def test_an_approver_who_uses_a_generic_account_does_not_answer(office: Office) -> None:
+    question = (await asked(office))[PAULA]
+    raw = mail(
+        "front@example.org",
+        APPROVALS,
+        f"Re: {question.subject}",
+        "Yes",
+        In_Reply_To=f"<mailguard.{question.token}@example.org>",
+    )
+    await office.accept(
+        raw, [APPROVALS], account="front", reverse_path="front@example.org", acting="paula"
+    )
+    await office.round()
+    assert released(office) == []
+    assert office.history() == ["opened", "refused"]
+
+
+async def test_bounces_of_questions_and_our_own_mail_answer_nothing(office: Office) -> None:
+    question = (await asked(office))[PAULA]
+    await office.accept(question.raw, [APPROVALS], account=None, reverse_path="", role=Role.RELAY)
+    raw = mail(PAULA, APPROVALS, f"Undeliverable: {question.subject}", "Yes")
+    await office.accept(raw, [APPROVALS], account=None, reverse_path="", role=Role.RELAY)
+    assert await office.round() == []
+    assert office.state.matters.unread() == (0, None)
+    assert office.history() == ["opened"]
+
+
+async def test_who_relays_two_authors_is_nobody(office: Office) -> None:
+    question = (await asked(office))[PAULA]
+    raw = mail(f"{PAULA}, {TARA}", APPROVALS, f"Re: {question.subject}", "Yes")
+    await office.accept(raw, [APPROVALS], account=None, reverse_path=PAULA, role=Role.RELAY)
+    await office.round()
+    assert released(office) == []
