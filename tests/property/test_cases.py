@@ -346,7 +346,7 @@ class Cases(RuleBasedStateMachine):
 
 
 Cases.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=40,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),

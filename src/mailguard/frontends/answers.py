@@ -7,6 +7,7 @@ says, and does what an answer leads to.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Callable
@@ -40,6 +41,7 @@ HEADERS = {
 }
 _STYLES = ("copy-page.css", "answers.css")
 _BODY = 16_384  # octets of a POST
+_PATIENCE = 10.0  # seconds for a POST to come in
 _REMARK = 1_000  # characters
 _UNSEEN = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))  # Unicode's categories
 _NOT_PLAIN = re.compile(r"[^\n\x20-\x7e]")
@@ -218,10 +220,14 @@ def _from_here(request: Request, district: District) -> bool:
 async def _posted(request: Request) -> tuple[str, str]:
     """The choice and the remark; empty where the body is none of our form's."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY:
-            return "", ""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _BODY:
+                    return "", ""
+    except TimeoutError:
+        return "", ""
     try:
         given = parse_qs(body.decode("utf-8"), max_num_fields=10, errors="replace")
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -62,7 +63,7 @@ class Page:
 
 
 async def ask(
-    desk: Asked, path: str, method: str = "GET", body: bytes = b"", **headers: str
+    desk: Asked, path: str, method: str = "GET", body: bytes | None = b"", **headers: str
 ) -> Page:
     """One request through the ASGI interface."""
 
@@ -74,6 +75,8 @@ async def ask(
     page = Page()
 
     async def receive() -> dict[str, Any]:
+        if body is None:  # a client that goes on holding the line
+            await asyncio.sleep(60)
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(event: Any) -> None:
@@ -100,7 +103,7 @@ async def ask(
     return page
 
 
-async def post(desk: Asked, body: bytes = b"choice=yes", **headers: str) -> Page:
+async def post(desk: Asked, body: bytes | None = b"choice=yes", **headers: str) -> Page:
     kind = "application/x-www-form-urlencoded"
     return await ask(desk, "/answer/41-0-abc", "POST", body, content_type=kind, **headers)
 
@@ -168,6 +171,13 @@ async def test_an_old_browser_says_nothing_of_where_it_comes_from() -> None:
 async def test_nonsense_answers_nothing(body: bytes) -> None:
     desk = Asked()
     assert (await post(desk, body)).status == 400
+    assert desk.answers == []
+
+
+async def test_a_post_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailguard.frontends.answers._PATIENCE", 0.05)
+    desk = Asked()
+    assert (await post(desk, None)).status == 400
     assert desk.answers == []
 
 
