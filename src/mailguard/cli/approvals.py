@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mailguard.cli.again import carried_out
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
 from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailguard.core.directory import Person
     from mailguard.pipeline.approval_console import Console
     from mailguard.pipeline.matters import Matter
+    from mailguard.pipeline.ports import World
 
 commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)
 
@@ -230,35 +231,17 @@ def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
 
 def _carry_out(loaded: Loaded, by: str, work: Callable[[Console], Awaitable[T]]) -> T:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.pipeline.approval_console import Refused
-    from mailguard.pipeline.ports import StoreError
+    from mailguard.pipeline.approval_console import Console, Refused
+    from mailguard.wiring import approval_steps
 
-    with opened(loaded) as state:
-        try:
-            return asyncio.run(_done(loaded, state, by.strip() or getpass.getuser(), work))
-        except Refused as refused:
-            fail(shown(str(refused)))
-        except StoreError as error:
-            fail(f"nothing was changed: {error}", 2)
-
-
-async def _done(
-    loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[T]]
-) -> T:
-    from mailguard.pipeline.approval_console import Console
-    from mailguard.pipeline.matters import Conflict
-    from mailguard.wiring import approval_steps, replaying
-
-    async with replaying(loaded, state) as world:
+    async def carry_out(state: StateDirectory, world: World) -> T:
         steps = approval_steps(loaded.settings, state, lambda: loaded.snapshot, world)
-        tries = 3
-        while True:
-            try:
-                return await work(Console(steps, by))
-            except Conflict:  # the server acts on the same one: look again
-                tries -= 1
-                if not tries:
-                    fail("somebody else acts on it at the same time; please try again")
+        return await work(Console(steps, by.strip() or getpass.getuser()))
+
+    try:
+        return carried_out(loaded, carry_out)
+    except Refused as refused:
+        fail(shown(str(refused)))
 
 
 def _all(state: StateDirectory, kind: str, everything: bool) -> list[Matter]:

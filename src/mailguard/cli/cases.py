@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import time
 from collections.abc import Awaitable, Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailguard.cli.again import carried_out
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
 from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mailguard.core.case import At
     from mailguard.pipeline.case_console import Console
     from mailguard.pipeline.matters import Matter
+    from mailguard.pipeline.ports import World
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
 
@@ -186,37 +187,19 @@ def _carry_out(
     number: int, config: Path, by: str, work: Callable[[Console], Awaitable[str]]
 ) -> None:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.pipeline.case_console import Refused
-    from mailguard.pipeline.ports import StoreError
+    from mailguard.pipeline.case_console import Console, Refused
+    from mailguard.wiring import case_steps
 
     loaded = load_or_exit(config)
-    with opened(loaded) as state:
-        try:
-            said = asyncio.run(_done(loaded, state, by.strip() or getpass.getuser(), work))
-        except Refused as refused:
-            fail(shown(str(refused)))
-        except StoreError as error:
-            fail(f"nothing was changed: {error}", 2)
-    typer.echo(f"{number}  {shown(said)}")
 
-
-async def _done(
-    loaded: Loaded, state: StateDirectory, by: str, work: Callable[[Console], Awaitable[str]]
-) -> str:
-    from mailguard.pipeline.case_console import Console
-    from mailguard.pipeline.matters import Conflict
-    from mailguard.wiring import case_steps, replaying
-
-    async with replaying(loaded, state) as world:
+    async def carry_out(state: StateDirectory, world: World) -> str:
         steps = case_steps(loaded.settings, state, lambda: loaded.snapshot, world)
-        tries = 3
-        while True:
-            try:
-                return await work(Console(steps, by))
-            except Conflict:  # the server acts on the same one: look again
-                tries -= 1
-                if not tries:
-                    fail("somebody else acts on it at the same time; please try again")
+        return await work(Console(steps, by.strip() or getpass.getuser()))
+
+    try:
+        typer.echo(f"{number}  {shown(carried_out(loaded, carry_out))}")
+    except Refused as refused:
+        fail(shown(str(refused)))
 
 
 def _at(loaded: Loaded) -> At:

@@ -14,6 +14,7 @@ from mailguard.core.own_words import renderings, words_of
 from mailguard.core.reading import Reading
 
 _LINES, _CHARACTERS = 15, 1_200
+_COMPARED = 20_000  # characters of each rendering
 _HOSTS = 5
 _FILES = 5
 # What programs write into the plain text when they make it of HTML: <https://...>, [image: ...].
@@ -36,9 +37,8 @@ def as_read(message: Message, reading: object) -> str:
         return ""
     shown: dict[tuple[str, ...], str] = {}
     for texts in renderings(message, reading):
-        text = "\n".join(one.visible[: 4 * _CHARACTERS] for one in texts)[: 4 * _CHARACTERS]
-        words = words_of(_ADDED.sub(" ", text[:_CHARACTERS]))
-        shown.setdefault(tuple(words), first_lines(text))
+        text = "\n".join(one.visible[:_COMPARED] for one in texts)[:_COMPARED]
+        shown.setdefault(tuple(words_of(_ADDED.sub(" ", text))), first_lines(text))
     found = [text for text in shown.values() if text]
     if len(found) > 1:
         found.insert(1, "[Other mail programs show instead:]")

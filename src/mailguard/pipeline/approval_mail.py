@@ -7,26 +7,21 @@ Whatever a stranger wrote is made safe here. Must not know when a mail is due, o
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailguard.core import letter, notice, question
 from mailguard.core.approval import About, Approval, Asked, Outcome, Terms, expires_at
 from mailguard.core.decide import Judgement
-from mailguard.core.excerpt import first_lines
+from mailguard.core.excerpt import as_read
 from mailguard.core.letter import Letter
-from mailguard.core.message import Message
-from mailguard.core.own_words import MARKER, renderings, words_of
-from mailguard.core.reading import Reading
+from mailguard.core.own_words import MARKER
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import HoldEntry
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
 
-_COMPARED = 20_000  # characters of each rendering of the message
-_FILES = 5  # attachments that are named
 _GROUPS = 10  # recipients that are named
 _SENTENCES = 5
 
@@ -62,7 +57,7 @@ def about(dossier: Dossier, recipients: Sequence[str]) -> About:
         to=tuple(shown),
         why=tuple(dict.fromkeys(sentences))[:_SENTENCES],
         rules=", ".join(dict.fromkeys(rules)) or "none",
-        excerpt=_excerpt(transaction.message, facts.reading),
+        excerpt=as_read(transaction.message, facts.reading),
     )
 
 
@@ -103,30 +98,6 @@ def _sentence(text: str) -> str:
 
 def _safe(text: str, longest: int) -> str:
     return notice.one_line(text[: 4 * longest])[:longest]
-
-
-def _excerpt(message: Message, reading: object) -> str:
-    """The first lines as readers would see them, and what is attached. Where a plain text says
-    something else than its HTML alternative, both: an approver's program may show the one, and the
-    recipients' the other."""
-    if not isinstance(reading, Reading):
-        return ""
-    shown: dict[tuple[str, ...], str] = {}
-    for texts in renderings(message, reading):
-        text = "\n".join(one.visible[:_COMPARED] for one in texts)[:_COMPARED]
-        shown.setdefault(tuple(words_of(_ADDED.sub(" ", text))), first_lines(text))
-    found = [text for text in shown.values() if text]
-    if len(found) > 1:
-        found.insert(1, "[Other mail programs show instead:]")
-    files = [_safe(part.filenames[0], 100) for part in message.parts if part.filenames]
-    if files:
-        more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
-        found.append(f"[Attached: {', '.join(files[:_FILES])}{more}]")
-    return "\n".join(found)
-
-
-# What programs write into the plain text when they make it of HTML: <https://...>, [image: ...].
-_ADDED = re.compile(r"<[^<>\n]{1,2000}>|\[[^\[\]\n]{1,2000}\]|https?://\S{1,2000}")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ step is committed (`approval_steps`) or what an answer's words are (`core.answer
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from mailguard import metrics
 from mailguard.core import answer, question, references
 from mailguard.core import approval as life
 from mailguard.core.answer import AnswerKind
@@ -27,9 +27,10 @@ from mailguard.core.reading import Reading
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.approval_mail import Post, page_about, refused, token_about
 from mailguard.pipeline.approval_steps import GRANTS, KIND, Steps, state_of, with_refusal
+from mailguard.pipeline.desk import each_alone
 from mailguard.pipeline.dossier import Dossier
-from mailguard.pipeline.matters import Conflict, HoldEntry, Matter, Question, WaitingLetter
-from mailguard.pipeline.ports import Outgoing, StoreError
+from mailguard.pipeline.matters import HoldEntry, Matter, Question, WaitingLetter
+from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.withdrawal import Withdrawal
 
 log = structlog.get_logger("mailguard.approvals")
@@ -60,7 +61,6 @@ class ApprovalClerk:
         self._steps = steps
         self._matters = steps.matters
         self._relay_vouches = relay_vouches
-        self._store_trouble: StoreError | None = None
 
     # Letters
 
@@ -263,34 +263,22 @@ class ApprovalClerk:
     # The clock
 
     async def turn(self, now: float) -> None:
-        """What others decided, what is due, and what has come in; one that fails stops no other.
-        Raises StoreError at the end, where some did for want of the store."""
-        self._store_trouble = None
+        """What others decided, what is due, and what has come in; see `desk.each_alone`."""
+        await each_alone(KIND, self._work(now))
+
+    def _work(self, now: float) -> Iterator[tuple[int, Callable[[], Awaitable[None]]]]:
+        steps = self._steps
         for matter in self._matters.overtaken(KIND):
-            await self._alone(self._steps.overtaken(matter, now), matter.id)
+            yield matter.id, partial(steps.overtaken, matter, now)
         for matter in self._matters.due(KIND, now):
-            await self._alone(self._steps.look_at(matter, now), matter.id)
+            yield matter.id, partial(steps.look_at, matter, now)
         for matter in self._matters.due(GRANTS, now):
-            await self._alone(self._steps.grant_ends(matter, now), matter.id)
+            yield matter.id, partial(steps.grant_ends, matter, now)
         each: dict[tuple[str, str], list[HoldEntry]] = {}
         for hold in self._matters.unclaimed(Disposition.HOLD):
             each.setdefault((hold.digest, hold.reverse_path), []).append(hold)
         for holds in each.values():
-            await self._alone(self._steps.open(holds, now), 0)
-        if self._store_trouble is not None:
-            raise self._store_trouble
-
-    async def _alone(self, work: Awaitable[None], matter: int) -> None:
-        try:
-            await work
-        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
-            log.info("approval_conflict", approval=matter, reason=str(conflict))
-        except StoreError as error:  # it may be one message's damaged copy
-            log.error("approval_store", approval=matter, reason=str(error))
-            self._store_trouble = error
-        except Exception:
-            log.exception("approval_error", approval=matter)
-            metrics.INTERNAL_ERRORS.labels("approval").inc()
+            yield 0, partial(steps.open, holds, now)
 
     # The page
 

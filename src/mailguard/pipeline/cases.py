@@ -7,12 +7,12 @@ know how a step is committed (`case_steps`) or what a request asks for (`case_re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
-from mailguard import metrics
 from mailguard.core import answer, question, references
 from mailguard.core import case_life as life
 from mailguard.core.answer import AnswerKind
@@ -31,9 +31,10 @@ from mailguard.pipeline.case_sheets import Sheets, sheets_of
 from mailguard.pipeline.case_state import KIND, readable, state_of
 from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.case_summary import Summaries
+from mailguard.pipeline.desk import each_alone
 from mailguard.pipeline.dossier import Dossier
-from mailguard.pipeline.matters import Conflict, Matter, Question, WaitingLetter
-from mailguard.pipeline.ports import Outgoing, StoreError
+from mailguard.pipeline.matters import Matter, Question, WaitingLetter
+from mailguard.pipeline.ports import Outgoing
 
 log = structlog.get_logger("mailguard.cases")
 
@@ -66,7 +67,6 @@ class CaseClerk:
         self._sheets = sheets
         self._summaries = Summaries(steps)
         self._relay_vouches = relay_vouches
-        self._store_trouble: StoreError | None = None
 
     # Letters
 
@@ -222,28 +222,15 @@ class CaseClerk:
     # The clock
 
     async def turn(self, now: float) -> None:
-        """What others decided, what is due, and the morning's summary; one that fails stops no
-        other. Raises StoreError at the end, where some did for want of the store."""
-        self._store_trouble = None
-        for matter in self._matters.overtaken(KIND):
-            await self._alone(self._steps.overtaken(matter, now), matter.id)
-        for matter in self._matters.due(KIND, now):
-            await self._alone(self._steps.look_at(matter, now), matter.id)
-        await self._alone(self._summaries.turn(now), 0)
-        if self._store_trouble is not None:
-            raise self._store_trouble
+        """What others decided, what is due, and the morning's summary; see `desk.each_alone`."""
+        await each_alone(KIND, self._work(now))
 
-    async def _alone(self, work: Awaitable[None], matter: int) -> None:
-        try:
-            await work
-        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
-            log.info("case_conflict", case=matter, reason=str(conflict))
-        except StoreError as error:  # it may be one message's damaged copy
-            log.error("case_store", case=matter, reason=str(error))
-            self._store_trouble = error
-        except Exception:
-            log.exception("case_error", case=matter)
-            metrics.INTERNAL_ERRORS.labels("case").inc()
+    def _work(self, now: float) -> Iterator[tuple[int, Callable[[], Awaitable[None]]]]:
+        for matter in self._matters.overtaken(KIND):
+            yield matter.id, partial(self._steps.overtaken, matter, now)
+        for matter in self._matters.due(KIND, now):
+            yield matter.id, partial(self._steps.look_at, matter, now)
+        yield 0, partial(self._summaries.turn, now)
 
     # The page
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -30,6 +30,26 @@ log = structlog.get_logger("mailguard.desk")
 
 _AT_ONCE = 50  # letters
 _TRIES = 5  # of one letter
+
+
+async def each_alone(kind: str, works: Iterable[tuple[int, Callable[[], Awaitable[None]]]]) -> None:
+    """A clerk's turn: one piece of work after the other, each with its matter's number (0 for
+    none); one that fails stops no other. Raises StoreError at the end, where some did for want of
+    the store."""
+    trouble: StoreError | None = None
+    for number, work in works:
+        try:
+            await work()
+        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
+            log.info("desk_conflict", kind=kind, matter=number, reason=str(conflict))
+        except StoreError as error:  # it may be one message's damaged copy
+            log.error("desk_store", kind=kind, matter=number, reason=str(error))
+            trouble = error
+        except Exception:
+            log.exception("desk_error", kind=kind, matter=number)
+            metrics.INTERNAL_ERRORS.labels(kind).inc()
+    if trouble is not None:
+        raise trouble
 
 
 class Letters(Protocol):
