@@ -4,6 +4,8 @@ places; and what the commands tell of leavers (R1, R4 to R6)."""
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import smtplib
 import time
@@ -69,12 +71,16 @@ def test_a_leaver_cannot_log_in_whatever_the_password(serve: Serve) -> None:
 def test_a_session_from_before_ends_with_the_reload(serve: Serve) -> None:
     people = serve.config / "directory" / "people.csv"
     before = people.read_text()
-    row = next(line for line in before.splitlines() if line.startswith("bpoplar,"))
+    names, *rows = csv.reader(before.splitlines())
+    row = next(row for row in rows if row[0] == "bpoplar")
+    row[names.index("end")] = "2026-01-31"
+    after = io.StringIO()
+    csv.writer(after).writerows([names, *rows])
     with client(serve) as connected:
         assert log_in(connected, "bpoplar") == 235
         assert submit(connected, BEN)[0] == 250
         try:
-            people.write_text(before.replace(row, f"{row.rstrip(',')},,,,2026-01-31,ppine"))
+            people.write_text(after.getvalue())
             eventually(lambda: submit(connected, BEN)[0] == 550)
             _, text = submit(connected, BEN)
             assert "Ben Poplar has left the district" in text
