@@ -12,14 +12,12 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters import holds as kept_copies
-from mailguard.adapters import matter_store, outbox_store
+from mailguard.adapters import ledger_rows, matter_store, outbox_store
 from mailguard.adapters.blobs import Blobs
 from mailguard.adapters.database import Database
 from mailguard.adapters.holds import DISCARDED as DISCARDED
@@ -45,7 +43,6 @@ INTERRUPTED = "interrupted"  # the reason of a transaction that a crash cut off
 _PAGE = 500
 _MOST_REACHED = 20_000  # recipients of messages with one Message-ID
 _WENT_ON = tuple(s.value for s in (State.FORWARDED, State.QUEUED, State.RELEASED))
-_SHORT = [column for column in transactions.c if column.name not in ("facts", "decision")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +178,9 @@ class DatabaseLedger:
             row = connection.execute(wanted).mappings().first()
             if row is None:
                 return None
-            return _entry(row, _ends(connection, [transaction_id])[transaction_id])
+            return ledger_rows.entry(
+                row, ledger_rows.ends(connection, [transaction_id])[transaction_id]
+            )
 
     def entries(
         self,
@@ -194,7 +193,7 @@ class DatabaseLedger:
         """Entries in order of time, without facts and decision (`find` has them). `state`: some
         recipient is in it. `acknowledged`: the client heard 250. Reads page by page, so a long
         listing holds no database transaction open."""
-        wanted = select(*_SHORT)
+        wanted = select(*ledger_rows.SHORT)
         if since is not None:
             wanted = wanted.where(transactions.c.received_at >= since)
         if state is not None:
@@ -222,13 +221,13 @@ class DatabaseLedger:
     def _page(self, page: Select[Any]) -> list[LedgerEntry]:
         with self._database.read() as connection:
             rows = connection.execute(page).mappings().all()
-            ends = _ends(connection, [row["id"] for row in rows])
-        return [_entry(row, ends[row["id"]]) for row in rows]
+            ends = ledger_rows.ends(connection, [row["id"] for row in rows])
+        return [ledger_rows.entry(row, ends[row["id"]]) for row in rows]
 
     def end_states(self, transaction_id: str) -> Mapping[str, tuple[Disposition, State, str]]:
         """Each recipient's disposition, state and reason; empty for an unknown transaction."""
         with self._database.read() as connection:
-            return _ends(connection, [transaction_id])[transaction_id]
+            return ledger_rows.ends(connection, [transaction_id])[transaction_id]
 
     def holds(
         self,
@@ -301,18 +300,18 @@ def _take(
 
 
 def _record(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
-    _write_entries(connection, items, replace=True)
+    ledger_rows.write(connection, [(item.entry, item.now) for item in items], replace=True)
     outbox_store.add(connection, [row for item in items for row in item.outgoing])
     return [None] * len(items)
 
 
 def _enter(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
-    _write_entries(connection, items, replace=False)
+    ledger_rows.write(connection, [(item.entry, item.now) for item in items], replace=False)
     return [None] * len(items)
 
 
 def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[str, int]]:
-    _write_entries(connection, items, replace=True)
+    ledger_rows.write(connection, [(item.entry, item.now) for item in items], replace=True)
     references = []
     for item in items:
         fresh = kept_copies.keep(connection, item.entry, item.holds, item.now)
@@ -324,115 +323,5 @@ def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[st
 
 
 def _store_policies(connection: Connection, items: Sequence[dict[str, Any]]) -> Sequence[None]:
-    connection.execute(_statements(connection.dialect.name).policy, items)
+    connection.execute(ledger_rows.statements(connection.dialect.name).policy, items)
     return [None] * len(items)
-
-
-@dataclass(frozen=True, slots=True)
-class _Statements:
-    """Made once for a dialect, so that their compiled form is found in the cache at once."""
-
-    transaction: Any
-    recipient: Any
-    new_transaction: Any
-    new_recipient: Any
-    policy: Any
-
-
-@cache
-def _statements(dialect: str) -> _Statements:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    transaction, recipient = insert(transactions), insert(recipients)
-    of_transaction, of_recipient = ["id"], ["transaction_id", "position"]
-    return _Statements(
-        transaction=transaction.on_conflict_do_update(
-            index_elements=of_transaction,
-            set_={c.name: transaction.excluded[c.name] for c in transactions.c if c.name != "id"},
-        ),
-        recipient=recipient.on_conflict_do_update(
-            index_elements=of_recipient,
-            set_={
-                name: recipient.excluded[name]
-                for name in ("recipient", "disposition", "state", "reason", "updated_at")
-            },
-            where=~recipients.c.settled_later,
-        ),
-        new_transaction=transaction.on_conflict_do_nothing(index_elements=of_transaction),
-        new_recipient=recipient.on_conflict_do_nothing(index_elements=of_recipient),
-        policy=insert(policies).on_conflict_do_nothing(index_elements=["digest"]),
-    )
-
-
-def _write_entries(connection: Connection, items: Sequence[_Keeping], replace: bool) -> None:
-    statements = _statements(connection.dialect.name)
-    rows = [_transaction_row(item.entry, item.now) for item in items]
-    ends = [row for item in items for row in _recipient_rows(item.entry, item.now)]
-    connection.execute(statements.transaction if replace else statements.new_transaction, rows)
-    if ends:
-        connection.execute(statements.recipient if replace else statements.new_recipient, ends)
-
-
-def _transaction_row(entry: LedgerEntry, now: float) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "received_at": entry.received_at,
-        "listener": entry.listener,
-        "digest": entry.digest,
-        "size": entry.size,
-        "reverse_path": str(entry.envelope.get("reverse_path", "")),
-        "envelope": dict(entry.envelope),
-        "subject": entry.subject,
-        "message_id": entry.message_id,
-        "facts": entry.facts,
-        "decision": entry.decision,
-        "policy_digest": entry.policy_digest,
-        "reply": entry.reply,
-        "recorded_at": now,
-    }
-
-
-def _recipient_rows(entry: LedgerEntry, now: float) -> Iterator[dict[str, Any]]:
-    # By the envelope, not by the mapping's order: `keep` and `record` must mean the same row.
-    places = {one: place for place, one in enumerate(entry.envelope.get("recipients") or ())}
-    others = len(places)
-    for recipient, (disposition, state, reason) in entry.recipients.items():
-        place = places.get(recipient)
-        if place is None:
-            place, others = others, others + 1
-        yield {
-            "transaction_id": entry.id,
-            "position": place,
-            "recipient": recipient,
-            "disposition": int(disposition),
-            "state": state.value,
-            "reason": reason,
-            "updated_at": now,
-            "settled_later": False,
-        }
-
-
-def _ends(
-    connection: Connection, ids: Sequence[str]
-) -> dict[str, dict[str, tuple[Disposition, State, str]]]:
-    found: dict[str, dict[str, tuple[Disposition, State, str]]] = {one: {} for one in ids}
-    wanted = (
-        select(recipients)
-        .where(recipients.c.transaction_id.in_(ids))
-        .order_by(recipients.c.transaction_id, recipients.c.position)
-    )
-    for row in connection.execute(wanted).mappings() if ids else ():
-        end = (Disposition(row["disposition"]), State(row["state"]), row["reason"])
-        found[row["transaction_id"]][row["recipient"]] = end
-    return found
-
-
-def _entry(row: Any, ends: Mapping[str, tuple[Disposition, State, str]]) -> LedgerEntry:
-    return LedgerEntry(
-        **{column.name: row[column.name] for column in _SHORT if column.name not in _OWN},
-        facts=row.get("facts", b""),
-        decision=row.get("decision", b""),
-        recipients=ends,
-    )
-
-
-_OWN = ("reverse_path", "recorded_at")  # columns that an entry has not: in its envelope, or none
