@@ -29,9 +29,8 @@ from mailguard.config.occasions import EventEntry, UnitEntry
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.schema import Address, Settings
 from mailguard.config.validate import bare, element, kind_of
-from mailguard.core.approval_texts import APPROVAL_SLOTS
 from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS, DefectKind
-from mailguard.core.notice import DISTRICT_SLOTS, ROUTED_SLOTS, SLOTS, TEMPLATES
+from mailguard.core.notice import DISTRICT_SLOTS, SLOTS, TEMPLATES
 from mailguard.core.policy import Check
 from mailguard.core.rights import ROLES
 from mailguard.core.spam_features import FEATURES
@@ -163,7 +162,7 @@ def notices_page() -> str:
     lines += ["| slot | is |", "|---|---|"]
     lines += [
         _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot]))
-        for slot in _in_order(SLOTS | ROUTED_SLOTS | APPROVAL_SLOTS)
+        for slot in _in_order(frozenset().union(*(t.slots for t in TEMPLATES.values())))
     ]
     for name, template in TEMPLATES.items():
         lines += ["", f"## {name}", "", f"{template.purpose[:1].upper()}{template.purpose[1:]}."]
