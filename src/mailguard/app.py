@@ -182,6 +182,9 @@ class House:
                     log.info("quarantine_expired", count=expired)
             except StoreError as error:
                 log.error("quarantine_not_expired", reason=str(error))
+            except Exception:  # a bug here must not end it: quarantine would grow for ever
+                log.exception("quarantine_not_expired")
+                metrics.INTERNAL_ERRORS.labels("retention").inc()
             await asyncio.sleep(_EXPIRY)
 
     async def ready(self) -> Mapping[str, str]:

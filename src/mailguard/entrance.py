@@ -18,6 +18,7 @@ from mailguard.adapters.smtp_connection import Trouble
 from mailguard.config.schema import Settings
 from mailguard.config.watch import Live
 from mailguard.core import mime
+from mailguard.core.district import APPROVALS
 from mailguard.core.reply import Reply
 from mailguard.core.transaction import Envelope, Listener, Role, Transaction
 from mailguard.frontends.smtp.gateway import LoginTrouble
@@ -46,7 +47,7 @@ class Entrance:
         outside = listener.role is Role.MX and envelope.account is None
         if outside and not self._live.snapshot.district.owns(recipient):
             return Reply(550, "5.7.1 Relaying denied: that is no address of this district")
-        if "approvals" in self._live.snapshot.district.desks((recipient,)).values():
+        if APPROVALS in self._live.snapshot.district.desks((recipient,)).values():
             return Reply(250, "2.1.5 Ok")  # answers to us, which the next hop need not know
         if not self._settings.next_hop.verify_recipients:
             return Reply(250, "2.1.5 Ok")

@@ -30,6 +30,7 @@ from mailguard.config.policy import restore
 from mailguard.config.schema import Settings
 from mailguard.core.approval import Terms
 from mailguard.core.case import Terms as CaseTerms
+from mailguard.core.district import APPROVALS, SPAMMAIL
 from mailguard.core.facts import Facts
 from mailguard.core.reply import Reply
 from mailguard.pipeline.approval_steps import KIND as APPROVAL
@@ -134,13 +135,17 @@ def case_steps(
     return CaseSteps(state.matters, snapshot, take_up, world, case_terms(settings), staff, teach)
 
 
+def approval_terms(settings: Settings) -> Terms:
+    """How long approvers have."""
+    return Terms(settings.approvals.reminder_days, settings.approvals.expiry_days)
+
+
 def approval_steps(
     settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
 ) -> Steps:
     """Approvals as `serve` and the commands carry them out."""
-    terms = Terms(settings.approvals.reminder_days, settings.approvals.expiry_days)
     take_up = taking_up(state, snapshot, world)
-    return Steps(state.matters, snapshot, take_up, world, terms)
+    return Steps(state.matters, snapshot, take_up, world, approval_terms(settings))
 
 
 def make_desk(
@@ -166,7 +171,7 @@ def make_desk(
         state.matters,
         state.matters,
         steps.take_up,
-        {"approvals": approvals, "spammail": cases},
+        {APPROVALS: approvals, SPAMMAIL: cases},
         {APPROVAL: approvals, CASE: cases},
         unread,
         world.clock,

@@ -256,11 +256,11 @@ def _one(state: StateDirectory, number: int) -> Matter:
 
 
 def _record(matter: Matter, loaded: Loaded) -> dict[str, Any]:
-    from mailguard.core.approval import APPROVAL, Outcome, Terms, expires_at
+    from mailguard.core.approval import APPROVAL, Outcome, expires_at
+    from mailguard.wiring import approval_terms
 
     approval = APPROVAL.validate_json(matter.state)
-    settings = loaded.settings.approvals
-    terms = Terms(settings.reminder_days, settings.expiry_days)
+    terms = approval_terms(loaded.settings)
     written = APPROVAL.dump_python(approval, mode="json")
     waits = approval.outcome is Outcome.WAITING
     return {

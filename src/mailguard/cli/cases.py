@@ -39,8 +39,12 @@ def list_cases(
     """Open requests, oldest first; what is overdue is marked (R34)."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        matters = state.matters.find("case", open_only=not everything)
-        found = sorted((_record(m, _at(loaded)) for m in matters), key=lambda one: one["opened_at"])
+        found = []
+        for matter in state.matters.find("case", open_only=not everything):
+            try:
+                found.append(_record(matter, _at(loaded)))
+            except ValueError:
+                typer.echo(f"case {matter.id} was recorded by another version", err=True)
     if as_json:
         print_json(found)
         return
@@ -203,11 +207,10 @@ def _carry_out(
 
 
 def _at(loaded: Loaded) -> At:
-    from mailguard.core.case import At, Terms
+    from mailguard.core.case import At
+    from mailguard.wiring import case_terms
 
-    desk = loaded.settings.spam_desk
-    terms = Terms(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
-    return At(time.time(), loaded.calendar, terms)
+    return At(time.time(), loaded.calendar, case_terms(loaded.settings))
 
 
 def _record(matter: Matter, at: At) -> dict[str, Any]:

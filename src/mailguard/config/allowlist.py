@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 from mailguard.config.errors import ConfigError, ConfigErrors, quote
 from mailguard.config.yaml import read_text
 from mailguard.core.facts import Unblocked
-from mailguard.core.mailbox import ALLOWED
 from mailguard.core.mailbox import single_address as single_address
 
 FOLDER = "allowlist.d"
@@ -88,21 +87,11 @@ class FileEntries(Mapping[str, Unblocked]):
             self._places[address] = group * _LINES + line
 
 
-def parse_entry(text: str) -> Entry:
-    """One line: an address, then any of `expires=2027-06-30 site=oak by=jdoe added=2026-09-01`,
-    and at the end `waived_by=jdoe because=words up to the end of the line`.
-
-    Raises ValueError with `problem; allowed: …`; the problem gives R37's reason where it applies.
-    """
-    words = text.split(maxsplit=1)
-    if not words:
-        raise ValueError(f"there is no address; allowed: {ALLOWED}")
-    address = single_address(words[0])
-    return _particulars(" ".join(words[1:]), Entry(address))
-
-
 def load_allowlist(directory: Path, time_zone: str) -> FileEntries:
-    """Every entry of `allowlist.d/*.txt` by address. Raises ConfigErrors with all that is wrong."""
+    """Every entry of `allowlist.d/*.txt` by address. A line is an address, then any of
+    `expires=2027-06-30 site=oak by=jdoe added=2026-09-01`, and at the end `waived_by=jdoe
+    because=words up to the end of the line`; a line `defaults:` holds for those below it. Raises
+    ConfigErrors with all that is wrong; the problem gives R37's reason where it applies."""
     found = FileEntries()
     errors: list[ConfigError] = []
     hashed = hashlib.sha256()

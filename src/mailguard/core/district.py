@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from mailguard.core.address import domain_of, normalise
 
+APPROVALS, SPAMMAIL = "approvals", "spammail"  # the desks where mailguard itself reads mail
+
 
 @dataclass(frozen=True, slots=True)
 class District:
@@ -43,7 +45,7 @@ class District:
     def desks(self, recipients: Iterable[str]) -> dict[str, str]:
         """Those recipients that are addresses where mailguard itself reads mail, with the desk's
         name (R18, R28)."""
-        names = {self.spammail: "spammail", self.approvals: "approvals"}
+        names = {self.spammail: SPAMMAIL, self.approvals: APPROVALS}
         named = ((recipient, names.get(normalise(recipient), "")) for recipient in recipients)
         return {recipient: desk for recipient, desk in named if desk}
 

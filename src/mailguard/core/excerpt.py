@@ -23,13 +23,6 @@ _URL = re.compile(r"(?:https?|ftp)://([^\s/<>\"')\]]{1,253})[^\s<>\"]*+", re.IGN
 _DOT = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_]{2})")
 
 
-def excerpt(reading: object) -> str:
-    """What a reader would see first, in at most 15 lines; "" where nothing was read."""
-    if not isinstance(reading, Reading) or not reading.texts:
-        return ""
-    return first_lines(reading.texts[0].visible)
-
-
 def as_read(message: Message, reading: object) -> str:
     """The first lines in every rendering that says something else: a reviewer's program may show
     the plain text, and a recipient's the HTML. Then the names of what is attached."""
@@ -50,7 +43,7 @@ def as_read(message: Message, reading: object) -> str:
 
 
 def first_lines(text: str) -> str:
-    """The same of a text."""
+    """What a reader would see first of a text, in at most 15 lines."""
     text = text[: 4 * _CHARACTERS]
     lines = [line for row in text.splitlines() if (line := one_line(row))]
     shown = "\n".join(lines[:_LINES])[:_CHARACTERS]

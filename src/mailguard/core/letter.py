@@ -8,6 +8,7 @@ written, to whom policy sends it, or when it leaves.
 
 from __future__ import annotations
 
+import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 
 from mailguard.core import words
+from mailguard.core.district import District
 from mailguard.core.notice import one_line
 
 _WIDTH = 78
@@ -40,6 +42,32 @@ class Letter:
     closing: str = ""  # below the excerpt
     attached: bytes = b""  # a message, as received
     automatic: str = "auto-generated"  # RFC 3834 5
+
+
+def plain(
+    district: District,
+    to: str,
+    subject: str,
+    text: str,
+    unique: str,
+    at: float,
+    answering: str = "",
+) -> Letter:
+    """A letter that asks nothing. `unique` is "what it is|what makes it another": the same one has
+    the same Message-ID, however often it is composed. `answering` is a Message-ID, or ""."""
+    name, _, key = unique.partition("|")
+    hashed = hashlib.sha256(f"{key}|{to}".encode("utf-8", "replace")).hexdigest()
+    return Letter(
+        to=(to,),
+        subject=subject,
+        text=text,
+        sender=district.postmaster,
+        sender_name=f"{district.short_name} Mail",
+        at=at,
+        message_id=f"mailguard.{name}.{hashed[:12]}@{district.domains[0]}",
+        answers=(answering,) if answering else (),
+        automatic="auto-replied" if answering else "auto-generated",
+    )
 
 
 def compose(letter: Letter) -> bytes:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailguard.core.decide import Decision, Judgement
+from mailguard.core.district import APPROVALS
 from mailguard.core.edit import Edit, redirected
 from mailguard.core.reply import Reply
 from mailguard.core.verdict import Disposition
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
-APPROVALS, SPAMMAIL = "approvals", "spammail"  # the desks
 
 
 class State(StrEnum):

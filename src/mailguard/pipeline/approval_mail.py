@@ -6,7 +6,6 @@ Whatever a stranger wrote is made safe here. Must not know when a mail is due, o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -223,7 +222,7 @@ class Post:
             "number": str(self.matter),
             "decided_by": approval.decided_by or "nobody",
             "decided_at": self.moment(approval.decided_at) if approval.decided_at else "no day",
-            "remark": f"Their words: “{approval.remark}”" if _says_more(approval.remark) else "",
+            "remark": f"Their words: “{approval.remark}”" if approval.remark else "",
             "outcome": self.outcome(),
             **more,
         }
@@ -243,20 +242,15 @@ class Post:
         kind: str = "report",
         **slots: str,
     ) -> Outgoing:
-        district = self.snapshot.district
         name = template.removeprefix("approval-")
-        unique = hashlib.sha256(f"{self.matter}|{key}|{to}".encode("utf-8", "replace")).hexdigest()
-        composed = Letter(
-            to=(to,),
-            subject=f"{_TITLES[name]}: {self.approval.about.subject[:120]}",
-            text=self._words(template, **slots),
-            sender=district.postmaster,
-            sender_name=f"{district.short_name} Mail",
-            at=self.at,
-            message_id=f"mailguard.approval-{self.matter}.{name}.{unique[:12]}"
-            f"@{district.domains[0]}",
-            answers=(answering,) if answering else (),
-            automatic="auto-replied" if answering else "auto-generated",
+        composed = letter.plain(
+            self.snapshot.district,
+            to,
+            f"{_TITLES[name]}: {self.approval.about.subject[:120]}",
+            self._words(template, **slots),
+            f"approval-{self.matter}.{name}|{key}",
+            self.at,
+            answering,
         )
         full_key = f"approval|{self.matter}|{key}"
         return self._outgoing(full_key, kind, to, letter.compose(composed))
@@ -287,24 +281,11 @@ def refused(snapshot: Snapshot, to: str, letter_id: int, answering: str, at: flo
     """To somebody of the district who answers what they were not asked. It tells nothing of the
     message: whoever it is was not meant to know of it."""
     district = snapshot.district
-    composed = Letter(
-        to=(to,),
-        subject="Your answer was not counted",
-        text=notice.fill(snapshot.notices["approval-refused"], notice.district_slots(district)),
-        sender=district.postmaster,
-        sender_name=f"{district.short_name} Mail",
-        at=at,
-        message_id=f"mailguard.refused-{letter_id}@{district.domains[0]}",
-        answers=(answering,) if answering else (),
-        automatic="auto-replied",
-    )
+    text = notice.fill(snapshot.notices["approval-refused"], notice.district_slots(district))
+    title = "Your answer was not counted"
+    composed = letter.plain(district, to, title, text, f"refused-{letter_id}|", at, answering)
     raw = letter.compose(composed)
     return Outgoing(f"refused|{letter_id}", "report", "", (to,), raw, smtputf8=not to.isascii())
-
-
-def _says_more(remark: str) -> bool:
-    """Whether it is more than "Yes, approved"."""
-    return len(remark.split()) > 2
 
 
 def page_about(approval: Approval, asked: Asked) -> str:

@@ -13,21 +13,19 @@ from functools import partial
 
 import structlog
 
-from mailguard.core import answer, question, references
+from mailguard.core import answer, question
 from mailguard.core import approval as life
-from mailguard.core.answer import AnswerKind
+from mailguard.core.answer import Answer, AnswerKind
 from mailguard.core.answering import may_answer
 from mailguard.core.approval import Approval, Asked, Do, Given, Outcome, Step
-from mailguard.core.approvers import written_by
 from mailguard.core.directory import Person
-from mailguard.core.identity import identity
 from mailguard.core.message import Message
 from mailguard.core.notice import one_line
 from mailguard.core.reading import Reading
 from mailguard.core.verdict import Disposition
 from mailguard.pipeline.approval_mail import Post, page_about, refused, token_about
 from mailguard.pipeline.approval_steps import GRANTS, KIND, Steps, state_of, with_refusal
-from mailguard.pipeline.desk import each_alone
+from mailguard.pipeline.desk import each_alone, hear
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import HoldEntry, Matter, Question, WaitingLetter
 from mailguard.pipeline.ports import Outgoing
@@ -66,19 +64,12 @@ class ApprovalClerk:
 
     async def read(self, letter: WaitingLetter, dossier: Dossier) -> None:
         """An answer, or what looks like one."""
-        message = dossier.transaction.message
-        if not dossier.transaction.envelope.reverse_path or answer.is_automatic(message):
+        message, heard = dossier.transaction.message, hear(dossier, self._relay_vouches)
+        if heard is None:
             await self._matters.settle(letter.id, "automatic mail, which answers nothing")
             return
-        who = identity(dossier.transaction, dossier.facts, relay_vouches=self._relay_vouches)
-        person = written_by(who, dossier.transaction)
-        known = dossier.facts.reading
-        reading = known if isinstance(known, Reading) else Reading()
-        found = [
-            one
-            for token in references.references(message, reading)
-            if (one := self._found(token)) is not None
-        ]
+        who, person, reading = heard.who, heard.person, heard.reading
+        found = [one for token in heard.tokens if (one := self._found(token)) is not None]
         own = person.id if person is not None else None
         theirs = next((f for f in found if f.proven and f.asked.person == own), None)
         now = self._steps.world.clock()
@@ -111,7 +102,7 @@ class ApprovalClerk:
         """The approver's own answer to their own question."""
         said = answer.read_answer(dossier.transaction.message, reading)
         now = self._steps.world.clock()
-        given = _given(found.asked, said.kind is AnswerKind.YES, now, "mail", said.remark)
+        given = _given(found.asked, said.kind is AnswerKind.YES, now, "mail", _more_than(said))
         by = found.asked.mailbox
         if said.kind is AnswerKind.STOP:
             await self._stop(found, given, by, now, letter, dossier)
@@ -345,6 +336,11 @@ class ApprovalClerk:
 
 def _given(asked: Asked, yes: bool, now: float, how: str, remark: str) -> Given:
     return Given(asked.person, asked.name, yes, now, how, one_line(remark[:2_000])[:_REMARK])
+
+
+def _more_than(said: Answer) -> str:
+    """What an answer by mail says besides the answer: "Yes, approved" says nothing more."""
+    return said.remark if len(said.remark.split()) > 2 else ""
 
 
 def counts(matters: Iterable[Matter], now: float) -> Mapping[str, float]:

@@ -6,7 +6,6 @@ when a mail is due, or what follows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -178,6 +177,10 @@ class Post:
                 return "Nobody answered in time. Nothing was unblocked."
             case Stage.ELSEWHERE:
                 return "It was decided elsewhere."
+            case Stage.UNSURE:
+                return (
+                    "Whoever is not sure gets the blocked message itself, and is asked once more."
+                )
             case _:
                 return "Your answer is on record; the request waits for others."
 
@@ -261,8 +264,8 @@ class Post:
         **slots: str,
     ) -> Outgoing:
         subject = (self.case.told[0] if self.case.told else _NOTHING).subject
-        composed = plain(
-            self.snapshot,
+        composed = letter.plain(
+            self.snapshot.district,
             to,
             f"{_TITLES[template]}: {subject[:120]}",
             self.words(template, **slots),
@@ -293,32 +296,6 @@ _TITLES = {
 }
 
 
-def plain(
-    snapshot: Snapshot,
-    to: str,
-    subject: str,
-    text: str,
-    unique: str,
-    at: float,
-    answering: str = "",
-) -> Letter:
-    """A mail that asks nothing."""
-    district = snapshot.district
-    name, _, key = unique.partition("|")
-    hashed = hashlib.sha256(f"{key}|{to}".encode("utf-8", "replace")).hexdigest()
-    return Letter(
-        to=(to,),
-        subject=subject,
-        text=text,
-        sender=district.postmaster,
-        sender_name=f"{district.short_name} Mail",
-        at=at,
-        message_id=f"mailguard.{name}.{hashed[:12]}@{district.domains[0]}",
-        answers=(answering,) if answering else (),
-        automatic="auto-replied" if answering else "auto-generated",
-    )
-
-
 def reply(
     snapshot: Snapshot,
     template: str,
@@ -332,7 +309,9 @@ def reply(
     slots = notice.district_slots(snapshot.district)
     text = "\n\n".join((notice.fill(snapshot.notices[template], slots), *more))
     title = _REPLIES[template]
-    composed = plain(snapshot, to, title, text, f"letter-{letter_id}|", at, answering)
+    composed = letter.plain(
+        snapshot.district, to, title, text, f"letter-{letter_id}|", at, answering
+    )
     raw = letter.compose(composed)
     return Outgoing(f"spammail|{letter_id}", "report", "", (to,), raw, "", not to.isascii())
 

@@ -13,7 +13,6 @@ from mailguard.core import case_life as life
 from mailguard.core import letter, notice
 from mailguard.core.case import Case
 from mailguard.core.verdict import Disposition
-from mailguard.pipeline.case_mail import plain
 from mailguard.pipeline.case_state import KIND, readable
 from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.matters import Happening, HoldEntry, Matter, Transition
@@ -66,7 +65,8 @@ class Summaries:
     def _mail(self, mailbox: str, today: date, text: str, now: float) -> Outgoing:
         snapshot = self._steps.snapshot()
         subject = f"Blocked mail: what waits on {today.isoformat()}"
-        composed = plain(snapshot, mailbox, subject, text, f"summary-{today.isoformat()}|", now)
+        name = f"summary-{today.isoformat()}|"
+        composed = letter.plain(snapshot.district, mailbox, subject, text, name, now)
         key = f"summary|{today.isoformat()}|{mailbox}"
         return Outgoing(key, "report", "", (mailbox,), letter.compose(composed))
 

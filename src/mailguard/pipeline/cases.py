@@ -13,14 +13,12 @@ from functools import partial
 
 import structlog
 
-from mailguard.core import answer, question, references
+from mailguard.core import answer, question
 from mailguard.core import case_life as life
 from mailguard.core.answer import AnswerKind
 from mailguard.core.answering import may_answer
-from mailguard.core.approvers import written_by
 from mailguard.core.case import Asks, At, Case, Given, Query, Said, Stage, Step
 from mailguard.core.directory import Person
-from mailguard.core.identity import identity
 from mailguard.core.notice import one_line
 from mailguard.core.reading import Reading
 from mailguard.pipeline import standing
@@ -31,7 +29,7 @@ from mailguard.pipeline.case_sheets import Sheets, sheets_of
 from mailguard.pipeline.case_state import KIND, readable, state_of
 from mailguard.pipeline.case_steps import Steps
 from mailguard.pipeline.case_summary import Summaries
-from mailguard.pipeline.desk import each_alone
+from mailguard.pipeline.desk import each_alone, hear
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import Matter, Question, WaitingLetter
 from mailguard.pipeline.ports import Outgoing
@@ -72,19 +70,12 @@ class CaseClerk:
 
     async def read(self, letter: WaitingLetter, dossier: Dossier) -> None:
         """An answer, a request, a sheet; or nothing of ours."""
-        transaction, message = dossier.transaction, dossier.transaction.message
-        if not transaction.envelope.reverse_path or answer.is_automatic(message):
+        message, heard = dossier.transaction.message, hear(dossier, self._relay_vouches)
+        if heard is None:
             await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
             return
-        who = identity(transaction, dossier.facts, relay_vouches=self._relay_vouches)
-        person = written_by(who, transaction)
-        known = dossier.facts.reading
-        reading = known if isinstance(known, Reading) else Reading()
-        found = [
-            one
-            for token in references.references(message, reading)
-            if (one := self._found(token)) is not None
-        ]
+        who, person, reading = heard.who, heard.person, heard.reading
+        found = [one for token in heard.tokens if (one := self._found(token)) is not None]
         theirs = next((one for one in found if self._may_answer(one, person)), None)
         if theirs is not None and person is not None:
             await self._answered(letter, dossier, theirs, person, reading)

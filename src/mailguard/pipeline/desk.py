@@ -10,11 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from mailguard import metrics
+from mailguard.core import answer, references
+from mailguard.core.approvers import written_by
+from mailguard.core.directory import Person
+from mailguard.core.identity import Identity, identity
+from mailguard.core.question import Token
+from mailguard.core.reading import Reading
 from mailguard.pipeline.dossier import Dossier
 from mailguard.pipeline.matters import (
     Clerk,
@@ -50,6 +57,29 @@ async def each_alone(kind: str, works: Iterable[tuple[int, Callable[[], Awaitabl
             metrics.INTERNAL_ERRORS.labels(kind).inc()
     if trouble is not None:
         raise trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Who wrote a letter, as far as that is proven, and the tokens that it carries."""
+
+    who: Identity
+    person: Person | None  # whose own hand it is: no device, no account of many, no delegate
+    reading: Reading
+    tokens: tuple[Token, ...]
+
+
+def hear(dossier: Dossier, relay_vouches: bool) -> Heard | None:
+    """What a clerk has to know of a letter first; None for automatic mail, which asks and answers
+    nothing. `relay_vouches`: a trusted server's word for an author counts as an account's."""
+    transaction, message = dossier.transaction, dossier.transaction.message
+    if not transaction.envelope.reverse_path or answer.is_automatic(message):
+        return None
+    who = identity(transaction, dossier.facts, relay_vouches=relay_vouches)
+    known = dossier.facts.reading
+    reading = known if isinstance(known, Reading) else Reading()
+    tokens = references.references(message, reading)
+    return Heard(who, written_by(who, transaction), reading, tokens)
 
 
 class Letters(Protocol):

@@ -205,7 +205,6 @@ class Learned(Protocol):
 
 
 Clock = Callable[[], float]
-Verify = Callable[[str], Awaitable[Reply]]
 
 
 def envelope_json(envelope: Envelope) -> dict[str, Any]:
