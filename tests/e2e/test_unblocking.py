@@ -133,7 +133,7 @@ def blocked(serve: Serve, parent: str, subject: str, *to: str) -> bytes:
     raw = message(f"Rosa Alder <{parent}>", ", ".join(to), subject, f"I can drive.\n{SPAM}")
     code, said = serve.send(parent, to, raw)
     assert code == 550
-    assert V1 in " ".join(said.replace("\n", " ").split("5.7.1 ")) or V1[:60] in said
+    assert V1 in said
     return raw
 
 

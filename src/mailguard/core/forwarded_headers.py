@@ -225,7 +225,7 @@ def _found(rows: Sequence[str], *, wrapped: bool) -> list[Block]:
 
     rows = _unglued(rows)
     for at, row in enumerate(rows):
-        text = row[_MARKS.match(row).end() :].rstrip()  # type: ignore[union-attr]  # always matches
+        text = _MARKS.sub("", row, count=1).rstrip()
         if not text.strip(_EMPHASIS):
             blank += 1
             continue

@@ -136,8 +136,10 @@ class Finder:
         rows |= {row[0].id: row for row in self._matters.kept(limit=_RECENT)}
         return {n: row for n, row in rows.items() if folded_subject(row[1]["subject"]) in wanted}
 
-    def _rows(self, **wanted: str) -> dict[int, Row]:
-        found = self._matters.kept(**wanted, limit=_COPIES)  # type: ignore[arg-type]
+    def _rows(self, *, message_id: str = "", digest: str = "", sender: str = "") -> dict[int, Row]:
+        found = self._matters.kept(
+            message_id=message_id, digest=digest, sender=sender, limit=_COPIES
+        )
         return {row[0].id: row for row in found}
 
     async def _candidate(self, row: Row) -> Candidate:
