@@ -221,7 +221,7 @@ def wakes_at(case: Case, at: At) -> float | None:
         if _silent(case, query, at):
             moments.append(after(query.at, at.terms.give_up))
             moments.append(after(query.at, at.terms.reminder * (query.reminders + 1)))
-    return min(moments, default=None)
+    return min(moments, default=at.now)  # nobody is waited for any more: to be ended at once
 
 
 # How it goes on

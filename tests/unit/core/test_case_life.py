@@ -303,3 +303,14 @@ def test_overtaken() -> None:
     step = life.overtaken(staff, True, "root", at(3))
     assert (step.case.stage, step.lists, step.releases) == (Stage.APPROVED, (ADDRESS,), ())
     assert life.overtaken(staff, False, "root", at(3)).case.stage is Stage.ELSEWHERE
+
+
+def test_what_moves_a_case_after_its_time_does_not_stop_the_clock() -> None:
+    """A forged answer, say, that is read before the clock has had its turn."""
+    late = at(12)
+    case = say(asked(TARA, BEN), "ben", "no", at(3)).case
+    assert life.wakes_at(case, late) == late.now
+    ended = life.due(case, [BOX], late)
+    assert ended is not None
+    assert ended.case.stage is Stage.DENIED
+    assert life.wakes_at(ended.case, late) is None
