@@ -18,10 +18,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from mailguard.adapters.database import Database
-from mailguard.adapters.unblocked import UnblockedList
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.unblocked import UnblockedList
 from mailguard.config.allowlist import load_allowlist
-from mailguard.core.parents import Entry, ImportPlan
+from mailguard.core.sheets.parents import ImportPlan, ParentEntry
 
 BARS = {"load": 10.0, "change": 2.0, "held": 0.1, "look-up": 5e-6}  # seconds
 IMPORT = 100_000
@@ -88,7 +88,7 @@ async def of_database(figures: Figures, url: str, count: int) -> None:
     writer = UnblockedList(database)
     for start in range(0, count, IMPORT):
         numbers = range(start, min(start + IMPORT, count))
-        entries = tuple(Entry(mailbox(n), f"site{n % 40}", "A1") for n in numbers)
+        entries = tuple(ParentEntry(mailbox(n), f"site{n % 40}", "A1") for n in numbers)
         plan = ImportPlan("p.xlsx", "import p.xlsx", LATER, entries)
         began = time.perf_counter()
         await writer.take_in(plan, f"batch {start}", "bench", 1.0)

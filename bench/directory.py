@@ -15,15 +15,16 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from mailguard.config.directory import load_directory
-from mailguard.core import mime, read
-from mailguard.core.directory import Directory
-from mailguard.core.district import District
-from mailguard.core.facts import Facts
-from mailguard.core.policy import CheckSettings, Policy, Step
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.config.directory.people import load_directory
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import CheckSettings, Policy, PolicyStep
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.text import reader
 from mailguard.pipeline import reach
-from mailguard.pipeline.mailings import Mailings
+from mailguard.pipeline.send_window import Mailings
 from mailguard.pipeline.snapshot import Snapshot
 
 DISTRICT = District("Example", "EX", ("example.org",), "s@example.org", "p@example.org", "mx")
@@ -99,7 +100,7 @@ def message(directory: Directory, n: int, recipients: tuple[str, ...]) -> tuple[
         owner=directory.people[f"p{n}"],
         people={r: p for r in recipients if (p := directory.person_at(r)) is not None},
         groups={r: g for r in recipients if (g := directory.group_at(r)) is not None},
-        reading=read.read(parsed),
+        reading=reader.read(parsed),
     )
     return transaction, facts
 
@@ -121,7 +122,7 @@ def main() -> None:
     membership.mask("all@example.org")
     membership.present(TODAY)
     print(f"all employees, first time   {(time.perf_counter() - began) * 1e3:8.1f} ms")
-    step = Step(_Nothing(), LooksBack(), {})  # type: ignore[arg-type]  # only asked what it needs
+    step = PolicyStep(_Nothing(), LooksBack(), {})  # type: ignore[arg-type]  # only asked what it needs
     snapshot = Snapshot(DISTRICT, Policy((step,), ""), directory, {}, {}, "")
 
     def reached(n: int, to: tuple[str, ...]) -> object:

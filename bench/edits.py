@@ -21,15 +21,28 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from load import html_mail  # noqa: E402 - neither is an installed package
 from tests.corpus.mails import DISTRICT, KEYS, OWNER  # noqa: E402
 
-from mailguard.adapters.reader import PooledReader  # noqa: E402
-from mailguard.checks.disclaimer import Disclaimer, DisclaimerSettings  # noqa: E402
-from mailguard.checks.links import Links, LinksSettings  # noqa: E402
-from mailguard.core import mime, read, render  # noqa: E402
-from mailguard.core.edit import Edit  # noqa: E402
-from mailguard.core.facts import Facts  # noqa: E402
-from mailguard.core.message import Message  # noqa: E402
-from mailguard.core.reading import Reading  # noqa: E402
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction  # noqa: E402
+from mailguard.adapters.workers.reader_pool import PooledReader  # noqa: E402
+from mailguard.checks.disclaimer.check import (  # noqa: E402
+    Disclaimer,
+    DisclaimerSettings,
+)
+from mailguard.checks.links.check import (  # noqa: E402
+    Links,
+    LinksSettings,
+)
+from mailguard.core.decision.edit import Edit  # noqa: E402
+from mailguard.core.decision.facts import Facts  # noqa: E402
+from mailguard.core.mail import mime  # noqa: E402
+from mailguard.core.mail.message import Message  # noqa: E402
+from mailguard.core.mail.transaction import (  # noqa: E402
+    Envelope,
+    Listener,
+    Role,
+    Transaction,
+)
+from mailguard.core.render import render  # noqa: E402
+from mailguard.core.text import reader as read  # noqa: E402
+from mailguard.core.text.reading import Reading  # noqa: E402
 
 BARS = {"12 kB of HTML, ten links": 0.6, "1 MB of HTML, in the pool": 60.0}  # ms CPU a message
 LINKS, DISCLAIMER = Links(), Disclaimer()

@@ -35,7 +35,7 @@ from tests.trouble import (
     numbered,
 )
 
-from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.archive.blobs import Blobs
 
 _TRACE = re.compile(rb"(?:(?:Received|Authentication-Results|ARC-[\w-]+|X-Mailguard-[\w-]+): "
                     rb"[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)+")  # fmt: skip

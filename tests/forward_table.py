@@ -15,8 +15,11 @@ from dataclasses import dataclass
 
 from tests.mail_programs import LANGUAGES, OUTLOOK, OUTLOOK_WEB, PHONE
 
-from mailguard.core import forwarded, mime, notice, read
-from mailguard.core.district import District
+from mailguard.casework.unblocking import forwarded
+from mailguard.core.mail import mime
+from mailguard.core.notices import notice
+from mailguard.core.people.district import District
+from mailguard.core.text import reader
 
 WHO, SENDER, TO = "Lan Ruiz", "lan.ruiz@home.test", "jane.doe@example.org"
 SUBJECT = "Who can drive? Field trip on Friday – Oak School"
@@ -433,7 +436,7 @@ def samples() -> list[Forward]:
 
 def matched(sample: Forward) -> forwarded.Match:
     message = mime.parse(sample.raw)
-    found = forwarded.originals(message, read.read(message))
+    found = forwarded.originals(message, reader.read(message))
     return forwarded.match(found, (HELD, *OTHERS))
 
 

@@ -19,29 +19,30 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from tests.unit.core.test_decide import Says
+from tests.unit.core.decision.test_decide import Says
 from tests.unit.pipeline.test_accept import Ports, make_world
 
-from mailguard.adapters.database import Database
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.tables import outbox
 from mailguard.adapters.state import StateDirectory
-from mailguard.adapters.tables import outbox
-from mailguard.core import mime
-from mailguard.core.approval import Approval, Terms
-from mailguard.core.calendar import Calendar
-from mailguard.core.directory import Account, Directory, Group, Person, Site
-from mailguard.core.district import District
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.policy import CheckSettings, FindingType, Policy, Step
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.casework.approvals.console import ApprovalConsole
+from mailguard.casework.approvals.handler import ApprovalClerk
+from mailguard.casework.approvals.life import Approval, ApprovalDeadlines
+from mailguard.casework.approvals.steps import KIND, ApprovalSteps, state_of
+from mailguard.casework.inbox import Inbox
+from mailguard.casework.tickets import Ticket
+from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail import mime
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.people.calendar import Calendar
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Account, Group, Person, Site
 from mailguard.pipeline.accept import accept
-from mailguard.pipeline.approval_console import Console
-from mailguard.pipeline.approval_steps import KIND, Steps, state_of
-from mailguard.pipeline.approvals import ApprovalClerk
-from mailguard.pipeline.desk import Desk
-from mailguard.pipeline.dossier import Dossier
-from mailguard.pipeline.matters import Matter
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import World
 from mailguard.pipeline.replay import replay
 from mailguard.pipeline.snapshot import Snapshot
@@ -87,7 +88,7 @@ ACCOUNTS = {p.id: Account(p.id, p.addresses, p.id) for p in PEOPLE.values()} | {
 }
 DIRECTORY = Directory(PEOPLE, SITES, GROUPS, ACCOUNTS)
 CALENDAR = Calendar(holidays={date(2026, 11, 26): "Thanksgiving"}, time_zone=ZONE)
-TERMS = Terms(1, 3)
+TERMS = ApprovalDeadlines(1, 3)
 DAY = 86_400.0
 
 
@@ -101,7 +102,7 @@ def held(*codes: str, recipients: Sequence[str] = (MAPLE,)) -> Policy:
     found = tuple(Finding(c, f"held for {c}.", tuple(recipients), ("R18",)) for c in codes)
     kinds = tuple(FindingType(c, "waits", ("R18",), Disposition.HOLD) for c in codes)
     says = Says("says", Verdict("says", found), kinds)
-    step = Step(says, CheckSettings(), dict.fromkeys(codes, Disposition.HOLD))
+    step = PolicyStep(says, CheckSettings(), dict.fromkeys(codes, Disposition.HOLD))
     return Policy((step,), "held " + " ".join((*codes, *recipients)))
 
 
@@ -157,7 +158,7 @@ class Office:
     now: float = field(default_factory=lambda: moment(2))
     directory: Directory = DIRECTORY
     calendar: Calendar = CALENDAR
-    terms: Terms = TERMS
+    terms: ApprovalDeadlines = TERMS
     relay_vouches: bool = True
 
     def __post_init__(self) -> None:
@@ -192,10 +193,10 @@ class Office:
         """What memory there was is gone, as after a crash."""
         matters = self.state.matters
         snapshot, terms = lambda: self.snapshot, self.terms
-        self.steps = Steps(matters, snapshot, self.take_up, self.world, terms)
+        self.steps = ApprovalSteps(matters, snapshot, self.take_up, self.world, terms)
         self.clerk = ApprovalClerk(self.steps, self.relay_vouches)
         desks, kinds = {"approvals": self.clerk}, {KIND: self.clerk}
-        self.desk = Desk(
+        self.desk = Inbox(
             matters, matters, self.take_up, desks, kinds, self._unread, self.world.clock
         )
 
@@ -209,7 +210,7 @@ class Office:
     async def _unread(self, letter: object) -> tuple[()]:
         raise AssertionError(f"{letter} could not be read")
 
-    async def take_up(self, transaction_id: str) -> Dossier:
+    async def take_up(self, transaction_id: str) -> JudgedMessage:
         entry = self.state.ledger.find(transaction_id)
         if entry is None:
             raise KeyError(transaction_id)
@@ -286,12 +287,12 @@ class Office:
     async def turn(self) -> None:
         await self.desk.turn()
 
-    def console(self, operator: str = "root") -> Console:
-        return Console(self.steps, operator)
+    def console(self, operator: str = "root") -> ApprovalConsole:
+        return ApprovalConsole(self.steps, operator)
 
     # What can be seen
 
-    def matters(self, kind: str = KIND) -> list[Matter]:
+    def matters(self, kind: str = KIND) -> list[Ticket]:
         return list(self.state.matters.find(kind, open_only=False))
 
     def approval(self, number: int = 0) -> Approval:

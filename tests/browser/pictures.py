@@ -13,7 +13,7 @@ from tests.browser.webdriver import Browser
 from tests.serving import ROOT, Serve
 
 from mailguard.config.keys import link_keys
-from mailguard.core import links
+from mailguard.core.links import sealed
 
 TARGET = "https://tours.museum.test/visit/spring?class=4b&utm_source=newsletter&utm_medium=email"
 KEYS = """\
@@ -62,7 +62,7 @@ def write(into: Path) -> list[Path]:
 
 def copy_page(serve: Serve) -> str:
     """Where the newsletter's link goes."""
-    token = links.seal(TARGET, link_keys(serve.state, create=False))
+    token = sealed.seal(TARGET, link_keys(serve.state, create=False))
     return f"http://127.0.0.1:{serve.ports['http']}/l/{token}"
 
 

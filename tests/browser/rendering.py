@@ -15,8 +15,11 @@ from tests.browser.webdriver import Browser
 from tests.corpus import table
 from tests.corpus.mails import DISCLAIMER, KEYS, SEALED, Mail, judged, mails, proposed, texts
 
-from mailguard.core import links, mime, read, render
-from mailguard.core.edit import Edit
+from mailguard.core.decision.edit import Edit
+from mailguard.core.links import sealed
+from mailguard.core.mail import mime
+from mailguard.core.render import render
+from mailguard.core.text import reader
 
 WIDTH, HEIGHT = 800, 700
 # Such mail gets no disclaimer; here it is as if a person had written it.
@@ -74,7 +77,7 @@ def show(browser: Browser, mail: Mail) -> Shown:
     words, pictures = [], []
     for edits in states:
         changed = mime.parse(render.render(message, edits))
-        (shown,) = (t.text for t in read.read(changed).texts if t.subtype == "html")
+        (shown,) = (t.text for t in reader.read(changed).texts if t.subtype == "html")
         browser.open("about:blank")
         words.append(" ".join(str(browser.run(_SHOW, shown)).split()))
         pictures.append(base64.b64encode(browser.screenshot()).decode())
@@ -89,7 +92,7 @@ def restored(mail: Mail, shown: str) -> str:
     for one in mail.links:
         if one.visible:  # no link any more, and its address beside it
             shown = shown.replace(f" [{one.target}]", "")
-    return SEALED.sub(lambda found: written[links.open_(found[1], KEYS)], shown)
+    return SEALED.sub(lambda found: written[sealed.open_(found[1], KEYS)], shown)
 
 
 def without_disclaimer(shown: str) -> str:

@@ -29,7 +29,7 @@ from tests.browser.asked import (
 from tests.browser.test_copy_page import CONTRAST, OVERFLOW
 from tests.browser.webdriver import ENTER, TAB, Browser, WebDriverError
 
-from mailguard.core.excerpt import without_links
+from mailguard.core.text.excerpt import without_links
 
 pytestmark = pytest.mark.peer
 

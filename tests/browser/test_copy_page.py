@@ -16,8 +16,8 @@ from tests.postfix import free_port
 from tests.serving import Serve
 
 from mailguard.config.keys import link_keys
-from mailguard.core import links
-from mailguard.core.site import site_of
+from mailguard.core.links import sealed
+from mailguard.core.links.url_host import site_of
 
 pytestmark = pytest.mark.peer
 
@@ -128,7 +128,7 @@ class Pages:
         return f"http://{host}:{self.port}{path}"
 
     def of(self, target: str, host: str = "127.0.0.1") -> str:
-        return self.url(f"/l/{links.seal(target, self.keys)}", host)
+        return self.url(f"/l/{sealed.seal(target, self.keys)}", host)
 
     def ask(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, fields by lower-case name, and body, as they came."""
@@ -375,7 +375,7 @@ def test_a_character_that_turns_text_round_is_shown_by_name(browser: Browser, pa
 
 def test_whose_message_it_was_where_policy_wants_it_told(browser: Browser, pages: Pages) -> None:
     sender = "ann<script>document.title='owned'</script>\u3164@home.test"
-    token = links.seal(PLAIN, pages.keys, links.Sent(sender, 29_926_666))
+    token = sealed.seal(PLAIN, pages.keys, sealed.LinkOrigin(sender, 29_926_666))
     for scripts in (True, False):
         browser.scripting(scripts)
         browser.open(pages.url(f"/l/{token}"))
@@ -396,7 +396,7 @@ def test_whose_message_it_was_where_policy_wants_it_told(browser: Browser, pages
 
 
 def test_a_changed_token_is_404_in_plain_words(browser: Browser, pages: Pages) -> None:
-    token = links.seal(PLAIN, pages.keys)
+    token = sealed.seal(PLAIN, pages.keys)
     for at in (0, 2, 20, len(token) - 2):
         flipped = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
         assert pages.ask("GET", f"/l/{flipped}")[0] == 404
@@ -409,7 +409,7 @@ def test_a_changed_token_is_404_in_plain_words(browser: Browser, pages: Pages) -
 
 
 def test_methods_and_fields(pages: Pages) -> None:
-    path = f"/l/{links.seal(PLAIN, pages.keys)}"
+    path = f"/l/{sealed.seal(PLAIN, pages.keys)}"
     status, fields, body = pages.ask("GET", path)
     assert status == 200
     assert fields["content-type"] == "text/html; charset=utf-8"
@@ -434,7 +434,7 @@ def test_methods_and_fields(pages: Pages) -> None:
     "path", ["/l/", "/l", "/l/{}/", "/l//evil.test", "//evil.test/", "/l/..%2f", "/l/static/x"]
 )
 def test_nothing_redirects(pages: Pages, path: str) -> None:
-    status, fields, _ = pages.ask("GET", path.format(links.seal(PLAIN, pages.keys)))
+    status, fields, _ = pages.ask("GET", path.format(sealed.seal(PLAIN, pages.keys)))
     assert status == 404
     assert "location" not in fields
 
@@ -445,10 +445,10 @@ def test_what_the_page_shows_is_what_link_decode_prints(serve: Serve, pages: Pag
 
 
 def test_a_new_key_signs_and_the_old_one_still_opens(serve: Serve, pages: Pages) -> None:
-    old = f"/l/{links.seal(PLAIN, pages.keys)}"
+    old = f"/l/{sealed.seal(PLAIN, pages.keys)}"
     file = serve.state / "link.keys"
     first = bytes(range(32))
-    new = f"/l/{links.seal(PLAIN, (first,))}"
+    new = f"/l/{sealed.seal(PLAIN, (first,))}"
     assert pages.ask("GET", new)[0] == 404
     file.write_text(f"{first.hex()}\n{file.read_text()}")
     assert serve.process is not None

@@ -15,8 +15,9 @@ from tests.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core import mime, trace
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.mail import mime
+from mailguard.core.render import trace
+from mailguard.pipeline.judged_message import JudgedMessage
 
 CASES = Path(__file__).resolve().parent
 FOLDERS = sorted(p.parent for p in CASES.glob("*/envelope.yaml"))
@@ -28,7 +29,7 @@ class Judged:
 
     raw: bytes
     wanted: Mapping[str, Any]
-    dossier: Dossier
+    dossier: JudgedMessage
 
     def copies(self) -> dict[str, bytes]:
         """Each forwarded recipient's copy, our Received and Authentication-Results taken off."""

@@ -21,8 +21,8 @@ from tests.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core import address
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.mail import address
+from mailguard.pipeline.judged_message import JudgedMessage
 
 ATTACKS = (
     *author_attacks.ATTACKS,
@@ -38,7 +38,7 @@ class Judged:
     """What was decided, and as `check --json` tells it."""
 
     case: Case
-    dossier: Dossier
+    dossier: JudgedMessage
     told: Mapping[str, Any]
 
     @property

@@ -19,9 +19,9 @@ from tests.confusion.world import (
     VICTIM_IP,
 )
 
-from mailguard.adapters import arc
-from mailguard.adapters.dkim_canonical import canonical, relaxed_field
-from mailguard.adapters.signing import Signer, SigningKey, signed_names
+from mailguard.adapters.authentication import arc
+from mailguard.adapters.authentication.dkim_canonical import canonical, relaxed_field
+from mailguard.adapters.signing.signing import Signer, SigningKey, signed_names
 
 ALICE = "alice@victim.test"
 MALLORY = "mallory@attacker.test"

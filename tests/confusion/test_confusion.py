@@ -15,9 +15,10 @@ from tests.confusion.judging import ATTACKS, Judged, all_judged, shown
 from tests.confusion.letters import AUTHSERV_ID, Case
 from tests.confusion.path_attacks import UNPROTECTED
 
-from mailguard.core import address, identity
-from mailguard.core.authenticated import author_authenticated
-from mailguard.core.facts import Dmarc
+from mailguard.core.decision.facts import Dmarc
+from mailguard.core.mail import address
+from mailguard.core.sender import identity
+from mailguard.core.sender.outside_proof import author_authenticated
 
 
 def _cases(table: tuple[Case, ...]) -> list[object]:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailguard.adapters.signing import SigningKey
+from mailguard.adapters.signing.signing import SigningKey
 from mailguard.cli.dkim import record_of, zone_line
 from mailguard.demo.dns_server import DnsServer
 

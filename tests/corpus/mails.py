@@ -25,17 +25,19 @@ from typing import Any
 
 import yaml
 
-from mailguard.checks.disclaimer import Disclaimer, Profile
-from mailguard.checks.links import Links
-from mailguard.core import links, mime, read
-from mailguard.core.directory import Person
-from mailguard.core.district import District
-from mailguard.core.edit import Edit, ReplaceText
-from mailguard.core.facts import Facts
-from mailguard.core.message import Message
-from mailguard.core.texts import V3_DISCLAIMER
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Verdict
+from mailguard.checks.disclaimer.check import Disclaimer, Profile
+from mailguard.checks.links.check import Links
+from mailguard.core.decision.edit import Edit, ReplaceText
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.verdict import Verdict
+from mailguard.core.links import sealed as links
+from mailguard.core.mail import mime
+from mailguard.core.mail.message import Message
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.policy_texts import V3_DISCLAIMER
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Person
+from mailguard.core.text import reader
 
 HTML = Path(__file__).resolve().parent / "html"
 PAGE = "https://links.example.org"
@@ -119,7 +121,7 @@ def judged(
     message = mime.parse(raw)
     envelope = Envelope(mail_from, ("tara.olive@example.org",))
     transaction = Transaction("01TEST", 0.0, Listener("mx", Role.MX), envelope, message)
-    facts = Facts(0.0, DISTRICT, reading=read.read(message), link_keys=KEYS)
+    facts = Facts(0.0, DISTRICT, reading=reader.read(message), link_keys=KEYS)
     check = Links()
     settings = check.Settings(inbound=mode, exempt_domains=EXEMPT)
     return message, facts, check.examine(transaction, facts, settings)
@@ -131,7 +133,7 @@ def proposed(message: Message, mode: str, everywhere: bool = False) -> tuple[Edi
     envelope = Envelope("jane@example.org", ("parent@home.test",), account="jane")
     listener = Listener("submission", Role.SUBMISSION)
     transaction = Transaction("01TEST", 0.0, listener, envelope, message)
-    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=KEYS)
+    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=reader.read(message), link_keys=KEYS)
     edits: list[Edit] = []
     for check, chosen in (
         (

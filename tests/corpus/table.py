@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from tests.corpus.mails import INSIDE_A_LINK, mails
 from tests.serving import ROOT
 
-from mailguard.core import mime, read
+from mailguard.core.mail import mime
+from mailguard.core.text import reader
 
 DOCUMENT = ROOT / "docs" / "links.md"
 WORDS = {
@@ -38,7 +39,7 @@ def constructs() -> str:
     for mail in mails():
         have = Counter(
             (link.part, link.construct, link.target)
-            for link in read.read(mime.parse(mail.raw)).links
+            for link in reader.read(mime.parse(mail.raw)).links
         )
         for one in mail.links:
             total[one.construct] += 1

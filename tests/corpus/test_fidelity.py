@@ -21,9 +21,10 @@ from tests.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core import mime, render, trace
-from mailguard.core.edit import Edit, ReplaceText, Wrap
-from mailguard.core.message import Message
+from mailguard.core.decision.edit import Edit, ReplaceText, Wrap
+from mailguard.core.mail import mime
+from mailguard.core.mail.message import Message
+from mailguard.core.render import render, trace
 
 NO_EDITS = "steps: [{check: structure, mode: observe}]\n"
 

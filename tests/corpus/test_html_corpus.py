@@ -7,14 +7,17 @@ from tests.corpus import table
 from tests.corpus.mails import DISTRICT, KEYS, SEALED, Mail, judged, mails, texts, undone
 from tests.serving import ROOT
 
-from mailguard.core import links, mime, read, render
-from mailguard.core.reading import Reading
+from mailguard.core.links import sealed
+from mailguard.core.mail import mime
+from mailguard.core.render import render
+from mailguard.core.text import reader
+from mailguard.core.text.reading import Reading
 
 EACH = pytest.mark.parametrize("mail", mails(), ids=lambda mail: mail.name)
 
 
 def reading(mail: Mail) -> Reading:
-    return read.read(mime.parse(mail.raw))
+    return reader.read(mime.parse(mail.raw))
 
 
 def test_there_are_sixty_of_many_shapes() -> None:
@@ -51,8 +54,8 @@ def test_the_tokens_bring_back_every_octet(mail: Mail) -> None:
     for part in message.parts:
         (now,) = (p for p in result.parts if p.path == part.path)
         wanted = [one for one in mail.links if one.part == part.path]
-        before, data = read.text_of(message, part)
-        after, _ = read.text_of(result, now)
+        before, data = reader.text_of(message, part)
+        after, _ = reader.text_of(result, now)
         if not any(one.sealed or one.visible for one in wanted):
             assert mail.raw[part.start : part.end] == changed[now.start : now.end] or part.children
         elif part.path not in visible:
@@ -62,7 +65,7 @@ def test_the_tokens_bring_back_every_octet(mail: Mail) -> None:
             assert again.encode(before.codec) == data
         else:  # what became visible text says the address, exactly
             for one in wanted:
-                assert one.target in read.read(result).texts[-1].visible or not one.visible
+                assert one.target in reader.read(result).texts[-1].visible or not one.visible
     # The header is as it was, List-Unsubscribe with it.
     assert changed.startswith(mail.raw[: message.root.body_start])
     assert facts.link_keys == KEYS
@@ -96,7 +99,7 @@ def test_unlinked_nothing_can_be_clicked_and_every_address_is_to_be_read(mail: M
     assert render.verify(message, changed, edits) is None
     left = {
         (link.part, link.target)
-        for link in read.read(mime.parse(changed)).links
+        for link in reader.read(mime.parse(changed)).links
         if link.part in {t.path for t in reading(mail).texts if t.subtype == "html"}
     }
     assert left == {(o.part, o.target) for o in mail.links if o.stays}
@@ -122,11 +125,11 @@ def test_a_token_is_short_and_says_nobodys_address() -> None:
         message, _, verdict = judged(mail.raw)
         for edit in texts(verdict):
             for token in SEALED.findall(edit.replacement):
-                target = links.open_(token, KEYS)
+                target = sealed.open_(token, KEYS)
                 assert "tara.olive" not in target
                 assert len(token) <= 24 + len(target.encode()) * 4 // 3 + 3
         assert message.raw == mail.raw
-    assert len(links.seal("https://a.test/", KEYS)) == 44
+    assert len(sealed.seal("https://a.test/", KEYS)) == 44
     assert DISTRICT.copy_page_url
 
 

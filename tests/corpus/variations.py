@@ -13,7 +13,8 @@ from pathlib import Path
 from tests.corpus.mails import mails
 from tests.hostile import generate
 
-from mailguard.core import mime, read
+from mailguard.core.mail import mime
+from mailguard.core.text import reader
 
 Named = tuple[str, bytes]
 CHARSETS = ("utf-8", "windows-1252", "iso-8859-15", "utf-16", "iso-2022-jp", "gb18030", "us-ascii")
@@ -62,7 +63,7 @@ def trees() -> Iterator[Named]:
     texts = [
         (text.subtype, text.text)
         for mail in mails()
-        for text in read.read(mime.parse(mail.raw)).texts
+        for text in reader.read(mime.parse(mail.raw)).texts
     ]
     number = 0
     while True:
@@ -161,7 +162,7 @@ def _recoded(raw: bytes, chance: random.Random) -> bytes:
     if not leaves:
         return raw
     part = chance.choice(leaves)
-    text = read.text_of(message, part)[0].text
+    text = reader.text_of(message, part)[0].text
     fields = b"".join(
         raw[f.start : f.end]
         for f in part.fields

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mailguard.cli import main
-from mailguard.pipeline import counting
+from mailguard.pipeline import message_metrics
 
 _when, _, _stage = os.environ.get("CRASH", "").partition(":")
-_timed = counting.stage
+_timed = message_metrics.stage
 
 
 @contextmanager
@@ -27,6 +27,6 @@ def crashing(name: str) -> Iterator[None]:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-counting.stage = crashing
+message_metrics.stage = crashing
 if __name__ == "__main__":  # the reading workers import this file too
     main()

@@ -29,10 +29,10 @@ from tests.serving import PASSWORD, Serve, message
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
+from mailguard.casework.approvals.handler import ApprovalClerk
 from mailguard.config.load import load
-from mailguard.core import texts
-from mailguard.pipeline.approvals import ApprovalClerk
-from mailguard.wiring import approval_steps, replaying
+from mailguard.core.notices import policy_texts
+from mailguard.server.wiring import approval_steps, replaying
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara.olive", "paula.pine", "tomas.birch"))
 BEN, APPROVALS = "ben.poplar@example.org", "approvals@example.org"
@@ -59,7 +59,7 @@ def postfix() -> Iterator[Postfix]:
 
 @pytest.fixture(scope="module")
 def serve(postfix: Postfix) -> Iterator[Serve]:
-    server = Serve(postfix.port, policy=POLICY.format(json.dumps(texts.V3_DISCLAIMER)))
+    server = Serve(postfix.port, policy=POLICY.format(json.dumps(policy_texts.V3_DISCLAIMER)))
     hashed = hash_password(PASSWORD.encode())
     with (server.state / "passwords").open("a") as file:
         file.writelines(f"{login}:{hashed}\n" for login in ("ppine", "tbirch"))
@@ -153,7 +153,7 @@ def test_yes_from_outlook_delivers_the_original_with_its_disclaimer(
     raw = postfix.wait_for(GROUP, before + 1, 30)[-1]
     text = parsed(raw).get_content()
     assert text.startswith("Dear all,\nplease come on Friday.\n")
-    assert "".join(texts.V3_DISCLAIMER.split()) in "".join(text.split())
+    assert "".join(policy_texts.V3_DISCLAIMER.split()) in "".join(text.split())
     assert f"From: Tara Olive <{TARA}>\n".encode() in raw
     told = until(lambda: found(postfix, TARA, "Approved: Picnic on Friday"))[0]
     assert told["In-Reply-To"] == parsed(raw)["Message-ID"]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mailguard.demo.client import Sent
+from mailguard.demo.client import ClientResult
 from mailguard.demo.district import rewritten
-from mailguard.demo.results import Row, differences
+from mailguard.demo.results import ResultRow, differences
 from mailguard.demo.samples import FORWARD, SAMPLES, ready
 
 ROOT = Path(__file__).parents[2]
@@ -221,13 +221,13 @@ def test_a_directory_in_use_is_not_taken(tmp_path):
 
 def row(sample, recipient, disposition, **more):
     values = {"id": "X", "state": "", "reason": "", "rules": (), "reply": "", "reproduced": True}
-    return Row(sample, recipient=recipient, disposition=disposition, **{**values, **more})
+    return ResultRow(sample, recipient=recipient, disposition=disposition, **{**values, **more})
 
 
 def test_differences_between_outcome_and_expectation():
     sample = next(s for s in SAMPLES if s.copy_has == "CONFIDENTIALITY NOTICE")
     (to,) = sample.recipients
-    sent = Sent({to: "250 2.1.5 Ok"}, "250 2.0.0 Ok: X")
+    sent = ClientResult({to: "250 2.1.5 Ok"}, "250 2.0.0 Ok: X")
     good = b"Subject: x\r\n\r\nCONFIDENTIALITY NOTICE\r\n"
     fine = [row(sample, to, "forward")]
     assert differences(sample, fine, sent, {to: [good]}) == []

@@ -12,9 +12,10 @@ import pytest
 from tests.peers import require
 from tests.postfix import Postfix
 
-from mailguard.adapters.relay import Relay
-from mailguard.config.schema import Address, NextHopSettings
-from mailguard.core.transaction import Envelope
+from mailguard.adapters.next_hop.relay import Relay
+from mailguard.config.form.forms import Address
+from mailguard.config.settings.schema import NextHopSettings
+from mailguard.core.mail.transaction import Envelope
 
 pytestmark = pytest.mark.peer
 

@@ -15,7 +15,7 @@ from tests.peers import require
 from tests.postfix import Postfix
 from tests.serving import PASSWORD, Serve, message
 
-from mailguard.core import texts
+from mailguard.core.notices import policy_texts
 
 TARA, BEN, CLARA = "tara.olive@example.org", "ben.poplar@example.org", "clara.rowan@example.org"
 SPAMMAIL, ALL_STAFF = "spammail@example.org", "all-staff@example.org"
@@ -137,7 +137,7 @@ def test_spam_is_refused_with_v1_kept_and_copied(serve: Serve, postfix: Postfix)
     before = len(postfix.delivered(SPAMMAIL))
     code, text = serve.send("stranger@example.com", [TARA, BEN], raw)
     assert code == 550
-    v1 = texts.V1_BLOCK_NOTICE.format(short_name="EVUSD", spammail=SPAMMAIL)
+    v1 = policy_texts.V1_BLOCK_NOTICE.format(short_name="EVUSD", spammail=SPAMMAIL)
     assert v1 in text
     assert states(serve, text) == {TARA: "quarantined", BEN: "quarantined"}
     copy = fresh(postfix, SPAMMAIL, before).replace(b"\r\n", b"\n")

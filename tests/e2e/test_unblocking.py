@@ -25,23 +25,23 @@ from tests.postfix import Postfix
 from tests.serving import PASSWORD, Serve, message
 
 from mailguard.adapters.passwords import hash_password
-from mailguard.adapters.spreadsheet import read_sheet
 from mailguard.adapters.state import StateDirectory
+from mailguard.adapters.workers.spreadsheet import read_sheet
+from mailguard.casework.unblocking.handler import CaseClerk
+from mailguard.casework.unblocking.requests import Requests
+from mailguard.casework.unblocking.sheets import Sheets
 from mailguard.config.load import load
-from mailguard.core import texts
-from mailguard.core.calendar import DAY
-from mailguard.pipeline.case_requests import Requests
-from mailguard.pipeline.case_sheets import Sheets
-from mailguard.pipeline.cases import CaseClerk
-from mailguard.wiring import case_steps, replaying
+from mailguard.core.notices import policy_texts
+from mailguard.core.people.calendar import DAY
+from mailguard.server.wiring import case_steps, replaying
 
 SPAM = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 TARA, BEN, SAM = (f"{n}@example.org" for n in ("tara.olive", "ben.poplar", "sam.juniper"))
 WANDA, SPAMMAIL = "wanda.birch@example.org", "spammail@example.org"
 LOGINS = {TARA: "tolive", BEN: "bpoplar", SAM: "sjuniper", WANDA: "wbirch"}
 PARENTS = [f"parent{n}@example.com" for n in range(12)]
-V1 = texts.V1_BLOCK_NOTICE.format(short_name="EVUSD", spammail=SPAMMAIL)
-V2 = texts.V2_VERIFICATION.format(
+V1 = policy_texts.V1_BLOCK_NOTICE.format(short_name="EVUSD", spammail=SPAMMAIL)
+V2 = policy_texts.V2_VERIFICATION.format(
     administrator="E-mail Administrator", short_name="EVUSD", mailbox=SPAMMAIL
 )
 

@@ -15,7 +15,7 @@ from tests.hostile import generate
 from tests.nameserver import nameserver
 from tests.serving import PROGRAM, ROOT
 
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.verdict import Disposition
 
 FIELDS = {
     *("verdict", "recipients", "spf", "dkim", "arc", "dmarc", "from", "identity", "anomalies"),

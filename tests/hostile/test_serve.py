@@ -18,7 +18,7 @@ from tests.peers import require
 from tests.postfix import free_port
 from tests.serving import PASSWORD, Serve
 
-from mailguard.cli.check import decoded
+from mailguard.cli.checking import decoded
 
 SECONDS = 30  # HAZARDS: an answer within
 RECIPIENTS = 452  # the only temporary answer that is justified: too many recipients

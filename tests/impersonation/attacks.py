@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from tests.impersonation.population import DIRECTORY, PARTNERS, SEED, SITES, Letter
 
-from mailguard.core.directory import Person
+from mailguard.core.people.model import Person
 
 EACH = 200
 _PEOPLE = tuple(DIRECTORY.people.values())

@@ -9,8 +9,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailguard.core.directory import Directory, Person, Site
-from mailguard.core.district import District
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Person, Site
 
 SEED = 20_261_125
 STAFF, OUTSIDE = 2_000, 20_000

@@ -16,11 +16,11 @@ from pathlib import Path
 from tests.impersonation import attacks, population
 from tests.impersonation.population import DIRECTORY, DISTRICT, PARTNERS, Letter
 
-from mailguard.checks.impersonation import Impersonation, ImpersonationSettings
-from mailguard.core import mime
-from mailguard.core.facts import Dmarc, Facts, Spf
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition
+from mailguard.checks.impersonation.check import Impersonation, ImpersonationSettings
+from mailguard.core.decision.facts import Dmarc, Facts, Spf
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 
 PAGE = Path(__file__).parents[2] / "docs" / "impersonation.md"
 CHECK = Impersonation()

@@ -31,9 +31,9 @@ from tests.office import (
     moment,
 )
 
-from mailguard.adapters.tables import outbox
-from mailguard.core.approval import Outcome
-from mailguard.pipeline.approval_console import Refused
+from mailguard.adapters.database.tables import outbox
+from mailguard.casework.approvals.console import CommandRefused
+from mailguard.casework.approvals.life import ApprovalOutcome
 from mailguard.pipeline.ports import StoreError
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone
@@ -51,7 +51,7 @@ class Message:
     code: str
     to: tuple[str, ...]
     opened_at: float | None = None
-    outcome: Outcome = Outcome.WAITING
+    outcome: ApprovalOutcome = ApprovalOutcome.WAITING
     beforehand: bool = False  # nobody was bothered
     delivered: bool = False
     ends: int = 0  # of which the sender hears
@@ -60,19 +60,19 @@ class Message:
 
     def said(self, person: str, word: str) -> None:
         """What one answer by somebody who was asked makes of it."""
-        if word == "stop" and self.outcome is Outcome.GRANTED and not self.delivered:
-            self.end(Outcome.STOPPED)
-        if self.outcome is not Outcome.WAITING or word == "perhaps":
+        if word == "stop" and self.outcome is ApprovalOutcome.GRANTED and not self.delivered:
+            self.end(ApprovalOutcome.STOPPED)
+        if self.outcome is not ApprovalOutcome.WAITING or word == "perhaps":
             return
         if word == "yes":
             self.yes.add(person)
             wanted = 2 if self.code == ANNOUNCEMENT else 1
             if len(self.yes & set(APPROVERS)) >= wanted or person == "console":
-                self.end(Outcome.GRANTED)
+                self.end(ApprovalOutcome.GRANTED)
         else:
-            self.end(Outcome.STOPPED if word == "stop" else Outcome.DENIED)
+            self.end(ApprovalOutcome.STOPPED if word == "stop" else ApprovalOutcome.DENIED)
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: ApprovalOutcome) -> None:
         self.outcome = outcome
         self.ends += 1
 
@@ -150,10 +150,10 @@ class Approvals(RuleBasedStateMachine):
         number = int(next(iter(one.questions.values())).token.partition("-")[0])
         try:
             self.runner.run(self.office.console().decide(number, yes, ""))
-        except Refused:
-            assert one.outcome is not Outcome.WAITING
+        except CommandRefused:
+            assert one.outcome is not ApprovalOutcome.WAITING
         else:
-            assert one.outcome is Outcome.WAITING
+            assert one.outcome is ApprovalOutcome.WAITING
             one.said("console", "yes" if yes else "no")
 
     @rule(hours=st.integers(1, 60))
@@ -178,7 +178,7 @@ class Approvals(RuleBasedStateMachine):
                 message.questions.setdefault(person.id, one)
         self.runner.run(self.office.deliver())
         for one in self.messages:
-            one.delivered = one.outcome is Outcome.GRANTED
+            one.delivered = one.outcome is ApprovalOutcome.GRANTED
         self.agree()
 
     def _crash(self, at: int, when: str) -> None:
@@ -214,19 +214,19 @@ class Approvals(RuleBasedStateMachine):
             if one.opened_at is None:
                 one.opened_at = now
                 self._granted(one)
-            elif one.outcome is Outcome.WAITING and now >= CALENDAR.after(
+            elif one.outcome is ApprovalOutcome.WAITING and now >= CALENDAR.after(
                 one.opened_at, TERMS.expiry * DAY
             ):
-                one.end(Outcome.EXPIRED)
+                one.end(ApprovalOutcome.EXPIRED)
 
     def _granted(self, one: Message) -> None:
         if one.to != (MAPLE,):
             return
         for giver in dict.fromkeys(self.grants):
-            if one.outcome is Outcome.WAITING:
+            if one.outcome is ApprovalOutcome.WAITING:
                 self.grants.remove(giver)
                 one.said(giver, "yes")
-        one.beforehand = one.outcome is Outcome.GRANTED
+        one.beforehand = one.outcome is ApprovalOutcome.GRANTED
         one.ends = 0
 
     def agree(self) -> None:
@@ -246,11 +246,13 @@ class Approvals(RuleBasedStateMachine):
             matter, state = by_subject[one.subject]
             assert state.outcome is one.outcome, (one, office.history(matter.id))
             copies = [m for m in mails if m.kind == "release" and one.subject in m.subject]
-            granted = one.outcome is Outcome.GRANTED
+            granted = one.outcome is ApprovalOutcome.GRANTED
             assert sorted(m.to for m in copies) == (sorted((r,) for r in one.to) if granted else [])
             kept = {h.state for h in office.state.matters.holds_of(matter.id)}
-            over = {Outcome.WAITING: "waiting", Outcome.GRANTED: "released"}
-            before = one.outcome is Outcome.STOPPED and one.ends == 2  # it was released before
+            over = {ApprovalOutcome.WAITING: "waiting", ApprovalOutcome.GRANTED: "released"}
+            before = (
+                one.outcome is ApprovalOutcome.STOPPED and one.ends == 2
+            )  # it was released before
             assert kept == {"released" if before else over.get(one.outcome, "discarded")}
             told = [
                 m for m in mails
@@ -267,7 +269,7 @@ class Approvals(RuleBasedStateMachine):
         self.turn(None)
         self.office.now += 30 * DAY
         self.turn(None)
-        assert all(one.outcome is not Outcome.WAITING for one in self.messages)
+        assert all(one.outcome is not ApprovalOutcome.WAITING for one in self.messages)
         assert not self.office.state.matters.find("approval")
         self.office.close()
         self.runner.close()

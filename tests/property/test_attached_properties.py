@@ -12,9 +12,10 @@ from tests import made_files as made
 from tests.made_files import PE, gzipped, message, office, ole, tarred, zipped
 from tests.timing import within
 
-from mailguard.core import attached, filenames, filetypes, mime, source
-from mailguard.core.attached import LIGHT
-from mailguard.core.filetypes import KINDS
+from mailguard.core.files import filenames, filetypes, scan, source
+from mailguard.core.files.filetypes import KINDS
+from mailguard.core.files.scan import LIGHT
+from mailguard.core.mail import mime
 
 _VBA = ole(("dir", b"x"), ("\1Ole10Native", made.packaged("a.txt", b"x")), storages=("VBA",))
 SEEDS = (
@@ -59,7 +60,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 def _holds(raw: bytes) -> None:
     with within(5):  # ten milliseconds
-        files, cut = attached.look(mime.parse(raw), LIGHT)
+        files, cut = scan.look(mime.parse(raw), LIGHT)
     assert len(files) <= 3 * LIGHT.files
     for file in files:
         assert file.kind in KINDS or not file.kind
@@ -67,7 +68,7 @@ def _holds(raw: bytes) -> None:
         for name in (*file.names, *file.within):
             assert not any(c in name for c in "\r\n\0\x1b")
     if not cut:
-        assert files == attached.look(mime.parse(raw))[0]
+        assert files == scan.look(mime.parse(raw))[0]
 
 
 @given(st.binary(max_size=400), NAMES)

@@ -20,12 +20,12 @@ from sqlalchemy import select
 from tests.office import Mail, moment
 from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
-from mailguard.adapters.ledger import AlreadyDecided
-from mailguard.adapters.tables import letters, outbox
-from mailguard.core.case import Asks, Case, Query, Stage
-from mailguard.core.transaction import Role
-from mailguard.pipeline.case_console import Refused
-from mailguard.pipeline.case_state import KIND, state_of
+from mailguard.adapters.database.kept import AlreadyDecided
+from mailguard.adapters.database.tables import letters, outbox
+from mailguard.casework.unblocking.case import Asks, Case, Query, Stage
+from mailguard.casework.unblocking.console import CommandRefused
+from mailguard.casework.unblocking.stored import KIND, state_of
+from mailguard.core.mail.transaction import Role
 from mailguard.pipeline.ports import StoreError
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone
@@ -197,7 +197,7 @@ class Cases(RuleBasedStateMachine):
                 self.runner.run(console.ask(matter.id, None))
             else:
                 self.runner.run(console.review(matter.id, what == "accept", ""))
-        except Refused:
+        except CommandRefused:
             return
         if what in ("approve", "accept"):
             self.allowed.reviewed |= {copy.hold for copy in case.copies}

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailguard.core import mime
-from mailguard.core.decide import Decision, decide
-from mailguard.core.district import District
-from mailguard.core.facts import Facts
-from mailguard.core.plan import make_plan
-from mailguard.core.policy import CheckSettings, FindingType, Mode, Policy, Step
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict, Waiver
+from mailguard.core.decision.decide import Decision, decide
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.plan import make_plan
+from mailguard.core.decision.policy import CheckSettings, FindingType, Mode, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict, Waiver
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.people.district import District
 
 RECIPIENTS = ("a@example.org", "b@example.org", "c@example.com")
 DISTRICT = District("District", "D", ("example.org",), "s@example.org", "p@example.org", "mx")
@@ -45,7 +45,7 @@ class Says:
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> list[Step]:
+def steps(draw: st.DrawFn) -> list[PolicyStep]:
     made = []
     for n in range(draw(st.integers(0, 4))):
         said = tuple(draw(st.lists(findings, max_size=4)))
@@ -59,12 +59,14 @@ def steps(draw: st.DrawFn) -> list[Step]:
         on_error = draw(st.sampled_from([Disposition.QUARANTINE, Disposition.DEFER]))
         mode = draw(st.sampled_from(Mode))
         made.append(
-            Step(Says(verdict.check, verdict, kinds), CheckSettings(), actions, on_error, mode)
+            PolicyStep(
+                Says(verdict.check, verdict, kinds), CheckSettings(), actions, on_error, mode
+            )
         )
     return made
 
 
-def decided(chosen: list[Step]) -> Decision:
+def decided(chosen: list[PolicyStep]) -> Decision:
     transaction = Transaction(
         "0" * 26,
         0.0,
@@ -80,12 +82,12 @@ def dispositions(decision: Decision) -> dict[str, Disposition]:
 
 
 @given(steps())
-def test_each_recipient_gets_exactly_one_disposition(chosen: list[Step]) -> None:
+def test_each_recipient_gets_exactly_one_disposition(chosen: list[PolicyStep]) -> None:
     assert tuple(decided(chosen).outcomes) == RECIPIENTS
 
 
 @given(steps(), st.randoms(use_true_random=False))
-def test_permuting_steps_keeps_dispositions(chosen: list[Step], dice: Any) -> None:
+def test_permuting_steps_keeps_dispositions(chosen: list[PolicyStep], dice: Any) -> None:
     shuffled = list(chosen)
     dice.shuffle(shuffled)
     assert dispositions(decided(shuffled)) == dispositions(decided(chosen))
@@ -93,10 +95,10 @@ def test_permuting_steps_keeps_dispositions(chosen: list[Step], dice: Any) -> No
 
 @given(steps(), findings, st.sampled_from(Disposition))
 def test_adding_a_finding_never_weakens_one(
-    chosen: list[Step], more: Finding, action: Disposition
+    chosen: list[PolicyStep], more: Finding, action: Disposition
 ) -> None:
     kind = FindingType(more.code, "s", (), action)
-    extra = Step(
+    extra = PolicyStep(
         Says("extra", Verdict("extra", (more,)), (kind,)), CheckSettings(), {more.code: action}
     )
     before, after = dispositions(decided(chosen)), dispositions(decided([*chosen, extra]))
@@ -104,19 +106,21 @@ def test_adding_a_finding_never_weakens_one(
 
 
 @given(steps())
-def test_observing_everything_forwards_everything(chosen: list[Step]) -> None:
-    watched = [Step(s.check, s.settings, s.on_finding, s.on_error, Mode.OBSERVE) for s in chosen]
+def test_observing_everything_forwards_everything(chosen: list[PolicyStep]) -> None:
+    watched = [
+        PolicyStep(s.check, s.settings, s.on_finding, s.on_error, Mode.OBSERVE) for s in chosen
+    ]
     assert set(dispositions(decided(watched)).values()) == {Disposition.FORWARD}
 
 
 @given(steps())
-def test_the_same_input_decides_the_same(chosen: list[Step]) -> None:
+def test_the_same_input_decides_the_same(chosen: list[PolicyStep]) -> None:
     assert decided(chosen) == decided(chosen)
 
 
 @given(steps(), st.booleans(), st.booleans())
 def test_a_plan_names_every_copy_once_or_defers_them_all(
-    chosen: list[Step], answerable: bool, tell: bool
+    chosen: list[PolicyStep], answerable: bool, tell: bool
 ) -> None:
     decision = decided(chosen)
     plan = make_plan(decision, answerable=answerable, tell_quarantine=tell)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailguard.core import address, mime, words
-from mailguard.core.message import Message
+from mailguard.core.mail import address, encoded_words, mime
+from mailguard.core.mail.message import Message
 
 FRAGMENTS = [
     *(b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\r\n ", b" ", b"\t", b"\0", b":", b";", b"=", b'"'),
@@ -43,7 +43,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 messages = st.one_of(st.binary(max_size=300), composed, mutated())
-small = mime.Limits(parts=6, depth=2, fields=3, all_fields=8, defects=4, searched=500)
+small = mime.ParseLimits(parts=6, depth=2, fields=3, all_fields=8, defects=4, searched=500)
 limits = st.sampled_from([mime.DEFAULT, small])
 
 
@@ -79,7 +79,7 @@ def check(message: Message) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(messages, limits)
-def test_any_octets_are_a_message(raw: bytes, limit: mime.Limits) -> None:
+def test_any_octets_are_a_message(raw: bytes, limit: mime.ParseLimits) -> None:
     message = mime.parse(raw, limit)
     check(message)
     assert mime.parse(raw, limit) == message
@@ -144,7 +144,7 @@ def test_a_path_is_read_or_refused(raw: bytes, smtputf8: bool, null_allowed: boo
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=80), composed))
 def test_any_octets_are_words(value: bytes) -> None:
-    for text in (words.decode(value), words.plain(value)):
+    for text in (encoded_words.decode(value), encoded_words.plain(value)):
         text.encode("utf-8")
         assert len(text.splitlines()) <= 1
 
@@ -153,8 +153,8 @@ def test_any_octets_are_words(value: bytes) -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=200))
 def test_words_are_read_back(safe: bool, text: str) -> None:
-    encoded = words.encode(text)
+    encoded = encoded_words.encode(text)
     assert encoded.isascii()
     assert encoded.isprintable()
     if safe and text.isprintable():
-        assert words.decode(encoded.encode()) == text.strip()
+        assert encoded_words.decode(encoded.encode()) == text.strip()

@@ -9,15 +9,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailguard.checks.disclaimer import Disclaimer, Profile
-from mailguard.checks.links import Links
-from mailguard.core import mime, read, render, splice, texts
-from mailguard.core.directory import Person
-from mailguard.core.district import District
-from mailguard.core.edit import Edit, ReplaceText
-from mailguard.core.facts import Facts
-from mailguard.core.message import Message
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.checks.disclaimer.check import Disclaimer, Profile
+from mailguard.checks.links.check import Links
+from mailguard.core.decision.edit import Edit, ReplaceText
+from mailguard.core.decision.facts import Facts
+from mailguard.core.mail import mime
+from mailguard.core.mail.message import Message
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices import policy_texts
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Person
+from mailguard.core.render import render, splice
+from mailguard.core.text import reader
 
 DISTRICT = District(
     name="Example Valley District",
@@ -89,9 +92,9 @@ def proposed(
     """The message, and what the two checks that edit propose."""
     message = mime.parse(raw)
     transaction = Transaction("01TEST", 0.0, LISTENER, ENVELOPE, message)
-    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=read.read(message), link_keys=(b"k" * 32,))
+    facts = Facts(0.0, DISTRICT, owner=OWNER, reading=reader.read(message), link_keys=(b"k" * 32,))
     edits: list[Edit] = []
-    profile = Profile(name="v3", text=texts.V3_DISCLAIMER + " \u2013")
+    profile = Profile(name="v3", text=policy_texts.V3_DISCLAIMER + " \u2013")
     for check, chosen in (
         (Disclaimer(), {"profiles": (profile,), "signed": signed}),
         (Links(), {"internal": mode, "outbound": mode, "nested": nested}),
@@ -131,7 +134,7 @@ def test_the_outcome_is_the_plan_and_a_second_pass_adds_nothing(raw: bytes, mode
 @given(messages(), st.data())
 def test_an_edit_changes_no_byte_outside_its_part(raw: bytes, data: st.DataObject) -> None:
     message = mime.parse(raw)
-    editable = [text for text in read.read(message).texts if text.editable]
+    editable = [text for text in reader.read(message).texts if text.editable]
     if not editable:
         return
     text = data.draw(st.sampled_from(editable))
@@ -162,7 +165,7 @@ def test_quoted_printable_brings_back_any_octets(data: bytes, column: int, ends:
 def test_reading_never_raises(body: bytes) -> None:
     for kind in (b"text/html", b"text/plain"):
         message = mime.parse(b"Content-Type: " + kind + b"\r\n\r\n" + body)
-        for text in read.read(message).texts:
+        for text in reader.read(message).texts:
             assert 0 <= text.insert_at <= len(text.text)
             for link in text.links:
                 assert link.start <= link.end <= len(text.text)

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.test_render_properties import judged, proposed
 
-from mailguard.core import mime, read, render, splice
-from mailguard.core.edit import AddField, Wrap
-from mailguard.core.message import Message, Part
+from mailguard.core.decision.edit import AddField, Wrap
+from mailguard.core.mail import mime
+from mailguard.core.mail.message import Message, Part
+from mailguard.core.render import render, splice
+from mailguard.core.text import reader
 
 WORDS = st.sampled_from(
     ["Hello", "caf\xe9", "\u4f60\u597d", "\u0645\u0631\u062d\u0628\u0627", "=", "--=_0", ".", "> x",
@@ -214,4 +216,4 @@ def test_the_trees_hold_what_they_should() -> None:
     assert [edit.part for edit in edits] == ["1"]
     field = AddField("X-Mailguard-Test", "1")
     assert render.render(message, [field]) == b"X-Mailguard-Test: 1\r\n" + raw
-    assert read.read(message).texts
+    assert reader.read(message).texts

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from mailguard.config.schema import Settings
-from mailguard.core.transaction import Envelope, Listener
+from mailguard.config.settings.schema import Settings
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
-from mailguard.pipeline.ports import Reply
 
 PATIENCE = 10.0  # seconds for anything a test waits for
 

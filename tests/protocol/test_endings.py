@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 
-from mailguard.config.schema import Address
+from mailguard.config.form.forms import Address
 from mailguard.frontends.smtp.server import Servers
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def test_disconnect_after_the_final_dot(abort: bool, tls: bool, serve: Ser
     await asyncio.sleep(0.1)
     assert len(running.recorder.accepted) == 1
     assert running.servers._services[0].accepting == set()
-    assert running.servers._census.octets == 0
+    assert running.servers._clients.octets == 0
 
 
 async def test_half_close_after_the_final_dot_still_hears_the_reply(serve: Serve) -> None:
@@ -68,7 +68,7 @@ async def test_disconnect_before_the_end_accepts_nothing(sent: bytes, serve: Ser
     client.writer.write_eof()
     assert await client.closed()
     assert running.recorder.accepted == []
-    assert running.servers._census.octets == 0
+    assert running.servers._clients.octets == 0
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_trouble_after_the_final_dot(error: Exception, serve: Serve) -> No
     assert await client.mail() == "451 4.3.0 Trouble on our side, try again later"
     assert internal_errors() == before + 1
     assert (await client.mail()).startswith("250")
-    assert running.servers._census.octets == 0
+    assert running.servers._clients.octets == 0
 
 
 async def test_drain(serve: Serve) -> None:

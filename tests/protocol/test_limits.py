@@ -175,7 +175,7 @@ async def test_half_finished_tls_handshake_is_cut(serve: Serve) -> None:
     client.send(b"\x16\x03\x01")
     assert await client.closed()
     await asyncio.sleep(0.05)
-    assert running.servers._census.connections == 0
+    assert running.servers._clients.connections == 0
     assert running.servers._services[0].sessions == set()
 
 
@@ -199,6 +199,6 @@ async def test_1500_slow_connections_and_a_canary(serve: Serve) -> None:
     for client in slow:
         client.writer.transport.abort()
     async with asyncio.timeout(10):
-        while running.servers._census.connections > 1:
+        while running.servers._clients.connections > 1:
             await asyncio.sleep(0.02)
-    assert running.servers._census._by_client == {"127.0.0.1": 1}
+    assert running.servers._clients._by_client == {"127.0.0.1": 1}

@@ -46,7 +46,7 @@ async def test_proxy_header(header: bytes, address: str, slowly: bool, serve: Se
     await client.hello()
     assert (await client.mail()).startswith("250")
     assert running.recorder.accepted[0][1].client_address == address
-    assert set(running.servers._census._by_client) == {
+    assert set(running.servers._clients._by_client) == {
         "2001:0db8:0000:0000" if ":" in address else address
     }
 

@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 
 from tests.serving import ROOT
 
-from mailguard.adapters.authentication import SenderAuthentication
-from mailguard.adapters.dns import CachingResolver
+from mailguard.adapters.authentication.dns import CachingResolver
+from mailguard.adapters.authentication.lookups import SenderAuthentication
 from mailguard.cli.checking import Checker
 from mailguard.config.load import Loaded, load
-from mailguard.config.schema import DnsSettings
-from mailguard.core import mime
-from mailguard.core.policy import Policy
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.pipeline.dossier import Dossier
+from mailguard.config.settings.schema import DnsSettings
+from mailguard.core.decision.policy import Policy
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.pipeline.judge import judge
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import World
 
 RULES = ("group_rights", "mass_mail")
@@ -121,10 +121,12 @@ class Mail:
         return Transaction(self.id, self.at, listener, envelope, mime.parse(raw))
 
 
-def judged(loaded: Loaded, mails: Sequence[Mail], ledger: Answering | None = None) -> list[Dossier]:
+def judged(
+    loaded: Loaded, mails: Sequence[Mail], ledger: Answering | None = None
+) -> list[JudgedMessage]:
     """The mails, one after another through one process, by the code that `serve` uses."""
 
-    async def run() -> list[Dossier]:
+    async def run() -> list[JudgedMessage]:
         async with Checker.open(loaded) as checker:
             nobody = CachingResolver(DnsSettings(servers=["127.0.0.1:9"], lifetime=0.1))
             known = SenderAuthentication(nobody, 0.1, "mx.example.org")
@@ -136,6 +138,6 @@ def judged(loaded: Loaded, mails: Sequence[Mail], ledger: Answering | None = Non
     return asyncio.run(run())
 
 
-async def _one(loaded: Loaded, world: World, mail: Mail) -> Dossier:
+async def _one(loaded: Loaded, world: World, mail: Mail) -> JudgedMessage:
     world = replace(world, clock=lambda: mail.at)
     return await judge(mail.transaction(loaded), loaded.snapshot, world, "00" * 32)

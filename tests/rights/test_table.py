@@ -11,7 +11,7 @@ import pytest
 from tests.rights.district import NOON, Answering, Mail, district, judged, with_settings
 
 from mailguard.config.load import Loaded
-from mailguard.core.transaction import Role
+from mailguard.core.mail.transaction import Role
 
 TABLE = Path(__file__).parent / "table.txt"
 

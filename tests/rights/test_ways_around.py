@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.rights.district import Mail, district, judged, with_settings
 
 from mailguard.config.load import Loaded
-from mailguard.core.facts import Unavailable
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.decision.verdict import Disposition
 
 OAK = ("paula.pine", "sam.juniper", "tara.olive", "ben.poplar", "ivan.mulberry")
 OAK_ADDRESSES = tuple(f"{name}@example.org" for name in OAK)

@@ -18,9 +18,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database
-from mailguard.adapters.ledger import DatabaseLedger
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.ledger import DatabaseLedger
 
 
 def _binaries() -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.archive.blobs import Blobs
 from mailguard.pipeline.ports import StoreError
 
 ENVELOPE = {"id": "01", "reverse_path": "a@example.org", "recipients": ["b@example.org"]}
@@ -345,7 +345,7 @@ async def test_what_a_crash_left_is_swept_but_not_what_is_under_way(tmp_path: Pa
 _CHILD = """
 import asyncio, os, sys
 from pathlib import Path
-from mailguard.adapters.blobs import Blobs
+from mailguard.adapters.archive.blobs import Blobs
 
 async def main(directory):
     archive = Blobs(Path(directory))

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import event, select, text
 
-from mailguard.adapters.database import Database, location
-from mailguard.adapters.tables import escape, policies, unescape
+from mailguard.adapters.database.engine import Database, location
+from mailguard.adapters.database.tables import escape, policies, unescape
 from mailguard.pipeline.ports import StoreError
 
 
@@ -148,8 +148,8 @@ async def test_a_full_database_says_so_and_recovers_without_a_restart(tmp_path: 
 
 _CHILD = """
 import asyncio, sys
-from mailguard.adapters.database import Database
-from mailguard.adapters.tables import policies
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.tables import policies
 
 def insert(connection, items):
     rows = [{"digest": item, "policy": b"{}", "stored_at": 1.0} for item in items]

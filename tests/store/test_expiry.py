@@ -6,19 +6,19 @@ import dataclasses
 
 from tests.store.test_matter_store import ALICE, BOB, HELD, NOW, SPAM, entry, step
 
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.adapters.matter_store import MatterStore
-from mailguard.adapters.outbox_store import OutboxStore
-from mailguard.adapters.unblocked import UnblockedList
-from mailguard.pipeline.matters import Listing
-from mailguard.pipeline.ports import State
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.adapters.database.tickets import TicketStore
+from mailguard.adapters.database.unblocked import UnblockedList
+from mailguard.casework.tickets import Listing
+from mailguard.core.decision.plan import State
 
 
 async def test_age(database: Database, archive: Blobs) -> None:
     ledger = DatabaseLedger(database, archive, clock=lambda: NOW)
-    store = MatterStore(database, OutboxStore(database, archive), lambda: NOW)
+    store = TicketStore(database, OutboxStore(database, archive), lambda: NOW)
     for n in range(1, 4):
         await ledger.keep(entry(n), [HELD, SPAM], [])
     first, second, _ = (h for h in ledger.holds() if h.recipient == BOB)

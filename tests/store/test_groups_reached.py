@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from tests.store.test_ledger import entry
 
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.ports import State
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.verdict import Disposition
 
 ENDS = {
     "All-Oak@Example.org": (Disposition.FORWARD, State.FORWARDED, ""),

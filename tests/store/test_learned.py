@@ -8,11 +8,11 @@ from itertools import count
 
 import pytest
 
-from mailguard.adapters import learned as module
-from mailguard.adapters.database import Database
-from mailguard.adapters.learned import LearnedWords, Lesson
-from mailguard.core.bayes import HALF_LIFE
-from mailguard.core.facts import Bayes, Unavailable
+from mailguard.adapters.database import learned as module
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.learned import LearnedWords, Lesson
+from mailguard.core.decision.facts import Bayes, Unavailable
+from mailguard.core.spam.bayes import HALF_LIFE
 
 SPAM, HAM = ["win", "prize", "\udcff\0"], ["homework", "bus", "prize"]
 NOW = 1_795_600_000.0

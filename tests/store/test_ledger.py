@@ -8,11 +8,13 @@ import time
 
 import pytest
 
-from mailguard.adapters import outbox_store
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.ledger import INTERRUPTED, AlreadyDecided, DatabaseLedger
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.ports import Hold, LedgerEntry, Outgoing, State
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database import outbox
+from mailguard.adapters.database.kept import AlreadyDecided
+from mailguard.adapters.database.ledger import INTERRUPTED, DatabaseLedger
+from mailguard.core.decision.plan import Hold, State
+from mailguard.core.decision.verdict import Disposition
+from mailguard.pipeline.ports import LedgerEntry, Outgoing
 
 ALICE, BOB = "alice@district.test", "bob@district.test"
 HELD = Hold(ALICE, Disposition.QUARANTINE, "spam.blocked", "scored 9")
@@ -87,7 +89,7 @@ async def test_a_client_that_comes_back_makes_nothing_new(
     await ledger.keep(entry(1, reply="451 4.3.0 later"), [HELD], [NOTICE])
     again = entry(2, digest=entry(1).digest)
     assert await ledger.keep(again, [HELD], [NOTICE]) == {}
-    assert outbox_store.OutboxStore(database, archive).counts() == {("notice", "waiting"): 1}
+    assert outbox.OutboxStore(database, archive).counts() == {("notice", "waiting"): 1}
     (held,) = ledger.holds()
     assert held.transaction_id == again.id  # the one that will be answered
     other = dataclasses.replace(HELD, recipient=BOB)
@@ -111,7 +113,7 @@ async def test_a_release_is_one_commit_and_happens_once(
 ) -> None:
     kept = await ledger.keep(entry(), [HELD], [])
     await ledger.record(entry())
-    store = outbox_store.OutboxStore(database, archive)
+    store = outbox.OutboxStore(database, archive)
     out = Outgoing("r|1", "release", "", (ALICE,), b"raw", transaction_id=entry().id)
     with pytest.raises(AlreadyDecided) as caught:
         await ledger.decide_hold([kept[ALICE], 99], "released", "rev", [out])
@@ -158,7 +160,7 @@ async def test_listing(ledger: DatabaseLedger) -> None:
 async def test_a_long_listing_is_read_page_by_page(
     ledger: DatabaseLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailguard.adapters.ledger._PAGE", 7)
+    monkeypatch.setattr("mailguard.adapters.database.ledger._PAGE", 7)
     await asyncio.gather(*(ledger.record(entry(number)) for number in range(50)))
     ids = [entry(number).id for number in range(50)]
     assert [one.id for one in ledger.entries(newest_first=False)] == ids

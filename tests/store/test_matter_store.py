@@ -7,15 +7,16 @@ import dataclasses
 
 import pytest
 
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.adapters.matter_store import MatterStore
-from mailguard.adapters.outbox_store import OutboxStore
-from mailguard.adapters.unblocked import UnblockedList
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.matters import Conflict, Happening, Listing, Matter, Transition
-from mailguard.pipeline.ports import Hold, LedgerEntry, Letter, Outgoing, State
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.adapters.database.tickets import TicketStore
+from mailguard.adapters.database.unblocked import UnblockedList
+from mailguard.casework.tickets import Conflict, Listing, Ticket, TicketEvent, TicketUpdate
+from mailguard.core.decision.plan import Hold, InboundMail, State
+from mailguard.core.decision.verdict import Disposition
+from mailguard.pipeline.ports import LedgerEntry, Outgoing
 
 ALICE, BOB, DESK = "alice@district.test", "bob@district.test", "approvals@district.test"
 NOW = 5_000.0
@@ -27,8 +28,8 @@ def outbox(database: Database, archive: Blobs) -> OutboxStore:
 
 
 @pytest.fixture
-def store(database: Database, outbox: OutboxStore) -> MatterStore:
-    return MatterStore(database, outbox, lambda: NOW)
+def store(database: Database, outbox: OutboxStore) -> TicketStore:
+    return TicketStore(database, outbox, lambda: NOW)
 
 
 def entry(number: int = 1, message_id: str = "<1@example.org>") -> LedgerEntry:
@@ -56,22 +57,22 @@ def entry(number: int = 1, message_id: str = "<1@example.org>") -> LedgerEntry:
 HELD = Hold(ALICE, Disposition.HOLD, "group-rights.needs-approval", "not aligned")
 SPAM = Hold(BOB, Disposition.QUARANTINE, "spam.blocked", "scored 9")
 NOTICE = Outgoing("told|1", "notice", "", ("sender@example.org",), b"a notice")
-LETTER = Letter(DESK, "approvals")
+LETTER = InboundMail(DESK, "approvals")
 
 
-def step(matter: Matter, **changes: object) -> Transition:
-    made = Transition(
+def step(matter: Ticket, **changes: object) -> TicketUpdate:
+    made = TicketUpdate(
         matter.id,
         matter.version,
         "waiting",
         b'{"seats":1}',
         wakes_at=NOW + 60,
-        history=(Happening(NOW, "mailguard", "opened", "x" * 5_000),),
+        history=(TicketEvent(NOW, "mailguard", "opened", "x" * 5_000),),
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
 
-async def test_a_matter_is_opened_once(store: MatterStore) -> None:
+async def test_a_matter_is_opened_once(store: TicketStore) -> None:
     first = await store.new("approval", "one", NOW)
     assert (first.version, first.status, first.state) == (0, "new", b"")
     assert await store.new("approval", "one", NOW + 9) == first
@@ -87,7 +88,7 @@ async def test_a_matter_is_opened_once(store: MatterStore) -> None:
     assert (line.by, line.what, len(line.detail)) == ("mailguard", "opened", 2_000)
 
 
-async def test_two_steps_for_one_version_are_one(store: MatterStore) -> None:
+async def test_two_steps_for_one_version_are_one(store: TicketStore) -> None:
     matter = await store.new("approval", "one", NOW)
     results = await asyncio.gather(
         *(store.move([step(matter, status=f"s{n}")]) for n in range(5)), return_exceptions=True
@@ -97,7 +98,7 @@ async def test_two_steps_for_one_version_are_one(store: MatterStore) -> None:
     assert len(store.history(matter.id)) == 1
 
 
-async def test_what_is_due(store: MatterStore) -> None:
+async def test_what_is_due(store: TicketStore) -> None:
     matters = [await store.new("approval", str(n), NOW) for n in range(3)]
     for n, matter in enumerate(matters):
         await store.move([step(matter, wakes_at=NOW + 30 - 10 * n if n else None)])
@@ -107,7 +108,7 @@ async def test_what_is_due(store: MatterStore) -> None:
 
 
 async def test_release_and_end_in_one_commit(
-    store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore
+    store: TicketStore, ledger: DatabaseLedger, outbox: OutboxStore
 ) -> None:
     await ledger.keep(entry(), [HELD, SPAM], [])
     (held,) = store.unclaimed(Disposition.HOLD)
@@ -150,7 +151,7 @@ async def test_release_and_end_in_one_commit(
 
 
 async def test_all_steps_or_none(
-    store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore, database: Database
+    store: TicketStore, ledger: DatabaseLedger, outbox: OutboxStore, database: Database
 ) -> None:
     await ledger.keep(entry(), [HELD], [], [LETTER])
     (held,) = store.unclaimed(Disposition.HOLD)
@@ -184,7 +185,7 @@ async def test_all_steps_or_none(
     assert await store.waiting(9) == []
 
 
-async def test_a_hold_hangs_on_one_matter(store: MatterStore, ledger: DatabaseLedger) -> None:
+async def test_a_hold_hangs_on_one_matter(store: TicketStore, ledger: DatabaseLedger) -> None:
     await ledger.keep(entry(), [HELD], [])
     (held,) = store.unclaimed(Disposition.HOLD)
     one, two = await store.new("approval", "1", NOW), await store.new("approval", "2", NOW)
@@ -195,7 +196,7 @@ async def test_a_hold_hangs_on_one_matter(store: MatterStore, ledger: DatabaseLe
     assert [type(result) for result in results].count(Conflict) == 1
 
 
-async def test_letters(store: MatterStore, ledger: DatabaseLedger, outbox: OutboxStore) -> None:
+async def test_letters(store: TicketStore, ledger: DatabaseLedger, outbox: OutboxStore) -> None:
     await ledger.keep(entry(), [], [], [LETTER])
     await ledger.keep(dataclasses.replace(entry(2), digest=entry().digest), [], [], [LETTER])
     (letter,) = await store.waiting(9)  # a client that came back
@@ -209,7 +210,7 @@ async def test_letters(store: MatterStore, ledger: DatabaseLedger, outbox: Outbo
     assert store.unread() == (0, None)
 
 
-async def test_kept_copies_are_found(store: MatterStore, ledger: DatabaseLedger) -> None:
+async def test_kept_copies_are_found(store: TicketStore, ledger: DatabaseLedger) -> None:
     for n in range(1, 4):
         await ledger.keep(entry(n, f"<{n}@example.org>"), [HELD, SPAM], [])
     assert [told["subject"] for _, told in store.kept()] == ["hello 3", "hello 2", "hello 1"]

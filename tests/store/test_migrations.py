@@ -8,8 +8,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
-from mailguard.adapters.database import Database
-from mailguard.adapters.tables import metadata
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.tables import metadata
 
 
 def _described(connection) -> dict:

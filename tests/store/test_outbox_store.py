@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from tests.store.test_ledger import entry
 
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.adapters.outbox_store import OutboxStore
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.ports import LedgerEntry, Outgoing, State
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.verdict import Disposition
+from mailguard.pipeline.ports import LedgerEntry, Outgoing
 
 A, B, C = (f"{name}@district.test" for name in "abc")
 
@@ -154,9 +155,9 @@ async def test_a_report_is_sent_once_whatever_its_transaction_was_answered(
 _CHILD = """
 import asyncio, json, sys
 from pathlib import Path
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database
-from mailguard.adapters.outbox_store import OutboxStore
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.outbox import OutboxStore
 
 async def main(url, directory, holder):
     database = Database(url, patience=20)

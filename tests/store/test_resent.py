@@ -7,22 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.core.test_decide import DISTRICT, finds
+from tests.unit.core.decision.test_decide import DISTRICT, finds
 from tests.unit.pipeline.test_accept import LATE, Ports, make_world
 
-from mailguard.adapters import outbox_store
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.core import mime
-from mailguard.core.directory import Directory
-from mailguard.core.facts import Spf, Unavailable
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.plan import State
-from mailguard.core.policy import Policy, Step
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database import outbox
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.core.decision.facts import Spf, Unavailable
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.policy import Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import mime
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.people.directory import Directory
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.ports import Authentication, World
 from mailguard.pipeline.snapshot import Snapshot
@@ -46,7 +46,7 @@ def world(ledger: DatabaseLedger, archive: Blobs) -> World:
 
 
 async def send(
-    world: World, number: int, recipients: Sequence[str], *steps: Step, **replies: Reply
+    world: World, number: int, recipients: Sequence[str], *steps: PolicyStep, **replies: Reply
 ) -> Reply:
     world.next_hop.replies = {f"{name}@example.org": reply for name, reply in replies.items()}  # type: ignore[attr-defined]  # the recording ports' own
     texts = {name: template.text for name, template in TEMPLATES.items()}
@@ -62,7 +62,7 @@ def ends(ledger: DatabaseLedger, number: int) -> dict[str, State]:
 
 
 def waiting(database: Database, archive: Blobs) -> Mapping[str, int]:
-    counts = outbox_store.OutboxStore(database, archive).counts()
+    counts = outbox.OutboxStore(database, archive).counts()
     return {kind: number for (kind, _), number in counts.items()}
 
 
@@ -128,7 +128,7 @@ async def test_copies_put_off_are_in_the_ledger_as_soon_as_in_the_outbox(
     world: World, ledger: DatabaseLedger, database: Database, archive: Blobs
 ) -> None:
     """The outbox may be quicker than the record, which may have to wait for a locked database."""
-    store = outbox_store.OutboxStore(database, archive)
+    store = outbox.OutboxStore(database, archive)
     seen: list[dict[str, State]] = []
 
     class Slow:
@@ -162,7 +162,7 @@ async def test_giving_up_leaves_what_was_taken_in_the_last_try(
     ledger: DatabaseLedger, database: Database, archive: Blobs, world: World
 ) -> None:
     assert (await send(world, 1, [ANN, BOB, CARA], bob=LATE, cara=LATE)).code == 250
-    store = outbox_store.OutboxStore(database, archive)
+    store = outbox.OutboxStore(database, archive)
     (entry,) = await store.lease("me", 1e10, 60, 10)
     await store.failed(entry.id, "451 busy", 1.0, served=[CARA])
     assert ends(ledger, 1) == {ANN: State.FORWARDED, BOB: State.REFUSED, CARA: State.FORWARDED}

@@ -17,8 +17,8 @@ from tests.office import (
     to,
 )
 
-from mailguard.core.approval import Outcome
-from mailguard.pipeline.matters import Conflict, Matter, Transition
+from mailguard.casework.approvals.life import ApprovalOutcome
+from mailguard.casework.tickets import Conflict, Ticket, TicketUpdate
 
 PAULA, TOMAS, TARA = "paula@example.org", "tomas@example.org", "tara@example.org"
 
@@ -30,13 +30,13 @@ def office(tmp_path: Path, url: str) -> Iterator[Office]:
     opened.close()
 
 
-def closing(matter: Matter, *withdraws: int) -> Transition:
-    return Transition(
+def closing(matter: Ticket, *withdraws: int) -> TicketUpdate:
+    return TicketUpdate(
         matter.id, matter.version, "stopped", matter.state, withdraws=withdraws, closes=True
     )
 
 
-async def approved(office: Office) -> Matter:
+async def approved(office: Office) -> Ticket:
     await office.send(NEEDS, to=(MAPLE, CEDAR))
     questions = {m.to[0]: m for m in await office.round() if m.kind == "question"}
     await office.reply(questions[PAULA], "Yes")
@@ -73,7 +73,7 @@ async def test_what_is_being_sent_is_not_taken_back_and_then_nothing_is(office: 
 
 async def test_a_matter_that_is_closed_moves_only_to_close_again(office: Office) -> None:
     matter = await approved(office)
-    again = Transition(matter.id, matter.version, "waiting", matter.state)
+    again = TicketUpdate(matter.id, matter.version, "waiting", matter.state)
     with pytest.raises(Conflict):
         await office.state.matters.move([again])
     await office.state.matters.move([closing(matter)])
@@ -118,4 +118,4 @@ async def test_the_whole_way_on_either_database(office: Office) -> None:
     sent = await office.round()
     assert [m.to for m in sent if m.kind == "release"] == [(MAPLE,)]
     assert "Paula Pine and Tomas Birch" in to(sent, TARA)[0].text
-    assert office.approval().outcome is Outcome.GRANTED
+    assert office.approval().outcome is ApprovalOutcome.GRANTED

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from mailguard.adapters.database import Database
-from mailguard.adapters.unblocked import ListEntry, UnblockedList
-from mailguard.core import parents
-from mailguard.core.facts import Unavailable, Unblocked
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.unblocked import ListEntry, UnblockedList
+from mailguard.core.decision.facts import Unavailable, Unblocked
+from mailguard.core.sheets import parents
 
 PARENT = "parent@example.org"
 
@@ -84,7 +84,7 @@ async def test_an_import_is_undone_whole_and_leaves_what_was_there_before(
     unblocked = await _fresh(database)
     await unblocked.add([ListEntry("p7@example.org", "case 3")])
     addresses = [f"p{n}@example.org" for n in range(50)]
-    entries = tuple(parents.Entry(one, "oak", "A1") for one in addresses)
+    entries = tuple(parents.ParentEntry(one, "oak", "A1") for one in addresses)
     plan = parents.ImportPlan("p.xlsx", "import p.xlsx", 100.0, entries)
     await unblocked.take_in(plan, "b1", "wbirch", 10.0)
     await unblocked.take_in(replace(plan, expires_at=200.0, entries=entries[:1]), "b2", "x", 20.0)
@@ -124,7 +124,7 @@ async def test_a_hundred_thousand_entries_come_and_go_without_holding_the_loop(
     database: Database,
 ) -> None:
     addresses = [f"p{n}@example{n % 50}.org" for n in range(100_000)]
-    entries = tuple(parents.Entry(one, f"site{len(one)}", "A1") for one in addresses)
+    entries = tuple(parents.ParentEntry(one, f"site{len(one)}", "A1") for one in addresses)
     one, other = await _fresh(database), await _fresh(database)
     plan = parents.ImportPlan("p.xlsx", "import p.xlsx", 9e9, entries)
     await one.take_in(plan, "b1", "wbirch", 1.0)

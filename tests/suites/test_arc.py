@@ -10,11 +10,11 @@ import pytest
 import yaml
 from tests.suites.where import find, suite
 
-from mailguard.adapters.arc import seal, verify_arc_with_keys
-from mailguard.adapters.dkim_canonical import canonical, parse_tags, unspaced
-from mailguard.adapters.dns import Answer, NxDomain, Records
-from mailguard.adapters.signing import SigningKey, load_private_key
-from mailguard.core.authentication_results import merge, read
+from mailguard.adapters.authentication.arc import seal, verify_arc_with_keys
+from mailguard.adapters.authentication.dkim_canonical import canonical, parse_tags, unspaced
+from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
+from mailguard.adapters.signing.signing import SigningKey, load_private_key
+from mailguard.core.authentication.authentication_results import merge, read
 
 VALIDATION, SIGNING = "arc-draft-validation-tests.yml", "arc-draft-sign-tests.yml"
 NOW = 1_700_000_000.0

@@ -24,10 +24,11 @@ import pytest
 import yaml
 from tests.suites.where import find, suite
 
-from mailguard.adapters.dns import CachingResolver
-from mailguard.adapters.spf import check_spf
-from mailguard.config.schema import Address, DnsSettings
-from mailguard.core.facts import Spf, Unavailable
+from mailguard.adapters.authentication.dns import CachingResolver
+from mailguard.adapters.authentication.spf import check_spf
+from mailguard.config.form.forms import Address
+from mailguard.config.settings.schema import DnsSettings
+from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.demo.dns_server import DnsServer
 
 FILE = "rfc7208-tests.yml"

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 from tests.store.test_ledger import entry
 
-from mailguard.adapters.outbox_store import OutboxEntry
-from mailguard.app import House, _ended
+from mailguard.adapters.database.outbox import OutboxEntry
 from mailguard.config.load import load
-from mailguard.core.reply import Reply
+from mailguard.core.mail.reply import Reply
 from mailguard.pipeline.ports import StoreError
-from mailguard.wiring import undelivered
+from mailguard.server.app import Server, _ended
+from mailguard.server.wiring import undelivered
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "config"
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path) -> AsyncIterator[Server]:
     """Wired, but with no socket bound."""
     shutil.copytree(EXAMPLE, tmp_path / "config")
-    made = House(load(tmp_path / "config", create_keys=True))
+    made = Server(load(tmp_path / "config", create_keys=True))
     yield made
     await made.reader.close()
     await made.relay.close()
@@ -41,7 +41,7 @@ async def _soon(true: Any) -> None:
 
 
 async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def locked(*_: Any) -> None:
         raise StoreError("locked")
@@ -56,7 +56,7 @@ async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
     refreshing.cancel()
 
 
-async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: House) -> None:
+async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: Server) -> None:
     raw = b"From: x@example.com\r\n\r\nhello\r\n"
     digest = await house.state.blobs.store(raw, None)
     envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
@@ -73,7 +73,7 @@ async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: House)
     assert told.recipients == (house.live.snapshot.district.postmaster,)
 
 
-async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: House) -> None:
+async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: Server) -> None:
     raw = b"From: x@example.com\r\n\r\nhello\r\n"
     digest = await house.state.blobs.store(raw, None)
     envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
@@ -90,7 +90,7 @@ async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: House)
     assert "boss@" not in text
 
 
-async def test_two_late_refusals_of_one_message_are_two_notices(house: House) -> None:
+async def test_two_late_refusals_of_one_message_are_two_notices(house: Server) -> None:
     raw = b"From: x@example.com\r\n\r\nhello\r\n"
     digest = await house.state.blobs.store(raw, None)
     envelope = {"reverse_path": "x@example.com", "recipients": ["a@example.org"], "role": "mx"}
@@ -110,7 +110,7 @@ async def test_two_late_refusals_of_one_message_are_two_notices(house: House) ->
 
 
 async def test_an_outcome_that_waits_for_the_database_is_written_before_the_end(
-    house: House,
+    house: Server,
 ) -> None:
     written = []
 
@@ -123,14 +123,14 @@ async def test_an_outcome_that_waits_for_the_database_is_written_before_the_end(
     assert written == [1]
 
 
-def test_the_database_is_for_nobody_elses_eyes(house: House) -> None:
+def test_the_database_is_for_nobody_elses_eyes(house: Server) -> None:
     (house.settings.storage.state / "mailguard.db").stat()
     for file in house.settings.storage.state.glob("mailguard.db*"):
         assert file.stat().st_mode & 0o077 == 0, file.name
 
 
 async def test_a_bug_does_not_end_the_refreshing(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = []
 
@@ -139,7 +139,7 @@ async def test_a_bug_does_not_end_the_refreshing(
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(house.state.unblocked, "refresh", broken)
-    monkeypatch.setattr("mailguard.app._REFRESH", 0.01)
+    monkeypatch.setattr("mailguard.server.app._REFRESH", 0.01)
     refreshing = asyncio.create_task(house._refresh())
     await _soon(lambda: len(turns) > 1)
     refreshing.cancel()

@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from tests.peers import require
 
 from mailguard import metrics
-from mailguard.config.schema import Limits, ListenerSettings, Settings
+from mailguard.config.settings.schema import ListenerSettings, SessionLimits, Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -155,7 +155,7 @@ def test_compose_gives_nothing_away() -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert int(service["stop_grace_period"].removesuffix("s")) > Limits().drain
+    assert int(service["stop_grace_period"].removesuffix("s")) > SessionLimits().drain
     assert any(v.endswith(":/etc/mailguard:ro") for v in service["volumes"])
 
 
@@ -171,10 +171,10 @@ def unit() -> configparser.RawConfigParser:
 
 def test_unit_outlasts_the_drain_and_stays_down_when_misconfigured() -> None:
     service = unit()["Service"]
-    assert float(service["TimeoutStopSec"].removesuffix("s")) > Limits().drain
+    assert float(service["TimeoutStopSec"].removesuffix("s")) > SessionLimits().drain
     assert service["RestartPreventExitStatus"] == "2"
     assert service["Restart"] == "on-failure"
-    assert int(service["LimitNOFILE"]) > 4 * Limits().connections
+    assert int(service["LimitNOFILE"]) > 4 * SessionLimits().connections
     assert service["User"] not in ("", "root")
 
 

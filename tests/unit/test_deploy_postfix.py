@@ -20,7 +20,7 @@ from aiosmtpd.smtp import Envelope
 from tests.peers import require
 from tests.postfix import free_port
 
-from mailguard.config.schema import Limits, NextHopSettings
+from mailguard.config.settings.schema import NextHopSettings, SessionLimits
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -246,9 +246,9 @@ def test_bare_newlines_are_refused_from_mailguard_too(running: Installed) -> Non
 
 def test_limits_fit_together() -> None:
     postfix = parameters()
-    assert int(postfix["message_size_limit"]) > Limits().message_size
-    assert int(postfix["smtpd_recipient_limit"]) >= Limits().recipients
-    assert int(postfix["hopcount_limit"]) >= Limits().received_fields
+    assert int(postfix["message_size_limit"]) > SessionLimits().message_size
+    assert int(postfix["smtpd_recipient_limit"]) >= SessionLimits().recipients
+    assert int(postfix["hopcount_limit"]) >= SessionLimits().received_fields
     idle = NextHopSettings.model_fields["idle"].default
     assert float(postfix["smtpd_timeout"].removesuffix("s")) > idle
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mailguard.checks.disclaimer import HEADER, Disclaimer, DisclaimerSettings
+from mailguard.checks.disclaimer.check import HEADER, Disclaimer, DisclaimerSettings
+from mailguard.checks.disclaimer.slots import SLOTS
 from mailguard.config.load import load
-from mailguard.core.presence import SIMILAR
-from mailguard.core.slots import SLOTS
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.text.text_match import SIMILAR
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "disclaimers.md").read_text(encoding="utf-8")

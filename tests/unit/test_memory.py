@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailguard.pipeline.memory import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
+from mailguard.pipeline.counters import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
 
 
 def test_a_message_is_given_up_after_its_third_crash_and_only_that_one() -> None:

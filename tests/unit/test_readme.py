@@ -112,7 +112,7 @@ def test_the_types_that_the_design_names_exist() -> None:
 
 
 def _modules(floor: str) -> list[Path]:
-    return sorted((ROOT / "src" / "mailguard" / floor).glob("*.py"))
+    return sorted((ROOT / "src" / "mailguard" / floor).rglob("*.py"))
 
 
 def test_the_picture_is_whole_and_told_in_words() -> None:

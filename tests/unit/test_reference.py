@@ -11,24 +11,25 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailguard import reference
 from mailguard.checks import CHECKS
-from mailguard.cli.reference import commands
-from mailguard.config.accounts import AccountRow, DelegationRow
 from mailguard.config.calendar import BusinessHours, Holiday
-from mailguard.config.directory import PersonRow, SiteEntry
-from mailguard.config.groups import GroupEntry
+from mailguard.config.directory.accounts import AccountRow, DelegationRow
+from mailguard.config.directory.groups import GroupEntry
+from mailguard.config.directory.people import PersonRow, SiteEntry
+from mailguard.config.form.forms import Address
+from mailguard.config.form.validate import bare, element
+from mailguard.config.form.yaml import load_file
 from mailguard.config.json_schema import schema
 from mailguard.config.policy import PolicyFile, StepFile
-from mailguard.config.schema import Address, Settings
-from mailguard.config.validate import bare, element
-from mailguard.config.yaml import load_file
-from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.spam_features import FEATURES
+from mailguard.config.settings.schema import Settings
+from mailguard.core.mail.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.spam.features import FEATURES
+from mailguard.reference import pages
+from mailguard.reference.commands import commands
 
 ROOT = Path(__file__).parents[2]
-PAGES = reference.pages(CHECKS)
+PAGES = pages.pages(CHECKS)
 COMMANDS = tuple(commands())
 FILES = (
     Settings,
@@ -85,7 +86,7 @@ def test_finding_codes_are_unique() -> None:
 
 
 def test_every_metric_is_described() -> None:
-    found = list(reference.our_metrics())
+    found = list(pages.our_metrics())
     assert len(found) >= 15
     for metric, _labels in found:
         assert metric.documentation.strip().endswith("."), metric.name
@@ -147,9 +148,9 @@ def test_the_schema_names_every_check_and_code() -> None:
 
 
 def test_the_command_writes_the_pages(tmp_path: Path) -> None:
-    assert reference.main([]) == 1
-    assert reference.main(["--wrong", str(tmp_path)]) == 1
-    assert reference.main([str(tmp_path / "out")]) == 0
+    assert pages.main([]) == 1
+    assert pages.main(["--wrong", str(tmp_path)]) == 1
+    assert pages.main([str(tmp_path / "out")]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(PAGES)
 
 
@@ -157,13 +158,13 @@ def test_checking_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixt
     """A page that was edited, one that is missing, and one that nothing generates any more."""
     there = tmp_path / "reference"
     shutil.copytree(ROOT / "docs" / "reference", there)
-    assert reference.main(["--check", str(there)]) == 0
+    assert pages.main(["--check", str(there)]) == 0
     assert capsys.readouterr().err == ""
     page = there / "metrics.md"
     page.write_text(page.read_text() + "\nBy hand.\n")
     (there / "spam.md").unlink()
     (there / "old.md").write_text("")
-    assert reference.main(["--check", str(there)]) == 1
+    assert pages.main(["--check", str(there)]) == 1
     said = capsys.readouterr().err
     assert [line.split(" is stale")[0].rpartition("/")[2] for line in said.splitlines()] == [
         "metrics.md",
@@ -171,4 +172,4 @@ def test_checking_names_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixt
         "spam.md",
     ]
     assert not (there / "spam.md").exists()  # nothing was written
-    assert reference.main(["--check", str(tmp_path / "none")]) == 1
+    assert pages.main(["--check", str(tmp_path / "none")]) == 1

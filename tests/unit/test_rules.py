@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mailguard.checks import CHECKS
-from mailguard.core.rights import ROLES
-from mailguard.core.spam_features import FEATURES
+from mailguard.core.people.rights import ROLES
+from mailguard.core.spam.features import FEATURES
 
 ROOT = Path(__file__).parents[2]
 STATES = {"done", "partly", "not yet"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mailguard.adapters.learned import MOST_LESSONS, MOST_WORDS
+from mailguard.adapters.database.learned import MOST_LESSONS, MOST_WORDS
 from mailguard.checks.spam import SpamSettings
-from mailguard.core.bayes import FLOOR, HALF_LIFE
-from mailguard.core.spam_features import BAYES_RANGE, FEATURES
+from mailguard.core.spam.bayes import FLOOR, HALF_LIFE
+from mailguard.core.spam.features import BAYES_RANGE, FEATURES
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "spam.md").read_text("utf-8").split())
 

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailguard.adapters.blobs import Blobs
-from mailguard.adapters.database import Database, location
-from mailguard.adapters.learned import LearnedWords
-from mailguard.adapters.ledger import DatabaseLedger
-from mailguard.adapters.matter_store import MatterStore
-from mailguard.adapters.outbox_store import OutboxStore
-from mailguard.adapters.unblocked import UnblockedList
-from mailguard.core.facts import Unblocked
+from mailguard.adapters.archive.blobs import Blobs
+from mailguard.adapters.database.engine import Database, location
+from mailguard.adapters.database.learned import LearnedWords
+from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.adapters.database.tickets import TicketStore
+from mailguard.adapters.database.unblocked import UnblockedList
+from mailguard.core.decision.facts import Unblocked
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StateDirectory:
     outbox: OutboxStore
     unblocked: UnblockedList
     learned: LearnedWords
-    matters: MatterStore
+    matters: TicketStore
 
     @classmethod
     def open(
@@ -57,7 +57,7 @@ class StateDirectory:
             outbox,
             UnblockedList(store, files),
             LearnedWords(store),
-            MatterStore(store, outbox, time.time),
+            TicketStore(store, outbox, time.time),
         )
         state.learned.refresh_now()
         return state

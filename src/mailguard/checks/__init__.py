@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from mailguard.checks.attachments import Attachments
 from mailguard.checks.authentication import AuthenticationCheck
-from mailguard.checks.disclaimer import Disclaimer
-from mailguard.checks.group_rights import GroupRights
-from mailguard.checks.impersonation import Impersonation
+from mailguard.checks.disclaimer.check import Disclaimer
+from mailguard.checks.group_rights.check import GroupRights
+from mailguard.checks.impersonation.check import Impersonation
 from mailguard.checks.leavers import Leavers
-from mailguard.checks.links import Links
+from mailguard.checks.links.check import Links
 from mailguard.checks.malware import Malware
-from mailguard.checks.mass_mail import MassMail
+from mailguard.checks.mass_mail.check import MassMail
 from mailguard.checks.rate import Rate
-from mailguard.checks.sender_identity import SenderIdentity
+from mailguard.checks.sender_identity.check import SenderIdentity
 from mailguard.checks.spam import Spam
 from mailguard.checks.structure import Structure
-from mailguard.core.policy import Check
+from mailguard.core.decision.policy import Check
 
 CHECKS: tuple[Check, ...] = (
     Structure(),

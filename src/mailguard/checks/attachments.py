@@ -1,7 +1,7 @@
 """Programs, scripts and what hides them among the files that come with a message (R40).
 
 Owns which files are not let through, whose mail is judged, and who is a known source. What a file
-is has been found out by `core.attached`. Must not know how archives and documents are read.
+is has been found out by `core.files.scan`. Must not know how archives and documents are read.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
-from mailguard.core import address, filenames, identity
-from mailguard.core.authenticated import author_authenticated
-from mailguard.core.facts import Facts, Unavailable
-from mailguard.core.filetypes import KINDS, words_of
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.reading import File
-from mailguard.core.transaction import Origin, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.decision.facts import Facts, Unavailable
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.files import filenames
+from mailguard.core.files.file import File
+from mailguard.core.files.filetypes import KINDS, words_of
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Origin, Transaction
+from mailguard.core.sender import identity
+from mailguard.core.sender.outside_proof import author_authenticated
 
 EXECUTABLE = FindingType(
     "attachments.executable",

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mailguard.core import authentication_results
-from mailguard.core.facts import Arc, ArcSet, Dmarc, Facts, Unavailable
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.transaction import Origin, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.authentication import authentication_results
+from mailguard.core.decision.facts import Arc, ArcSet, Dmarc, Facts, Unavailable
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail.transaction import Origin, Transaction
 
 _ADVICE = (
     "Send the message from a server that your domain's SPF or DKIM record vouches for, or ask the "

@@ -11,12 +11,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mailguard.core.address import normalise
-from mailguard.core.edit import AddField, Edit, Redirect
-from mailguard.core.facts import Facts, Leaver
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.decision.edit import AddField, Edit, Redirect
+from mailguard.core.decision.facts import Facts, Leaver
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail.address import normalise
+from mailguard.core.mail.transaction import Transaction
 
 GONE = FindingType(
     "leavers.gone",

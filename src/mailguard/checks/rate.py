@@ -1,7 +1,7 @@
 """How many recipients an account may write to within an hour and a day (R55).
 
-Owns the limits. The counting is `pipeline.memory`'s. Must not know what is written, or whether the
-recipients are a group's members.
+Owns the limits. The counting is `pipeline.counters`'s. Must not know what is written, or whether
+the recipients are a group's members.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from mailguard.core.facts import Facts
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail.transaction import Transaction
 
 _MOST = 20_000  # that are counted of one account
 

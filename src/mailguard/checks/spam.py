@@ -1,7 +1,7 @@
 """Unwanted mail, in both directions, and the unblocked list that lets single senders pass.
 
 Owns thresholds, the exemption of spammail@ and what the list waives (R26-R28, R31, R37). The
-signs and their weights are `core.spam_features`. Must not know how an opinion was learned or
+signs and their weights are `core.spam.features`. Must not know how an opinion was learned or
 where the list is kept.
 """
 
@@ -12,15 +12,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mailguard.core import address, identity, spam_content
-from mailguard.core.authenticated import author_authenticated
-from mailguard.core.bayes import telling_words
-from mailguard.core.edit import AddField, Edit
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Target
-from mailguard.core.facts import Facts, Unavailable
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.reading import Reading
-from mailguard.core.spam_features import (
+from mailguard.core.decision.edit import AddField, Edit
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Target
+from mailguard.core.decision.facts import Facts, Unavailable
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict, Waiver
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Origin, Transaction
+from mailguard.core.sender import identity
+from mailguard.core.sender.outside_proof import author_authenticated
+from mailguard.core.spam import content
+from mailguard.core.spam.bayes import telling_words
+from mailguard.core.spam.features import (
     BAYES_RANGE,
     FEATURES,
     Hit,
@@ -31,10 +34,9 @@ from mailguard.core.spam_features import (
     total,
     weigh,
 )
-from mailguard.core.spam_headers import header_hits
-from mailguard.core.spam_phrases import phrase_hits
-from mailguard.core.transaction import Origin, Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict, Waiver
+from mailguard.core.spam.headers import header_hits
+from mailguard.core.spam.phrases import phrase_hits
+from mailguard.core.text.reading import Reading
 
 GTUBE = b"XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
@@ -203,10 +205,10 @@ class Spam:
 
 def _hits(transaction: Transaction, facts: Facts, reading: Reading) -> Iterable[Hit]:
     message = transaction.message
-    seen = spam_content.shown(message, reading)
+    seen = content.shown(message, reading)
     yield from header_hits(transaction)
-    yield from spam_content.content_hits(message, reading, seen)
-    yield from spam_content.link_hits(reading, facts.district)
+    yield from content.content_hits(message, reading, seen)
+    yield from content.link_hits(reading, facts.district)
     yield from phrase_hits(seen.folded)
     if facts.bayes is not None and not isinstance(facts.bayes, Unavailable):
         opinion = bayes_hit(facts.bayes.probability, telling_words(facts.bayes))
@@ -216,7 +218,7 @@ def _hits(transaction: Transaction, facts: Facts, reading: Reading) -> Iterable[
 
 def _scored(
     transaction: Transaction,
-    engines: Mapping[str, Scanned | Silent],
+    engines: Mapping[str, Scanned | EngineUnavailable],
     facts: Facts,
     reading: Reading,
     settings: SpamSettings,
@@ -228,13 +230,13 @@ def _scored(
 
 
 def _unscanned(
-    engines: Mapping[str, Scanned | Silent], recipients: tuple[str, ...]
+    engines: Mapping[str, Scanned | EngineUnavailable], recipients: tuple[str, ...]
 ) -> Iterator[Finding]:
     """What engines that look for spam did not look at, and what follows."""
     for name, said in engines.items():
         if said.target is not Target.SPAM:
             continue
-        if isinstance(said, Silent):
+        if isinstance(said, EngineUnavailable):
             for kind in (UNAVAILABLE, _FOLLOWS.get(said.on_no_answer)):
                 if kind is not None:
                     yield Finding(kind.code, f"{name}: {said.unavailable}", recipients)

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from mailguard.core.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
-from mailguard.core.facts import Facts, Unavailable
-from mailguard.core.message import Defect
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition, Finding, Verdict
+from mailguard.core.decision.facts import Facts, Unavailable
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Finding, Verdict
+from mailguard.core.mail.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
+from mailguard.core.mail.message import Defect
+from mailguard.core.mail.transaction import Transaction
 
 AMBIGUOUS = FindingType(
     "structure.ambiguous",

@@ -8,8 +8,8 @@ def main() -> None:
     configuration and trouble of our own."""
     from typer import BadParameter
 
-    from mailguard.cli.output import USAGE
     from mailguard.cli.root import application
+    from mailguard.terminal import USAGE
 
     usage_error = BadParameter.__bases__[0]  # what every wrong call raises; Typer's choice is 2
     setattr(usage_error, "exit_code", USAGE)  # noqa: B010 - a base class that has no public name

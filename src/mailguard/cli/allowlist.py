@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.config.load import Loaded
-    from mailguard.core.sheet import Sheet
+    from mailguard.core.sheets.sheet import Sheet
 
 commands = typer.Typer(name="allowlist", help="The unblocked list.", no_args_is_help=True)
 
@@ -69,8 +69,9 @@ def add(
     Only single addresses: domains and patterns are refused, since spoofed mail would pass (R37).
     With --waived-by and --because they count even where nothing proves the sender.
     """
-    from mailguard.adapters.unblocked import ListEntry
-    from mailguard.config.allowlist import day, expires_at, single_address
+    from mailguard.adapters.database.unblocked import ListEntry
+    from mailguard.config.allowlist import day, expires_at
+    from mailguard.core.mail.mailbox import single_address
 
     loaded = load_or_exit(config)
     if bool(waived_by) != bool(because):
@@ -135,7 +136,7 @@ def import_file(
     """
     from mailguard.adapters.ids import new_id
     from mailguard.config.allowlist import day, expires_at
-    from mailguard.core import parents
+    from mailguard.core.sheets import parents
 
     loaded = load_or_exit(config)
     now = time.time()
@@ -218,8 +219,8 @@ def undo(
 
 
 def _sheet(file: Path) -> Sheet:
-    from mailguard.adapters.spreadsheet import MAX_OCTETS, read_sheet
-    from mailguard.core.sheet import Refused
+    from mailguard.adapters.workers.spreadsheet import MAX_OCTETS, read_sheet
+    from mailguard.core.sheets.sheet import SheetRejected
 
     try:
         with file.open("rb") as opened_file:
@@ -227,7 +228,7 @@ def _sheet(file: Path) -> Sheet:
         sheet = asyncio.run(read_sheet(raw, file.name))
     except OSError as error:
         fail(f"mailguard allowlist import: {error}")
-    if isinstance(sheet, Refused):
+    if isinstance(sheet, SheetRejected):
         fail(f"{file.name}: {sheet.refused}")
     return sheet
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from mailguard.cli.again import carried_out
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.cli.retry import carried_out
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
+    from mailguard.casework.approvals.console import ApprovalConsole
+    from mailguard.casework.tickets import Ticket
     from mailguard.config.load import Loaded
-    from mailguard.core.directory import Person
-    from mailguard.pipeline.approval_console import Console
-    from mailguard.pipeline.matters import Matter
+    from mailguard.core.people.model import Person
     from mailguard.pipeline.ports import World
 
 commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)
@@ -193,7 +193,7 @@ def grants(
     as_json: JsonOption = False,
 ) -> None:
     """Approvals given beforehand."""
-    from mailguard.core.grant import GRANT
+    from mailguard.casework.grants.life import GRANT
 
     with opened(load_or_exit(config)) as state:
         found = [
@@ -229,40 +229,40 @@ def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
     typer.echo(f"{number}  {shown(said)}")
 
 
-def _carry_out(loaded: Loaded, by: str, work: Callable[[Console], Awaitable[T]]) -> T:
+def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaitable[T]]) -> T:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.pipeline.approval_console import Console, Refused
-    from mailguard.wiring import approval_steps
+    from mailguard.casework.approvals.console import ApprovalConsole, CommandRefused
+    from mailguard.server.wiring import approval_steps
 
     async def carry_out(state: StateDirectory, world: World) -> T:
         steps = approval_steps(loaded.settings, state, lambda: loaded.snapshot, world)
-        return await work(Console(steps, by.strip() or getpass.getuser()))
+        return await work(ApprovalConsole(steps, by.strip() or getpass.getuser()))
 
     try:
         return carried_out(loaded, carry_out)
-    except Refused as refused:
+    except CommandRefused as refused:
         fail(shown(str(refused)))
 
 
-def _all(state: StateDirectory, kind: str, everything: bool) -> list[Matter]:
+def _all(state: StateDirectory, kind: str, everything: bool) -> list[Ticket]:
     return list(state.matters.find(kind, open_only=not everything))
 
 
-def _one(state: StateDirectory, number: int) -> Matter:
+def _one(state: StateDirectory, number: int) -> Ticket:
     found = state.matters.load(number)
     if found is None or found.kind != "approval" or not found.version:
         fail(f"there is no approval {number}; see: mailguard approvals list --all")
     return found
 
 
-def _record(matter: Matter, loaded: Loaded) -> dict[str, Any]:
-    from mailguard.core.approval import APPROVAL, Outcome, expires_at
-    from mailguard.wiring import approval_terms
+def _record(matter: Ticket, loaded: Loaded) -> dict[str, Any]:
+    from mailguard.casework.approvals.life import APPROVAL, ApprovalOutcome, expires_at
+    from mailguard.server.wiring import approval_terms
 
     approval = APPROVAL.validate_json(matter.state)
     terms = approval_terms(loaded.settings)
     written = APPROVAL.dump_python(approval, mode="json")
-    waits = approval.outcome is Outcome.WAITING
+    waits = approval.outcome is ApprovalOutcome.WAITING
     return {
         "number": matter.id,
         "state": approval.outcome.value,
@@ -276,7 +276,7 @@ def _record(matter: Matter, loaded: Loaded) -> dict[str, Any]:
 
 
 def _person(loaded: Loaded, named: str) -> Person:
-    from mailguard.pipeline.approval_console import person_named
+    from mailguard.casework.approvals.console import person_named
 
     person = person_named(loaded.snapshot.directory, named.strip())
     if person is None:
@@ -292,6 +292,6 @@ def _day(text: str) -> date:
 
 
 def _text(text: str) -> str:
-    from mailguard.core.notice import one_line
+    from mailguard.core.notices.notice import one_line
 
     return one_line(text)[:500]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, fail
+from mailguard.terminal import ConfigOption, fail
 
 commands = typer.Typer(name="archive", help="The messages as they arrived.", no_args_is_help=True)
 

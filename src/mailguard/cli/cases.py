@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailguard.cli.again import carried_out
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.cli.retry import carried_out
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
+    from mailguard.casework.tickets import Ticket
+    from mailguard.casework.unblocking.case import At
+    from mailguard.casework.unblocking.console import CaseConsole
     from mailguard.config.load import Loaded
-    from mailguard.core.case import At
-    from mailguard.pipeline.case_console import Console
-    from mailguard.pipeline.matters import Matter
     from mailguard.pipeline.ports import World
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
@@ -188,34 +188,34 @@ def match(
 
 
 def _carry_out(
-    number: int, config: Path, by: str, work: Callable[[Console], Awaitable[str]]
+    number: int, config: Path, by: str, work: Callable[[CaseConsole], Awaitable[str]]
 ) -> None:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.pipeline.case_console import Console, Refused
-    from mailguard.wiring import case_steps
+    from mailguard.casework.unblocking.console import CaseConsole, CommandRefused
+    from mailguard.server.wiring import case_steps
 
     loaded = load_or_exit(config)
 
     async def carry_out(state: StateDirectory, world: World) -> str:
         steps = case_steps(loaded.settings, state, lambda: loaded.snapshot, world)
-        return await work(Console(steps, by.strip() or getpass.getuser()))
+        return await work(CaseConsole(steps, by.strip() or getpass.getuser()))
 
     try:
         typer.echo(f"{number}  {shown(carried_out(loaded, carry_out))}")
-    except Refused as refused:
+    except CommandRefused as refused:
         fail(shown(str(refused)))
 
 
 def _at(loaded: Loaded) -> At:
-    from mailguard.core.case import At
-    from mailguard.wiring import case_terms
+    from mailguard.casework.unblocking.case import At
+    from mailguard.server.wiring import case_terms
 
     return At(time.time(), loaded.calendar, case_terms(loaded.settings))
 
 
-def _record(matter: Matter, at: At) -> dict[str, Any]:
-    from mailguard.core.case import CASE
-    from mailguard.core.case_life import due_at, is_overdue
+def _record(matter: Ticket, at: At) -> dict[str, Any]:
+    from mailguard.casework.unblocking.case import CASE
+    from mailguard.casework.unblocking.life import due_at, is_overdue
 
     case = CASE.validate_json(matter.state)
     return {
@@ -229,6 +229,6 @@ def _record(matter: Matter, at: At) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    from mailguard.core.notice import one_line
+    from mailguard.core.notices.notice import one_line
 
     return one_line(text)[:500]

@@ -7,11 +7,10 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote_to_bytes
 
 import typer
 
-from mailguard.cli.output import (
+from mailguard.terminal import (
     INTERNAL,
     ConfigOption,
     JsonOption,
@@ -129,12 +128,3 @@ def _show(answer: dict[str, Any]) -> None:
         typer.echo(f"A defect of mailguard's: {shown(answer['internal_error'])}")
     for line in answer["reply"].splitlines():
         typer.echo(f"Reply: {shown(line)}")
-
-
-def decoded(address: str) -> str:
-    """An address from the command line: %XX is an octet; what is no UTF-8 stays distinguishable."""
-    try:
-        octets = address.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a character from JSON: no UTF-8, so no address either
-        octets = address.encode("utf-8", "surrogatepass")
-    return unquote_to_bytes(octets).decode("utf-8", "surrogateescape")

@@ -15,33 +15,33 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
 
-from mailguard.adapters.authentication import SenderAuthentication
-from mailguard.adapters.database import Database, location
-from mailguard.adapters.dns import CachingResolver
+from mailguard.adapters.authentication.dns import CachingResolver
+from mailguard.adapters.authentication.lookups import SenderAuthentication
+from mailguard.adapters.database.engine import Database, location
+from mailguard.adapters.database.learned import LearnedWords
+from mailguard.adapters.database.ledger import groups_reached
+from mailguard.adapters.database.unblocked import UnblockedList
 from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.ids import new_id
-from mailguard.adapters.learned import LearnedWords
-from mailguard.adapters.ledger import groups_reached
-from mailguard.adapters.reader import PooledReader
-from mailguard.adapters.signatures import Signatures
-from mailguard.adapters.unblocked import UnblockedList
-from mailguard.cli.check import decoded
+from mailguard.adapters.signing.signatures import Signatures
+from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.config.load import Loaded
-from mailguard.config.schema import DnsSettings, ListenerSettings
-from mailguard.core import address, mime
-from mailguard.core.explain import report
-from mailguard.core.facts import Bayes, Unavailable, Unblocked
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.dossier import EDIT_FAILED, Dossier
+from mailguard.config.settings.schema import DnsSettings, ListenerSettings
+from mailguard.core.decision.facts import Bayes, Unavailable, Unblocked
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import address, mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.record.explain import report
+from mailguard.pipeline.counters import ClientAddresses, SentRecipients
 from mailguard.pipeline.judge import judge
-from mailguard.pipeline.mailings import Mailings
-from mailguard.pipeline.memory import ClientAddresses, SentRecipients
+from mailguard.pipeline.judged_message import EDIT_FAILED, JudgedMessage
 from mailguard.pipeline.ports import World
-from mailguard.wiring import make_reader
+from mailguard.pipeline.send_window import Mailings
+from mailguard.server.wiring import make_reader
 
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
 
@@ -120,7 +120,7 @@ class Checker:
         answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
         return answer
 
-    async def dossier(self, request: Request) -> tuple[Dossier, list[str]]:
+    async def dossier(self, request: Request) -> tuple[JudgedMessage, list[str]]:
         """The judged message, and what the session would have refused in its envelope."""
         clock = time.time() if request.now is None else request.now
         configured = self._listener(request)
@@ -166,7 +166,7 @@ class Checker:
         raise UsageError(f"no listener {request.listener or wanted.value!r}; there are: {names}")
 
 
-def _keep(answer: dict[str, Any], dossier: Dossier) -> None:
+def _keep(answer: dict[str, Any], dossier: JudgedMessage) -> None:
     """Say of the copies that could not be edited what becomes of them."""
     for hold in dossier.plan.holds:
         if hold.reason == EDIT_FAILED.code:
@@ -314,3 +314,12 @@ def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World
         tell_quarantine=settings.quarantine_reply == "reject",
         deliver_unedited=settings.render_fault == "deliver",
     )
+
+
+def decoded(address: str) -> str:
+    """An address from the command line: %XX is an octet; what is no UTF-8 stays distinguishable."""
+    try:
+        octets = address.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character from JSON: no UTF-8, so no address either
+        octets = address.encode("utf-8", "surrogatepass")
+    return unquote_to_bytes(octets).decode("utf-8", "surrogateescape")

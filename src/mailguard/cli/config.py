@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from mailguard.cli.loading import load_or_exit
-from mailguard.cli.output import ConfigOption, JsonOption, print_json, print_table
+from mailguard.terminal import ConfigOption, JsonOption, print_json, print_table
 
 commands = typer.Typer(
     name="config", help="Check and show the configuration.", no_args_is_help=True

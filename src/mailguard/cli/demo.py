@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailguard.cli.output import INTERNAL, ConfigOption, fail, shown
+from mailguard.terminal import INTERNAL, ConfigOption, fail, shown
 
 if TYPE_CHECKING:
-    from mailguard.demo.district import District
+    from mailguard.demo.district import DemoDistrict
     from mailguard.demo.runner import Demo
 
 _DIFFERS, _INTERRUPTED = 1, 130
@@ -41,7 +41,7 @@ def demo(
     Everything real: `serve` in a process of its own, a next hop that keeps Maildirs, DNS. Exit 0
     when every outcome is as the samples say, 1 when one is not, 2 when it cannot start.
     """
-    from mailguard.config.errors import ConfigErrors
+    from mailguard.config.form.errors import ConfigErrors
     from mailguard.demo.district import DemoError, prepare
     from mailguard.demo.samples import SAMPLES
 
@@ -78,7 +78,7 @@ def _directory(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-async def _run(district: District, once: bool, accounts: list[str]) -> int:
+async def _run(district: DemoDistrict, once: bool, accounts: list[str]) -> int:
     """The whole run, which SIGINT, SIGTERM and SIGHUP end in good order; the exit status."""
     from mailguard.demo.runner import Demo
 

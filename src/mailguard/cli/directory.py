@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mailguard.cli.loading import load_or_exit
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 commands = typer.Typer(
     name="directory", help="What the district's directory asks of people.", no_args_is_help=True

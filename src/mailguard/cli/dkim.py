@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailguard.cli.output import fail, shown
+from mailguard.terminal import fail, shown
 
 if TYPE_CHECKING:
-    from mailguard.adapters.dns import Answer
-    from mailguard.adapters.signing import PrivateKey
-    from mailguard.config.schema import DnsSettings
+    from mailguard.adapters.authentication.dns import Answer
+    from mailguard.adapters.signing.signing import PrivateKey
+    from mailguard.config.settings.schema import DnsSettings
 
 commands = typer.Typer(name="dkim", help="Keys that sign outbound mail.", no_args_is_help=True)
 
@@ -100,8 +100,9 @@ def check(
 
     from pydantic import ValidationError
 
-    from mailguard.adapters.signing import load_private_key
-    from mailguard.config.schema import Address, DnsSettings
+    from mailguard.adapters.signing.signing import load_private_key
+    from mailguard.config.form.forms import Address
+    from mailguard.config.settings.schema import DnsSettings
 
     name = _name(domain, selector)
     private = None
@@ -134,7 +135,7 @@ def judge(answer: Answer, private: PrivateKey | None) -> tuple[list[str], list[s
     """(what is wrong, what is to be known) of an answer, in words."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from mailguard.adapters.dkim_keys import NoKey, key_of
+    from mailguard.adapters.authentication.dkim_keys import NoKey, key_of
 
     found = key_of(answer)
     if isinstance(found, NoKey):
@@ -196,7 +197,7 @@ def _name(domain: str, selector: str) -> str:
 
 
 async def _look_up(settings: DnsSettings, name: str) -> Answer:
-    from mailguard.adapters.dns import CachingResolver
+    from mailguard.adapters.authentication.dns import CachingResolver
 
     resolver = CachingResolver(settings)
     try:

@@ -11,12 +11,12 @@ import typer
 
 from mailguard.cli.ledger import as_record, when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
     from mailguard.config.load import Loaded
-    from mailguard.pipeline.dossier import Dossier
+    from mailguard.pipeline.judged_message import JudgedMessage
     from mailguard.pipeline.ports import LedgerEntry
 
 
@@ -44,8 +44,8 @@ def explain(
 async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> dict[str, Any]:
     from pydantic import ValidationError
 
-    from mailguard.core.explain import report
-    from mailguard.core.stored import decision_json
+    from mailguard.core.record.explain import report
+    from mailguard.core.record.stored import decision_json
 
     answer: dict[str, Any] = {"record": as_record(entry)}
     try:
@@ -62,12 +62,12 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
     return answer
 
 
-async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> Dossier:
+async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> JudgedMessage:
     """The dossier of a recorded transaction, under the policy it was decided by."""
     from mailguard.config.load import default_checks
     from mailguard.config.policy import restore
     from mailguard.pipeline.replay import replay
-    from mailguard.wiring import replaying
+    from mailguard.server.wiring import replaying
 
     stored = state.ledger.policy(entry.policy_digest)
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailguard.cli.loading import load_or_exit
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
-    from mailguard.core.directory import Directory, Group, Person, Site, Unit
-    from mailguard.core.rights import Right
+    from mailguard.core.people.directory import Directory
+    from mailguard.core.people.model import Group, Person, Site, Unit
+    from mailguard.core.people.rights import Right
     from mailguard.pipeline.snapshot import Snapshot
 
 NOT_ALLOWED = 3
@@ -65,7 +66,7 @@ class _Asked:
         )
 
     def right(self, group: Group, directory: Directory, *, tag: bool) -> Right:
-        from mailguard.core.rights import may_write
+        from mailguard.core.people.rights import may_write
 
         way = tuple(directory.groups[a].name for a in self.ways.get(group.address, ()))
         return may_write(
@@ -216,7 +217,7 @@ def _all_senders(group: Group, directory: Directory, today: date) -> Iterator[tu
 
 
 def _sender(text: str, snapshot: Snapshot) -> _Asked:
-    from mailguard.core.address import normalise
+    from mailguard.core.mail.address import normalise
 
     directory = snapshot.directory
     account = directory.account_for(text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, fail, print_json, print_table
+from mailguard.terminal import ConfigOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.pipeline.ports import LedgerEntry
@@ -30,7 +30,7 @@ def ledger(
 
     The id is the one in the 250 reply and in our Received field; `mailguard explain ID` tells more.
     """
-    from mailguard.core.plan import State
+    from mailguard.core.decision.plan import State
 
     try:
         wanted = State(state) if state else None

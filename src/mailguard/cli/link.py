@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailguard.cli.loading import load_or_exit
-from mailguard.cli.output import ConfigOption, fail
+from mailguard.terminal import ConfigOption, fail
 
 commands = typer.Typer(name="link", help="What is behind a copy-page link.", no_args_is_help=True)
 
@@ -26,11 +26,11 @@ def decode(
     config: ConfigOption = Path("config"),
 ) -> None:
     """Print the original address of a rewritten link, to the octet."""
-    from mailguard.core import links
+    from mailguard.core.links import sealed
 
     loaded = load_or_exit(config)
     token = link.rpartition("/l/")[2].strip()
     try:
-        typer.echo(links.open_(token, loaded.snapshot.link_keys))
-    except links.LinkError as error:
+        typer.echo(sealed.open_(token, loaded.snapshot.link_keys))
+    except sealed.LinkError as error:
         fail(f"not one of our links, or altered: {error}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def load_or_exit(directory: Path, *, create_keys: bool = False) -> Loaded:
     """The configuration, or every error in it on standard error and exit 2."""
-    from mailguard.config.errors import ConfigErrors
+    from mailguard.config.form.errors import ConfigErrors
     from mailguard.config.load import load
 
     try:

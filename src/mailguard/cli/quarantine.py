@@ -14,14 +14,13 @@ import typer
 from mailguard.cli.explain import reopened
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
-    from mailguard.adapters.ledger import HoldEntry
     from mailguard.adapters.state import StateDirectory
+    from mailguard.casework.tickets import KeptCopy, Listing
     from mailguard.config.load import Loaded
-    from mailguard.pipeline.dossier import Dossier
-    from mailguard.pipeline.matters import Listing
+    from mailguard.pipeline.judged_message import JudgedMessage
 
 commands = typer.Typer(name="quarantine", help="Mail that is kept.", no_args_is_help=True)
 
@@ -76,13 +75,14 @@ def show(
     reference: Reference, config: ConfigOption = Path("config"), as_json: JsonOption = False
 ) -> None:
     """One kept message: why it is kept and what it says, as safe text."""
-    from mailguard.core import mime, read
+    from mailguard.core.mail import mime
+    from mailguard.core.text import reader
 
     with opened(load_or_exit(config)) as state:
         holds = _found(state, [reference], None)
         raw = state.blobs.read(holds[0].digest)
     message = mime.parse(raw)
-    texts = [t.visible for t in read.read(message).texts]
+    texts = [t.visible for t in reader.read(message).texts]
     fields = {n: message.value(n) for n in ("From", "To", "Cc", "Subject", "Date", "Message-ID")}
     if as_json:
         print_json({"kept": [_record(h) for h in holds], "fields": fields, "texts": texts})
@@ -120,7 +120,7 @@ def release(
     ] = False,
 ) -> None:
     """Deliver kept messages: the original bytes, with the disclaimers and links of their copy."""
-    from mailguard.adapters.ledger import RELEASED
+    from mailguard.adapters.database.kept import RELEASED
 
     _decide(references, config, RELEASED, by, learn, allow)
 
@@ -133,7 +133,7 @@ def discard(
     learn: Annotated[bool, typer.Option(help="Teach the filter that this is spam.")] = True,
 ) -> None:
     """Decide that kept messages are not delivered. The archive keeps them."""
-    from mailguard.adapters.ledger import DISCARDED
+    from mailguard.adapters.database.kept import DISCARDED
 
     _decide(references, config, DISCARDED, by, learn)
 
@@ -146,7 +146,7 @@ def _decide(
     learn: bool,
     allow: bool = False,
 ) -> None:
-    from mailguard.adapters.ledger import AlreadyDecided
+    from mailguard.adapters.database.kept import AlreadyDecided
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
@@ -166,20 +166,20 @@ def _decide(
 async def _carry_out(
     state: StateDirectory,
     loaded: Loaded,
-    holds: Sequence[HoldEntry],
+    holds: Sequence[KeptCopy],
     decided: str,
     by: str,
     learn: bool,
     allow: bool = False,
 ) -> None:
     """Each transaction's holds in one commit; then what it teaches."""
-    from mailguard.adapters.learned import Lesson
-    from mailguard.adapters.ledger import RELEASED
-    from mailguard.core import spam_words
-    from mailguard.core.reading import Reading
+    from mailguard.adapters.database.kept import RELEASED
+    from mailguard.adapters.database.learned import Lesson
+    from mailguard.core.spam import tokens
+    from mailguard.core.text.reading import Reading
     from mailguard.pipeline.release import released
 
-    by_transaction: dict[str, list[HoldEntry]] = {}
+    by_transaction: dict[str, list[KeptCopy]] = {}
     for hold in holds:
         by_transaction.setdefault(hold.transaction_id, []).append(hold)
     for transaction_id, kept in by_transaction.items():
@@ -205,14 +205,14 @@ async def _carry_out(
         reading = dossier.facts.reading
         about_spam = any(h.reason.startswith("spam.") for h in kept)
         if learn and about_spam and isinstance(reading, Reading):
-            words = spam_words.words(dossier.transaction.message, reading)
+            words = tokens.words(dossier.transaction.message, reading)
             await state.learned.teach([Lesson(kept[0].digest, words, decided != RELEASED)])
 
 
-def _listing(dossier: Dossier, hold: HoldEntry, by: str) -> Listing:
+def _listing(dossier: JudgedMessage, hold: KeptCopy, by: str) -> Listing:
     """The author's entry for the unblocked list: one address, or there is none to list (R37)."""
-    from mailguard.core.identity import author
-    from mailguard.pipeline.matters import Listing
+    from mailguard.casework.tickets import Listing
+    from mailguard.core.sender.identity import author
 
     mailbox = author(dossier.transaction)
     if not mailbox:
@@ -226,8 +226,8 @@ def _listing(dossier: Dossier, hold: HoldEntry, by: str) -> Listing:
 _YEAR = 365 * 86_400.0  # seconds that an entry made by hand counts (R38: yearly)
 
 
-def _found(state: StateDirectory, references: Sequence[str], wanted: str | None) -> list[HoldEntry]:
-    found: dict[int, HoldEntry] = {}
+def _found(state: StateDirectory, references: Sequence[str], wanted: str | None) -> list[KeptCopy]:
+    found: dict[int, KeptCopy] = {}
     for reference in references:
         text = reference.strip().upper()
         if text.isascii() and text.isdigit() and len(text) < 19:
@@ -242,7 +242,7 @@ def _found(state: StateDirectory, references: Sequence[str], wanted: str | None)
     return list(found.values())
 
 
-def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[HoldEntry]:
+def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[KeptCopy]:
     """What was kept under an id that notices name, and now belongs to the retry that followed."""
     entry = state.ledger.find(transaction_id)
     if entry is None:
@@ -257,7 +257,7 @@ def _subject(state: StateDirectory, transaction_id: str) -> str:
     return entry.subject if entry else ""
 
 
-def _record(hold: HoldEntry) -> dict[str, Any]:
+def _record(hold: KeptCopy) -> dict[str, Any]:
     return {
         "number": hold.id,
         "transaction": hold.transaction_id,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailguard.cli.output import ConfigOption, fail
+from mailguard.terminal import ConfigOption, fail
 
 
 def serve(
@@ -21,10 +21,10 @@ def serve(
     file:line:column, before a socket is bound); 1 when a socket or the state cannot be opened.
     SIGHUP, or saving a file, reloads.
     """
-    from mailguard import app
     from mailguard.adapters import logs
     from mailguard.cli.loading import load_or_exit
     from mailguard.pipeline.ports import StoreError
+    from mailguard.server import app
 
     loaded = load_or_exit(config, create_keys=True)
     logs.configure(loaded.settings.log.level, pretty)

@@ -13,7 +13,7 @@ import typer
 
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.output import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -49,7 +49,7 @@ def forget(messages: Messages, config: ConfigOption = Path("config")) -> None:
 @commands.command("stats")
 def stats(config: ConfigOption = Path("config"), as_json: JsonOption = False) -> None:
     """How much was taught, and whether it is enough for an opinion."""
-    from mailguard.core import bayes
+    from mailguard.core.spam import bayes
 
     with opened(load_or_exit(config)) as state:
         stock = asyncio.run(state.learned.stock())
@@ -93,11 +93,12 @@ async def _carry_out(
     paths: Sequence[Path], spam: bool | None, loaded: Loaded, state: StateDirectory
 ) -> tuple[int, int, list[str]]:
     """How many were read, how many were known before, and what could not be read."""
-    from mailguard.adapters.learned import Lesson
+    from mailguard.adapters.database.learned import Lesson
     from mailguard.cli.examples import examples
-    from mailguard.core import mime, spam_words
-    from mailguard.core.facts import Unavailable
-    from mailguard.wiring import make_reader
+    from mailguard.core.decision.facts import Unavailable
+    from mailguard.core.mail import mime
+    from mailguard.core.spam import tokens
+    from mailguard.server.wiring import make_reader
 
     reader = make_reader(loaded.settings)
     lessons: list[Lesson] = []
@@ -113,7 +114,7 @@ async def _carry_out(
             if isinstance(reading, Unavailable):
                 unread.append(f"{example.name}: {reading.unavailable}")
                 continue
-            words = spam_words.words(message, reading)
+            words = tokens.words(message, reading)
             lessons.append(Lesson(hashlib.sha256(example.raw).hexdigest(), words, spam))
             read += 1
             if len(lessons) == _TOGETHER:

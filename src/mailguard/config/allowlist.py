@@ -1,7 +1,7 @@
 """The unblocked list as administrators write it in `allowlist.d/*.txt` (R37).
 
 Owns the form of a line and the entries of the files in memory. Every address passes
-`core.mailbox.single_address`. Must not know what an entry waives.
+`core.mail.mailbox.single_address`. Must not know what an entry waives.
 
 A line is an address and what is known of it; one that begins with `defaults:` says it for all
 lines below it in that file. An entry without `added=` is as old as its file.
@@ -16,10 +16,11 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from mailguard.config.errors import ConfigError, ConfigErrors, quote
-from mailguard.config.yaml import read_text
-from mailguard.core.facts import Unblocked
-from mailguard.core.mailbox import single_address as single_address
+from mailguard.config.form.errors import ConfigError, ConfigErrors
+from mailguard.config.form.yaml import read_text
+from mailguard.core.decision.facts import Unblocked
+from mailguard.core.mail.mailbox import single_address
+from mailguard.core.mail.visible import quote
 
 FOLDER = "allowlist.d"
 _DEFAULTS = "defaults:"
@@ -29,7 +30,7 @@ _LINES = 1 << 24  # more than a file's limit in octets
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AllowlistLine:
     """One address on the list, with what was said about it."""
 
     address: str  # lower case
@@ -106,7 +107,7 @@ def load_allowlist(directory: Path, time_zone: str) -> FileEntries:
             errors += wrong.errors
             continue
         hashed.update(f"{path.name}\n".encode("utf-8", "surrogateescape"))
-        defaults = Entry("")
+        defaults = AllowlistLine("")
         groups: dict[str, int] = {}  # by what stands after the address
         for number, line in enumerate(text.splitlines(), 1):
             written = _without_comment(line)
@@ -117,7 +118,7 @@ def load_allowlist(directory: Path, time_zone: str) -> FileEntries:
             after = words[1] if len(words) > 1 else ""
             try:
                 if words[0] == _DEFAULTS:
-                    defaults, groups = _particulars(after, Entry("")), {}
+                    defaults, groups = _particulars(after, AllowlistLine("")), {}
                     continue
                 address = single_address(words[0])
                 group = groups.get(after)
@@ -152,7 +153,7 @@ def day(text: str) -> date:
         raise ValueError(f"{quote(text)} is no date; allowed: YYYY-MM-DD") from None
 
 
-def _shared(entry: Entry, origin: str, saved_at: float, time_zone: str) -> Unblocked:
+def _shared(entry: AllowlistLine, origin: str, saved_at: float, time_zone: str) -> Unblocked:
     added_at = saved_at if entry.added is None else _midnight(entry.added, time_zone)
     until = expires_at(entry.expires, time_zone)
     return Unblocked("", origin, entry.site, until, added_at, entry.waived_by, entry.because)
@@ -162,7 +163,7 @@ def _midnight(of: date, time_zone: str) -> float:
     return datetime.combine(of, time(), ZoneInfo(time_zone)).timestamp()
 
 
-def _particulars(text: str, defaults: Entry) -> Entry:
+def _particulars(text: str, defaults: AllowlistLine) -> AllowlistLine:
     """What a line says after the address, beside what holds without it."""
     before, last, because = f" {text}".partition(f" {_LAST}")
     given: dict[str, str] = {}

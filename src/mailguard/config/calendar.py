@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from mailguard.config.errors import ConfigError, ConfigErrors, quote
-from mailguard.config.schema import Section
-from mailguard.config.validate import suggest, validate
-from mailguard.config.yaml import load_file
-from mailguard.core.calendar import Calendar
+from mailguard.config.form.errors import ConfigError, ConfigErrors
+from mailguard.config.form.forms import Section
+from mailguard.config.form.validate import suggest, validate
+from mailguard.config.form.yaml import load_file
+from mailguard.core.mail.visible import quote
+from mailguard.core.people.calendar import Calendar
 
 FILE = "calendar.yaml"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from mailguard.config.form.forms import Address, Section
 from mailguard.config.load import Loaded
-from mailguard.config.schema import Address, Section, Settings
-from mailguard.core.policy import Policy
+from mailguard.config.settings.schema import Settings
+from mailguard.core.decision.policy import Policy
 
 
 def summary(old: Loaded, new: Loaded) -> list[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mailguard.config.form.forms import Address
 from mailguard.config.load import default_checks
 from mailguard.config.policy import PolicyFile
-from mailguard.config.schema import Address, Settings
-from mailguard.core.policy import Check
+from mailguard.config.settings.schema import Settings
+from mailguard.core.decision.policy import Check
 
 
 def schema(checks: Sequence[Check] | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import re
 import secrets
 from pathlib import Path
 
-from mailguard.config.errors import ConfigError, ConfigErrors
+from mailguard.config.form.errors import ConfigError, ConfigErrors
 
 FILE = "link.keys"
 OCTETS = 32

@@ -15,17 +15,18 @@ from typing import Any, TypeVar
 
 from mailguard.config.allowlist import FileEntries, load_allowlist
 from mailguard.config.calendar import load_calendar
-from mailguard.config.directory import load_directory
-from mailguard.config.errors import ConfigError, ConfigErrors, quote
+from mailguard.config.directory.people import load_directory
+from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.keys import link_keys
 from mailguard.config.notices import load_notices
 from mailguard.config.policy import canonical, load_policy
-from mailguard.config.schema import Settings
-from mailguard.config.settings import FILE, district_of, load_settings
-from mailguard.core.calendar import Calendar
-from mailguard.core.directory import Directory
-from mailguard.core.policy import Check, Policy
-from mailguard.core.transaction import Role
+from mailguard.config.settings.read import FILE, district_of, load_settings
+from mailguard.config.settings.schema import Settings
+from mailguard.core.decision.policy import Check, Policy
+from mailguard.core.mail.transaction import Role
+from mailguard.core.mail.visible import quote
+from mailguard.core.people.calendar import Calendar
+from mailguard.core.people.directory import Directory
 from mailguard.pipeline.snapshot import Snapshot
 
 T = TypeVar("T")

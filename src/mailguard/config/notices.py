@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mailguard.config.errors import ConfigError, ConfigErrors, quote
-from mailguard.config.validate import suggest
-from mailguard.config.yaml import place_at, read_text
-from mailguard.core.notice import TEMPLATES
+from mailguard.config.form.errors import ConfigError, ConfigErrors
+from mailguard.config.form.validate import suggest
+from mailguard.config.form.yaml import place_at, read_text
+from mailguard.core.mail.visible import quote
+from mailguard.core.notices.notice import TEMPLATES
 
 FOLDER = "notices"
 MAX_OCTETS = 65_536

@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mailguard.config.errors import ConfigError, ConfigErrors, quote
-from mailguard.config.schema import Section
-from mailguard.config.validate import suggest, validate
-from mailguard.config.yaml import Document, Key, load_file
-from mailguard.core.decide import error_code
-from mailguard.core.policy import Check, CheckSettings, Mode, Policy, Step
-from mailguard.core.verdict import Disposition
+from mailguard.config.form.errors import ConfigError, ConfigErrors
+from mailguard.config.form.forms import Section
+from mailguard.config.form.validate import suggest, validate
+from mailguard.config.form.yaml import Document, Key, load_file
+from mailguard.core.decision.decide import error_code
+from mailguard.core.decision.policy import Check, CheckSettings, Mode, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail.visible import quote
 
 FILE = "policy.yaml"
 Word = Literal["forward", "quarantine", "hold", "bounce", "defer"]
@@ -63,7 +64,7 @@ def load_policy(directory: Path, checks: Sequence[Check]) -> tuple[Policy, tuple
     written = validate(PolicyFile, document.value, document)
     by_name = {check.name: check for check in checks}
     errors: list[ConfigError] = []
-    steps: list[Step] = []
+    steps: list[PolicyStep] = []
     first: dict[str, int] = {}
     for index, step in enumerate(written.steps):
         at: Key = ("steps", index)
@@ -89,7 +90,7 @@ def load_policy(directory: Path, checks: Sequence[Check]) -> tuple[Policy, tuple
     return Policy(tuple(steps), digest_of(steps)), warnings
 
 
-def _step(check: Check, step: StepFile, document: Document, at: Key) -> Step:
+def _step(check: Check, step: StepFile, document: Document, at: Key) -> PolicyStep:
     errors: list[ConfigError] = []
     declared = {kind.code: kind.default for kind in check.findings}
     for code in step.on_finding:
@@ -110,15 +111,15 @@ def _step(check: Check, step: StepFile, document: Document, at: Key) -> Step:
         code: Disposition[step.on_finding[code].upper()] if code in step.on_finding else default
         for code, default in declared.items()
     }
-    return Step(check, settings, chosen, Disposition[step.on_error.upper()], step.mode)
+    return PolicyStep(check, settings, chosen, Disposition[step.on_error.upper()], step.mode)
 
 
-def digest_of(steps: Sequence[Step]) -> str:
+def digest_of(steps: Sequence[PolicyStep]) -> str:
     """SHA-256 of everything the policy says."""
     return hashlib.sha256(policy_json(steps)).hexdigest()
 
 
-def policy_json(steps: Sequence[Step]) -> bytes:
+def policy_json(steps: Sequence[PolicyStep]) -> bytes:
     """Everything the policy says, defaults written out, as canonical JSON; see `restore`."""
     return canonical(
         [
@@ -146,7 +147,7 @@ def restore(stored: bytes, checks: Sequence[Check]) -> Policy:
         chosen = {c: Disposition[w.upper()] for c, w in written["on_finding"].items()}
         settings = check.Settings.model_validate(written["settings"])
         on_error = Disposition[written["on_error"].upper()]
-        steps.append(Step(check, settings, chosen, on_error, Mode(written["mode"])))
+        steps.append(PolicyStep(check, settings, chosen, on_error, Mode(written["mode"])))
     return Policy(tuple(steps), hashlib.sha256(stored).hexdigest())
 
 

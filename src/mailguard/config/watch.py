@@ -16,9 +16,9 @@ from watchfiles import Change, awatch
 
 from mailguard import metrics
 from mailguard.config.changes import restarts, summary
-from mailguard.config.errors import ConfigError, ConfigErrors
+from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.load import Loaded, load
-from mailguard.core.policy import Check
+from mailguard.core.decision.policy import Check
 from mailguard.pipeline.snapshot import Snapshot
 
 DEBOUNCE = 400  # milliseconds: an editor's save is several changes

@@ -18,7 +18,7 @@ class ClientError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ClientResult:
     """The replies to one message, each as "250 2.1.5 Ok"; lines of one reply joined by newlines."""
 
     recipients: Mapping[str, str]
@@ -84,7 +84,7 @@ async def send(
     *,
     helo: str,
     login: tuple[str, str] | None = None,
-) -> Sent:
+) -> ClientResult:
     """Send one message in a session of its own. `login`: account and password.
 
     Raises ClientError, or OSError when there is no connection.
@@ -104,7 +104,7 @@ async def send(
         taken = any(answer.startswith("250") for answer in answers.values())
         final = await session.message(raw) if taken else ""
         await session.command("QUIT")
-        return Sent(answers, final)
+        return ClientResult(answers, final)
     except TimeoutError as error:
         raise ClientError(f"no reply within {_SECONDS:.0f} seconds") from error
     finally:

@@ -16,17 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mailguard.cli.output import shown, style_of
-from mailguard.demo.district import HOST, PASSWORD, District
-from mailguard.demo.results import Row
-from mailguard.demo.runner import Outcome
+from mailguard.demo.district import HOST, PASSWORD, DemoDistrict
+from mailguard.demo.results import ResultRow
+from mailguard.demo.runner import DemoOutcome
 from mailguard.demo.samples import SAMPLES, path
+from mailguard.terminal import shown, style_of
 
 _WIDE = 120  # columns from which addresses and codes are never broken
 _LONG = 18  # octets from which they are broken elsewhere
 
 
-def table(outcome: Outcome) -> None:
+def table(outcome: DemoOutcome) -> None:
     """Every recipient of every message, from the ledger; "Shows" alone is the sample's own word.
     A column more only where one differs."""
     console = Console()
@@ -70,7 +70,7 @@ def _broken(text: str, mark: str) -> str:
     return f"{shown(first)}\n{found}{shown(rest)}" if found and len(text) > _LONG else shown(text)
 
 
-def arrivals(district: District, outcome: Outcome) -> None:
+def arrivals(district: DemoDistrict, outcome: DemoOutcome) -> None:
     """How many messages each mailbox of the next hop has."""
     _head(f"What arrived at the next hop ({district.maildirs})")
     width = max((len(name) for name in outcome.maildirs), default=0)
@@ -84,7 +84,7 @@ def arrivals(district: District, outcome: Outcome) -> None:
     )
 
 
-def places(district: District, outcome: Outcome, *, stays: bool) -> None:
+def places(district: DemoDistrict, outcome: DemoOutcome, *, stays: bool) -> None:
     """Pages, commands and files. `stays`: they can be looked at now."""
     url = district.loaded.settings.http.public_url
     _head("Where to look" if stays else "Where to look (while it runs: the demo without --once)")
@@ -107,11 +107,11 @@ def places(district: District, outcome: Outcome, *, stays: bool) -> None:
         _line(f"  {name.ljust(14)} {place}")
 
 
-def _first(rows: Iterable[Row], disposition: str) -> str:
+def _first(rows: Iterable[ResultRow], disposition: str) -> str:
     return next((row.id for row in rows if row.disposition == disposition), "ID")
 
 
-def examples(district: District, accounts: Iterable[str]) -> None:
+def examples(district: DemoDistrict, accounts: Iterable[str]) -> None:
     """What to send oneself, by swaks, and how to end."""
     _head("Send more, with swaks (apt-get install swaks)")
     _line(f"  logins: {', '.join(accounts)}; the password of each: {PASSWORD}")
@@ -128,7 +128,7 @@ def examples(district: District, accounts: Iterable[str]) -> None:
     _line("Ctrl-C ends the demo.")
 
 
-def command(district: District, *words: str) -> str:
+def command(district: DemoDistrict, *words: str) -> str:
     """A mailguard command on this demo's configuration, as it can be pasted."""
     program = Path(sys.argv[0])
     if program.name != "mailguard":

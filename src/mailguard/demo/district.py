@@ -17,8 +17,8 @@ import yaml
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.config.load import Loaded, load
-from mailguard.config.settings import FILE
-from mailguard.core.transaction import Role
+from mailguard.config.settings.read import FILE
+from mailguard.core.mail.transaction import Role
 
 HOST = "127.0.0.1"
 PASSWORD = "demo-only"  # noqa: S105 - printed for everybody to see; it opens nothing but the demo
@@ -29,7 +29,7 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class District:
+class DemoDistrict:
     """Where one demo lives."""
 
     root: Path
@@ -68,7 +68,7 @@ class District:
         return found
 
 
-def prepare(config: Path, root: Path, accounts: Iterable[str]) -> District:
+def prepare(config: Path, root: Path, accounts: Iterable[str]) -> DemoDistrict:
     """Copy the configuration into `root` and make it live there: ports, state and passwords.
 
     Raises DemoError, ConfigErrors for a configuration with errors, or OSError.
@@ -105,7 +105,7 @@ def prepare(config: Path, root: Path, accounts: Iterable[str]) -> District:
         raise DemoError(
             f"the demo needs a listener with role {', '.join(missing)} in {config / FILE}"
         )
-    return District(root, load(copied, create_keys=True), dns, roles)
+    return DemoDistrict(root, load(copied, create_keys=True), dns, roles)
 
 
 def _write_passwords(file: Path, accounts: Iterable[str]) -> None:

@@ -14,19 +14,19 @@ from typing import Any
 
 from mailguard.adapters.state import StateDirectory
 from mailguard.config.load import Loaded
-from mailguard.core.decide import Decision
-from mailguard.core.explain import report
-from mailguard.core.stored import decision_json
-from mailguard.demo.client import Sent
+from mailguard.core.decision.decide import Decision
+from mailguard.core.record.explain import report
+from mailguard.core.record.stored import decision_json
+from mailguard.demo.client import ClientResult
 from mailguard.demo.samples import Sample
-from mailguard.pipeline.dossier import Dossier
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import LedgerEntry
 from mailguard.pipeline.replay import replay
-from mailguard.wiring import replaying
+from mailguard.server.wiring import replaying
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One recipient's copy of one message."""
 
     sample: Sample
@@ -40,10 +40,12 @@ class Row:
     reproduced: bool  # decided again from the recorded facts, the outcome was the same
 
 
-async def rows(samples: Mapping[str, Sample], state: StateDirectory, loaded: Loaded) -> list[Row]:
+async def rows(
+    samples: Mapping[str, Sample], state: StateDirectory, loaded: Loaded
+) -> list[ResultRow]:
     """A row a recipient of each recorded message, in the order of `samples`, which has them by
     their Message-ID. Messages that are not in the ledger have none."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ResultRow]] = {}
     async with replaying(loaded, state) as world:
         for brief in state.ledger.entries():
             sample = samples.get(brief.message_id.strip().strip("<>"))
@@ -56,7 +58,7 @@ async def rows(samples: Mapping[str, Sample], state: StateDirectory, loaded: Loa
     return [row for sample in samples.values() for row in found.get(sample.file, [])]
 
 
-def _rows(sample: Sample, entry: LedgerEntry, dossier: Dossier) -> list[Row]:
+def _rows(sample: Sample, entry: LedgerEntry, dossier: JudgedMessage) -> list[ResultRow]:
     told = report(
         dossier.transaction,
         dossier.facts,
@@ -72,7 +74,7 @@ def _rows(sample: Sample, entry: LedgerEntry, dossier: Dossier) -> list[Row]:
         if not reason:
             reason, rules = _waived(dossier.decision, told["findings"])
         made.append(
-            Row(
+            ResultRow(
                 sample,
                 entry.id,
                 recipient,
@@ -100,7 +102,10 @@ def _waived(
 
 
 def differences(
-    sample: Sample, rows: Sequence[Row], sent: Sent | None, copies: Mapping[str, Sequence[bytes]]
+    sample: Sample,
+    rows: Sequence[ResultRow],
+    sent: ClientResult | None,
+    copies: Mapping[str, Sequence[bytes]],
 ) -> list[str]:
     """Where the outcome of one sample is not what it should be, in words. `copies`: what arrived
     of this message, by recipient."""

@@ -17,10 +17,10 @@ from email.utils import formatdate, make_msgid
 from importlib.resources import files
 
 from mailguard.adapters.state import StateDirectory
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.verdict import Disposition
 from mailguard.demo import results
-from mailguard.demo.client import ClientError, Sent, greeted, send
-from mailguard.demo.district import HOST, PASSWORD, DemoError, District
+from mailguard.demo.client import ClientError, ClientResult, greeted, send
+from mailguard.demo.district import HOST, PASSWORD, DemoDistrict, DemoError
 from mailguard.demo.dns_server import DnsServer
 from mailguard.demo.next_hop import NextHopServer
 from mailguard.demo.samples import APPROVER, NOTICE_TO, SAMPLES, Sample, ready
@@ -34,10 +34,10 @@ Say = Callable[[str], None]  # progress, for people
 
 
 @dataclass
-class Outcome:
+class DemoOutcome:
     """Everything the demo found out."""
 
-    rows: list[results.Row]
+    rows: list[results.ResultRow]
     problems: list[str]
     maildirs: dict[str, tuple[int, int]]  # by mailbox: messages, and those that mailguard wrote
     link: str = ""  # a copy-page link that was opened, from a delivered message
@@ -49,10 +49,10 @@ class Outcome:
 class Demo:
     """Start, `run`, and in the end always `stop`."""
 
-    district: District
+    district: DemoDistrict
     say: Say
     _started: float = field(default_factory=time.monotonic)
-    _sent: dict[str, Sent] = field(default_factory=dict)  # by Message-ID
+    _sent: dict[str, ClientResult] = field(default_factory=dict)  # by Message-ID
     _samples: dict[str, Sample] = field(default_factory=dict)  # by Message-ID
     _serving: asyncio.subprocess.Process | None = None
 
@@ -102,7 +102,7 @@ class Demo:
         lines = self.district.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-10:])
 
-    async def run(self) -> Outcome:
+    async def run(self) -> DemoOutcome:
         """Send the samples, wait until all is quiet, and look. Raises DemoError, OSError."""
         for number, sample in enumerate(SAMPLES, start=1):
             self.say(f"sending {number} of {len(SAMPLES)}: {sample.title}")
@@ -120,7 +120,7 @@ class Demo:
         finally:
             state.close()
         problems += self._differences(rows)
-        outcome = Outcome(rows, problems, self._maildirs())
+        outcome = DemoOutcome(rows, problems, self._maildirs())
         await self._look(outcome)
         outcome.seconds = time.monotonic() - self._started
         return outcome
@@ -154,7 +154,7 @@ class Demo:
         unsent = {f"{kind} {s}": n for (kind, s), n in counts.items() if s != "sent"}
         return [f"the outbox has not delivered everything: {unsent}"] if unsent else []
 
-    def _differences(self, rows: list[results.Row]) -> list[str]:
+    def _differences(self, rows: list[results.ResultRow]) -> list[str]:
         wrong: list[str] = []
         for message_id, sample in self._samples.items():
             mark = f"Message-ID: <{message_id}>".encode()
@@ -183,7 +183,7 @@ class Demo:
             counted[box.name] = (len(delivered), ours)
         return counted
 
-    async def _look(self, outcome: Outcome) -> None:
+    async def _look(self, outcome: DemoOutcome) -> None:
         """Open the pages that the demo points to: they have to be there."""
         for path, wanted in (
             ("/healthz", "ok"),

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import structlog
 
 from mailguard import metrics
-from mailguard.core.facts import Facts
-from mailguard.core.plan import State, Variant, conclude
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Transaction
-from mailguard.pipeline import counting
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.plan import State, Variant, conclude
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Transaction
+from mailguard.pipeline import message_metrics
 from mailguard.pipeline.judge import aside, judge
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import LedgerEntry, StoreError, World, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -28,7 +28,7 @@ log = structlog.get_logger("mailguard.accept")
 async def accept(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
     """Take one message through the house and answer it. Raises nothing but CancelledError."""
     try:
-        reply = await tell(transaction, snapshot, world)
+        reply = await process(transaction, snapshot, world)
     except StoreError as error:
         log.error("not_durable", id=transaction.id, reason=str(error), full=error.full)
         metrics.INTERNAL_ERRORS.labels("store").inc()
@@ -37,50 +37,54 @@ async def accept(transaction: Transaction, snapshot: Snapshot, world: World) -> 
         log.exception("internal_error", id=transaction.id)
         metrics.INTERNAL_ERRORS.labels("accept").inc()
         reply = await _after_a_crash(transaction, snapshot, world)
-    counting.answered(transaction, reply)
-    log.info("answered", **counting.summary(transaction, reply))
+    message_metrics.answered(transaction, reply)
+    log.info("answered", **message_metrics.summary(transaction, reply))
     return reply
 
 
-async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+async def process(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
     """The story itself. Raises StoreError, and whatever a defect of ours raises."""
     raw = transaction.message.raw
-    with counting.stage("archive"):  # durable before anything leaves (R51)
+    with message_metrics.stage("archive"):  # durable before anything leaves (R51)
         digest = await world.archive.store(raw, _with_the_blob(transaction))
 
     dossier = await judge(transaction, snapshot, world, digest)  # facts, decision, plan
     plan = dossier.plan
-    counting.decided(transaction, dossier.decision)
+    message_metrics.decided(transaction, dossier.decision)
 
     if plan.deferral is not None:  # one recipient's copy cannot be judged now: the client keeps all
-        counting.disposed(transaction, dossier.decision, plan)
+        message_metrics.disposed(transaction, dossier.decision, plan)
         await _record(dossier, dossier.reply(), dossier.states_so_far())
         return dossier.reply()
 
-    with counting.stage("render"):  # pure, and checked: what is wrong here is our own trouble
+    with message_metrics.stage(
+        "render"
+    ):  # pure, and checked: what is wrong here is our own trouble
         dossier, copies, faults = await aside(transaction, dossier.rendered)
         plan = dossier.plan
         so_far = await aside(transaction, dossier.entry_so_far)
         outgoing = await aside(transaction, dossier.outgoing)
-        counting.render_faults(transaction, faults)
-        counting.disposed(transaction, dossier.decision, plan)
+        message_metrics.render_faults(transaction, faults)
+        message_metrics.disposed(transaction, dossier.decision, plan)
 
     if plan.holds or plan.letters or outgoing:
-        with counting.stage("keep"):  # holds, notices and letters to us are durable now
+        with message_metrics.stage("keep"):  # holds, notices and letters to us are durable now
             await world.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
             world.outbox_wakes()
             world.desk_wakes()
             if plan.tellings:
                 world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 
-    with counting.stage("relay"):  # the next hop's own replies, per recipient
+    with message_metrics.stage("relay"):  # the next hop's own replies, per recipient
         delivered = await _relay(dossier, copies, world)
         conclusion = conclude(plan, delivered)
 
     states = dict(conclusion.states)
     reply = conclusion.failure or dossier.reply()
     if conclusion.put_off or conclusion.returned:
-        with counting.stage("keep"):  # what others' success made ours to deliver or to return
+        with message_metrics.stage(
+            "keep"
+        ):  # what others' success made ours to deliver or to return
             holds, outgoing = dossier.left_over(conclusion, copies, delivered)
             states |= {hold.recipient: State.QUARANTINED for hold in holds}
             # With the end states: the outbox may be done with a copy before they are recorded.
@@ -89,7 +93,7 @@ async def tell(transaction: Transaction, snapshot: Snapshot, world: World) -> Re
             if conclusion.returned and not holds:
                 world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 
-    with counting.stage("record"):
+    with message_metrics.stage("record"):
         await _record(dossier, reply, states)
     return reply
 
@@ -98,7 +102,7 @@ _TROUBLE = Reply(451, "4.3.0 Local trouble; please try again later")
 
 
 async def _relay(
-    dossier: Dossier, copies: Mapping[int, bytes], world: World
+    dossier: JudgedMessage, copies: Mapping[int, bytes], world: World
 ) -> Mapping[str, Reply]:
     """Every variant to the next hop at once."""
     relayed = [
@@ -110,7 +114,7 @@ async def _relay(
 
 
 async def _relay_one(
-    dossier: Dossier, variant: Variant, copy: bytes, world: World
+    dossier: JudgedMessage, variant: Variant, copy: bytes, world: World
 ) -> Mapping[str, Reply]:
     """One variant; where it goes to another mailbox, that mailbox's reply is its recipients'."""
     envelope, instead = dossier.transaction.envelope, variant.redirected
@@ -125,7 +129,7 @@ async def _relay_one(
     return dict.fromkeys(variant.recipients, replies[instead]) if instead else replies
 
 
-async def _record(dossier: Dossier, reply: Reply, states: Mapping[str, State]) -> None:
+async def _record(dossier: JudgedMessage, reply: Reply, states: Mapping[str, State]) -> None:
     """Write the outcome. After the next hop's 250 nothing may turn the reply into an error, so a
     ledger that fails here is tried again behind the client's back; what a crash cuts off then is
     mended from the archive at the next start."""
@@ -175,7 +179,7 @@ async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: Wo
     try:
         digest = await world.archive.store(transaction.message.raw, _with_the_blob(transaction))
         facts = Facts(now=world.clock(), district=snapshot.district)
-        dossier = Dossier.unread(transaction, snapshot, world, facts, digest)
+        dossier = JudgedMessage.unread(transaction, snapshot, world, facts, digest)
         reply = dossier.reply()
         entry = dossier.entry(reply, dossier.states_so_far())
         await world.ledger.keep(entry, dossier.plan.holds, dossier.outgoing())

@@ -11,13 +11,15 @@ from collections.abc import Awaitable, Mapping
 from datetime import date
 from typing import TypedDict, TypeVar
 
-from mailguard.core import address, spam_words
-from mailguard.core.directory import Account, Directory, Group, Person, Site
-from mailguard.core.engines import Scanned, Silent
-from mailguard.core.facts import Bayes, Facts, Sent, Unavailable, Unblocked
-from mailguard.core.offices import Office
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Origin, Transaction
+from mailguard.core.decision.engines import EngineUnavailable, Scanned
+from mailguard.core.decision.facts import AccountVolume, Bayes, Facts, Unavailable, Unblocked
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Origin, Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Account, Group, Person, Site
+from mailguard.core.people.offices import Office
+from mailguard.core.spam import tokens
+from mailguard.core.text.reading import Reading
 from mailguard.pipeline import reach, standing
 from mailguard.pipeline.ports import Authentication, World
 from mailguard.pipeline.snapshot import Snapshot
@@ -105,7 +107,7 @@ async def _within(seconds: float, lookup: Awaitable[T]) -> T | Unavailable:
 
 async def _read(
     transaction: Transaction, world: World, needs: frozenset[str]
-) -> tuple[Reading | Unavailable, Mapping[str, Scanned | Silent] | Unavailable]:
+) -> tuple[Reading | Unavailable, Mapping[str, Scanned | EngineUnavailable] | Unavailable]:
     """The reading, and what the engines say meanwhile. Each of these has a deadline of its own
     below the one for all."""
     reading = _within(world.deadline, world.reader.read(transaction.message))
@@ -154,7 +156,7 @@ def _sent(
     owner: Person | None,
     world: World,
     now: float,
-) -> Sent | None:
+) -> AccountVolume | None:
     """Count the recipients of mail from inside (R55): by login or device; behind a server that
     tells neither, by the person whose address it bears."""
     envelope = transaction.envelope
@@ -166,7 +168,7 @@ def _sent(
     if not who:
         return None
     hour, day = world.sent.see(who, transaction.message.raw, envelope.recipients, now)
-    return Sent(who, hour, day)
+    return AccountVolume(who, hour, day)
 
 
 def _people(transaction: Transaction, directory: Directory) -> dict[str, Person]:
@@ -247,4 +249,4 @@ def _bayes(
 ) -> Bayes | Unavailable | None:
     if isinstance(reading, Unavailable):
         return reading
-    return world.learned.opinion(lambda: spam_words.words(transaction.message, reading))
+    return world.learned.opinion(lambda: tokens.words(transaction.message, reading))

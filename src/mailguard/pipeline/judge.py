@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from mailguard.core.answering import may_answer
-from mailguard.core.decide import decide
-from mailguard.core.facts import Facts
-from mailguard.core.plan import make_plan
-from mailguard.core.transaction import Transaction
-from mailguard.pipeline import counting
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.decision.decide import decide
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.plan import make_plan
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.sender.may_answer import may_answer
+from mailguard.pipeline import message_metrics
 from mailguard.pipeline.gather import gather
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import World
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -27,11 +27,13 @@ _BIG = 131_072  # octets
 _MANY = 200  # recipients
 
 
-async def judge(transaction: Transaction, snapshot: Snapshot, world: World, digest: str) -> Dossier:
+async def judge(
+    transaction: Transaction, snapshot: Snapshot, world: World, digest: str
+) -> JudgedMessage:
     """Gather the facts and decide. Raises only for defects of ours."""
-    with counting.stage("gather"):  # every lookup concurrently, one deadline
+    with message_metrics.stage("gather"):  # every lookup concurrently, one deadline
         facts = await gather(transaction, snapshot, world, world.clock())
-    with counting.stage("decide"):
+    with message_metrics.stage("decide"):
         dossier = await aside(transaction, decided, transaction, snapshot, world, facts, digest)
     world.mailings.settle(transaction.id, dossier.plan.forwarded)
     return dossier
@@ -48,7 +50,7 @@ async def aside(
 
 def decided(
     transaction: Transaction, snapshot: Snapshot, world: World, facts: Facts, digest: str
-) -> Dossier:
+) -> JudgedMessage:
     """The pure part: the same facts give the same dossier, so a stored decision can be replayed."""
     decision = decide(transaction, facts, snapshot.policy)
     sender = transaction.envelope.reverse_path
@@ -58,4 +60,4 @@ def decided(
         tell_quarantine=world.tell_quarantine,
         desks=snapshot.district.desks(transaction.envelope.recipients),
     )
-    return Dossier(transaction, snapshot, world, facts, decision, plan, digest)
+    return JudgedMessage(transaction, snapshot, world, facts, decision, plan, digest)

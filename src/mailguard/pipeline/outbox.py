@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from mailguard import metrics
-from mailguard.core.reply import Reply
+from mailguard.core.mail.reply import Reply
 from mailguard.pipeline.ports import Archive, Clock, NextHop, Outgoing, StoreError
 
 log = structlog.get_logger("mailguard.outbox")

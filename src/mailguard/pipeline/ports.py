@@ -10,18 +10,16 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from mailguard.core.engines import Scanned, Silent
-from mailguard.core.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
-from mailguard.core.message import Message
-from mailguard.core.plan import Hold as Hold
-from mailguard.core.plan import Letter as Letter
-from mailguard.core.plan import State as State
-from mailguard.core.reading import Reading
-from mailguard.core.reply import Reply as Reply
-from mailguard.core.transaction import Envelope, Transaction
-from mailguard.core.verdict import Disposition
-from mailguard.pipeline.mailings import Mailings
-from mailguard.pipeline.memory import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
+from mailguard.core.decision.engines import EngineUnavailable, Scanned
+from mailguard.core.decision.facts import Arc, Bayes, Dkim, Dmarc, Spf, Unavailable, Unblocked
+from mailguard.core.decision.plan import Hold, InboundMail, State
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail.message import Message
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Transaction
+from mailguard.core.text.reading import Reading
+from mailguard.pipeline.counters import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
+from mailguard.pipeline.send_window import Mailings
 
 
 class StoreError(Exception):
@@ -104,7 +102,7 @@ class Ledger(Protocol):
         entry: LedgerEntry,
         holds: Sequence[Hold],
         outgoing: Sequence[Outgoing],
-        letters: Sequence[Letter] = (),
+        letters: Sequence[InboundMail] = (),
     ) -> Mapping[str, int]:
         """Commit holds, outgoing mail and letters to our desks, and the entry so far. Known keys
         are left as they are.
@@ -172,7 +170,7 @@ class Engines(Protocol):
 
     async def scan(
         self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
-    ) -> Mapping[str, Scanned | Silent]:
+    ) -> Mapping[str, Scanned | EngineUnavailable]:
         """What each says, by its name. Never raises. `reading` may be awaited by many."""
         ...
 
@@ -227,7 +225,7 @@ def envelope_json(envelope: Envelope) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class World:
-    """Every port the story uses, wired by `app`."""
+    """Every port the story uses, wired by `server.app`."""
 
     archive: Archive
     ledger: Ledger

@@ -14,15 +14,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
-from mailguard.core import address, identity
-from mailguard.core.authenticated import author_authenticated
-from mailguard.core.directory import Directory, Group, Person, Site
-from mailguard.core.facts import Audience, Facts, Listed, Mailing, Unavailable
-from mailguard.core.folding import folded
-from mailguard.core.identity import Identity
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
-from mailguard.pipeline.mailings import Mailings, Sent
+from mailguard.core.decision.facts import Audience, Facts, Listed, Mailing, Unavailable
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Group, Person, Site
+from mailguard.core.sender import identity
+from mailguard.core.sender.identity import Identity
+from mailguard.core.sender.outside_proof import author_authenticated
+from mailguard.core.text.folding import folded
+from mailguard.core.text.reading import Reading
+from mailguard.pipeline.send_window import Mailings, SentMessage
 from mailguard.pipeline.snapshot import Snapshot
 
 _FEWEST = 3  # members named, before anything is looked up
@@ -47,7 +49,7 @@ def complete(
     who = identity.identity(transaction, facts)
     reaching = _Reaching(transaction, facts, directory, who.owner)
     sender = _sender(who, facts)
-    recent: list[Sent] = []
+    recent: list[SentMessage] = []
     if sender and ("mailing" in asked or "listed" in asked):
         prints = _prints(transaction, facts)
         mailings.count(
@@ -123,7 +125,7 @@ class _Reaching:
         own = membership.mask_of([self.owner.id]) if self.owner is not None else 0
         return membership.present(self.facts.today) & ~own
 
-    def listed(self, alike: Iterable[Sent]) -> tuple[Listed, ...]:
+    def listed(self, alike: Iterable[SentMessage]) -> tuple[Listed, ...]:
         """The groups of which at least a fifth is named one by one, the fullest first."""
         directory, membership = self.directory, self.directory.membership
         here = {
@@ -170,7 +172,7 @@ class _Reaching:
                     yield person.id
 
 
-def _mailing(reaching: _Reaching, recent: list[Sent], seconds: float, now: float) -> Mailing:
+def _mailing(reaching: _Reaching, recent: list[SentMessage], seconds: float, now: float) -> Mailing:
     directory, membership = reaching.directory, reaching.directory.membership
     sent = _within(recent, now, seconds)
     units = {unit for one in sent for unit in one.units.values()}
@@ -184,7 +186,7 @@ def _mailing(reaching: _Reaching, recent: list[Sent], seconds: float, now: float
     return Mailing(inside + ours, len(elsewhere) - ours, len(sent) - 1, seconds)
 
 
-def _within(recent: Iterable[Sent], now: float, seconds: float | None) -> list[Sent]:
+def _within(recent: Iterable[SentMessage], now: float, seconds: float | None) -> list[SentMessage]:
     return [sent for sent in recent if seconds is not None and sent.at > now - seconds]
 
 

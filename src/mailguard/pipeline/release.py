@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailguard.core import render
-from mailguard.core.edit import redirected
-from mailguard.pipeline import counting
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.decision.edit import redirected
+from mailguard.core.render import render
+from mailguard.pipeline import message_metrics
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 
 
-def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoing, ...]:
+def released(dossier: JudgedMessage, holds: Iterable[tuple[int, str]]) -> tuple[Outgoing, ...]:
     """One message a hold, given as (id, recipient): keyed by the hold, so that it goes once.
 
     The edits that apply to the recipient (disclaimer, links) are made; identity and rights were
@@ -25,7 +25,7 @@ def released(dossier: Dossier, holds: Iterable[tuple[int, str]]) -> tuple[Outgoi
         edits = render.concerning(dossier.decision.edits, recipient)
         copy, fault = dossier.copy_or_fault(edits)
         if fault:  # somebody wants it to go, so it goes as it came
-            counting.render_faults(dossier.transaction, (fault,))
+            message_metrics.render_faults(dossier.transaction, (fault,))
         envelope = dossier.transaction.envelope
         one = Outgoing(
             key=f"release|{number}",

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mailguard.core import mime
-from mailguard.core.stored import facts_from_json
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.record.stored import facts_from_json
 from mailguard.pipeline.judge import decided
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import LedgerEntry, World
 from mailguard.pipeline.snapshot import Snapshot
 
 
-async def replay(entry: LedgerEntry, raw: bytes, snapshot: Snapshot, world: World) -> Dossier:
+async def replay(entry: LedgerEntry, raw: bytes, snapshot: Snapshot, world: World) -> JudgedMessage:
     """Decide again from the stored facts: under the policy of then, the same decision.
 
     Raises pydantic.ValidationError when the facts were written by a version that differs.

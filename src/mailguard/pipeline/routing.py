@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from mailguard.core import notice
-from mailguard.core.directory import Person
-from mailguard.core.facts import Facts, Leaver
-from mailguard.core.transaction import Transaction
+from mailguard.core.decision.facts import Facts, Leaver
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.notices import notice
+from mailguard.core.people.model import Person
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mailguard.core.calendar import Calendar
-from mailguard.core.directory import Directory
-from mailguard.core.district import District
-from mailguard.core.facts import Unblocked
-from mailguard.core.policy import Policy
+from mailguard.core.decision.facts import Unblocked
+from mailguard.core.decision.policy import Policy
+from mailguard.core.people.calendar import Calendar
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from mailguard.core.claims import AUTHOR_FIELDS, claims
-from mailguard.core.directory import Account, Directory, Person
-from mailguard.core.facts import Grant, Leaver
-from mailguard.core.policy import Mode, Policy
-from mailguard.core.transaction import Role, Transaction
+from mailguard.core.decision.facts import DelegationInUse, Leaver
+from mailguard.core.decision.policy import Mode, Policy
+from mailguard.core.mail.transaction import Role, Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Account, Person
+from mailguard.core.sender.claimed_addresses import AUTHOR_FIELDS, claims
 from mailguard.pipeline.snapshot import Snapshot
 
 _MOST_GRANTS = 50  # of one delegate that one message can concern
@@ -38,7 +39,7 @@ def device(transaction: Transaction, directory: Directory) -> Account | None:
 
 def grants(
     transaction: Transaction, owner: Person | None, directory: Directory
-) -> tuple[Grant, ...]:
+) -> tuple[DelegationInUse, ...]:
     """What the owner was granted by those whose addresses the message claims, expired grants
     included: a refusal names who renews them (R3)."""
     granted = directory.delegations_to(owner.id) if owner is not None else ()
@@ -48,7 +49,7 @@ def grants(
     people = {directory.person_at(mailbox) for _, mailbox in claims(transaction, fields)}
     claimed = {person.id: person for person in people if person is not None}
     return tuple(
-        Grant(d, claimed[d.principal], directory.people.get(d.renewer))
+        DelegationInUse(d, claimed[d.principal], directory.people.get(d.renewer))
         for d in granted
         if d.principal in claimed
     )[:_MOST_GRANTS]

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from mailguard.core import mime, read
-from mailguard.core.directory import Account, Directory, Group, Person, Site
-from mailguard.core.district import District
-from mailguard.core.facts import Facts
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.decision.facts import Facts
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Account, Group, Person, Site
+from mailguard.core.text import reader
 
 NOW = 1_795_600_000.0  # Wed, 25 Nov 2026
 
@@ -150,7 +152,7 @@ class Build:
             "namesakes": tuple(names.values()),
             "short_namesakes": tuple(p for p in short.values() if p.id not in names),
             "offices": tuple(offices),
-            "reading": read.read(parsed),
+            "reading": reader.read(parsed),
         }
         gathered |= facts
         return Case(transaction, Facts(now=NOW, district=DISTRICT, **gathered))

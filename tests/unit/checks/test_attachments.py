@@ -15,9 +15,9 @@ from tests import made_files as made
 from tests.made_files import JPEG, PDF, PE, gzipped, message, office, ole, tarred, zipped
 
 from mailguard.checks.attachments import Attachments, AttachmentsSettings
-from mailguard.core.facts import Dkim, Unavailable
-from mailguard.core.policy import FindingType
-from mailguard.core.transaction import Role
+from mailguard.core.decision.facts import Dkim, Unavailable
+from mailguard.core.decision.policy import FindingType
+from mailguard.core.mail.transaction import Role
 
 CHECK = Attachments()
 TEXT = b"Dear parents,\r\nthe museum is open on Friday.\r\n"

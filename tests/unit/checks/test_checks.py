@@ -10,13 +10,13 @@ import pytest
 from tests.timing import within
 
 from mailguard.checks import CHECKS
-from mailguard.checks.group_rights import GroupRights
-from mailguard.checks.impersonation import Impersonation
-from mailguard.checks.sender_identity import SenderIdentity
+from mailguard.checks.group_rights.check import GroupRights
+from mailguard.checks.impersonation.check import Impersonation
+from mailguard.checks.sender_identity.check import SenderIdentity
 from mailguard.checks.spam import Spam
 from mailguard.checks.structure import Structure
-from mailguard.core.facts import Facts
-from mailguard.core.transaction import Role
+from mailguard.core.decision.facts import Facts
+from mailguard.core.mail.transaction import Role
 
 SAMPLES = Path(__file__).parent / "samples"
 JUDGES = (SenderIdentity(), Impersonation(), GroupRights(), Spam(), Structure())

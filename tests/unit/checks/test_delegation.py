@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from mailguard.checks.sender_identity import SenderIdentity
-from mailguard.core import mime, read, render
-from mailguard.core.directory import Delegation
-from mailguard.core.facts import Grant, Unavailable
+from mailguard.checks.sender_identity.check import SenderIdentity
+from mailguard.core.decision.facts import DelegationInUse, Unavailable
+from mailguard.core.mail import mime
+from mailguard.core.people.model import Delegation
+from mailguard.core.render import render
+from mailguard.core.text import reader
 
 CHECK = SenderIdentity()
 TODAY = date(2026, 11, 25)
@@ -33,7 +35,8 @@ def ask(build: Any) -> Callable[..., Any]:
     def asked(message: str, *grants: Delegation, today: date = TODAY, **options: Any) -> Any:
         people = build.directory.people
         given = tuple(
-            Grant(d, people[d.principal], people.get(d.renewer)) for d in grants or (DOE_FOR_VANCE,)
+            DelegationInUse(d, people[d.principal], people.get(d.renewer))
+            for d in grants or (DOE_FOR_VANCE,)
         )
         options.setdefault("account", "jdoe")
         options.setdefault("reverse_path", "jane.doe@example.org")
@@ -120,7 +123,7 @@ def test_it_is_inserted_where_it_is_missing(ask: Any) -> None:
     assert render.verify(case.transaction.message, copy, verdict.edits) is None
     again = CHECK.examine(
         replace(case.transaction, message=mime.parse(copy)),
-        replace(case.facts, reading=read.read(mime.parse(copy))),
+        replace(case.facts, reading=reader.read(mime.parse(copy))),
         CHECK.Settings(),
     )
     assert [f.code for f in again.findings] == ["sender-identity.delegated"]

@@ -6,17 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from mailguard.checks.disclaimer import HEADER, Disclaimer, Profile
-from mailguard.core import mime, read, render, texts
-from mailguard.core.edit import AddField
-from mailguard.core.facts import Unavailable
-from mailguard.core.presence import is_present
-from mailguard.core.slots import school_name
-from mailguard.core.transaction import Role
+from mailguard.checks.disclaimer.check import HEADER, Disclaimer, Profile
+from mailguard.checks.disclaimer.slots import school_name
+from mailguard.core.decision.edit import AddField
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Role
+from mailguard.core.notices import policy_texts
+from mailguard.core.render import render
+from mailguard.core.text import reader
+from mailguard.core.text.text_match import is_present
 
 CHECK = Disclaimer()
-V3 = texts.V3_DISCLAIMER
-V4 = texts.V4_STATEMENT
+V3 = policy_texts.V3_DISCLAIMER
+V4 = policy_texts.V4_STATEMENT
 OUT = ("parent@home.test",)
 HEAD = "From: jane.doe@example.org\nSubject: x\n"
 ALTERNATIVE = (
@@ -60,7 +63,7 @@ def test_text_and_html_alike_above_the_quote(staff) -> None:
         )
     )
     rendered = sent(case, said(case))
-    reading = read.read(mime.parse(rendered))
+    reading = reader.read(mime.parse(rendered))
     for text in reading.texts:
         assert is_present(V3, text.author_visible)
         assert text.text.index("CONFIDENTIALITY") < text.text.index("On Mon")
@@ -325,7 +328,7 @@ def test_the_signature_stands_above_the_disclaimer_and_comes_once(staff) -> None
     chosen = {"signature": {"mode": "append", "text": "{name}\n{title}, {site}\nTel. {phone}"}}
     case = staff(ALTERNATIVE.format(plain="> old\n", html=""))
     rendered = sent(case, said(case, **chosen))
-    for text in read.read(mime.parse(rendered)).texts:
+    for text in reader.read(mime.parse(rendered)).texts:
         own = text.author_visible
         assert own.startswith("Hello\nJane Doe\nTeacher, Stafford High School\nCONFIDENTIALITY")
     assert b"Tel." not in rendered

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from mailguard.checks.group_rights import GroupRights
-from mailguard.core.directory import Group, Unit
-from mailguard.core.facts import Audience, Listed, Unavailable
-from mailguard.core.transaction import Role
-from mailguard.core.verdict import Disposition
+from mailguard.checks.group_rights.check import GroupRights
+from mailguard.core.decision.facts import Audience, Listed, Unavailable
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail.transaction import Role
+from mailguard.core.people.model import Group, Unit
 
 CHECK = GroupRights()
 DISTRICT, SITE = "all-staff@example.org", "stafford-staff@example.org"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mailguard.checks.impersonation import Impersonation
-from mailguard.core.directory import Directory
-from mailguard.core.facts import Dkim, Dmarc, Spf, Unavailable
-from mailguard.core.transaction import Role
+from mailguard.checks.impersonation.check import Impersonation
+from mailguard.core.decision.facts import Dkim, Dmarc, Spf, Unavailable
+from mailguard.core.mail.transaction import Role
+from mailguard.core.people.directory import Directory
 
 CHECK = Impersonation()
 

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from mailguard.checks.leavers import Leavers
-from mailguard.checks.sender_identity import SenderIdentity
-from mailguard.core import identity, render
-from mailguard.core.answering import may_answer
-from mailguard.core.directory import Account, Directory, Person
-from mailguard.core.edit import AddField, Redirect
-from mailguard.core.facts import Leaver
-from mailguard.core.transaction import Role
+from mailguard.checks.sender_identity.check import SenderIdentity
+from mailguard.core.decision.edit import AddField, Redirect
+from mailguard.core.decision.facts import Leaver
+from mailguard.core.mail.transaction import Role
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Account, Person
+from mailguard.core.render import render
+from mailguard.core.sender import identity
+from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline import standing
 
 CHECK = SenderIdentity()

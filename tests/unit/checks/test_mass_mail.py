@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mailguard.checks.mass_mail import MassMail, MassMailSettings
-from mailguard.core.facts import Mailing, Unavailable
-from mailguard.core.transaction import Role
+from mailguard.checks.mass_mail.check import MassMail, MassMailSettings
+from mailguard.core.decision.facts import Mailing, Unavailable
+from mailguard.core.mail.transaction import Role
 
 CHECK = MassMail()
 CHAIN = "Send this to ten people or you will have bad luck."

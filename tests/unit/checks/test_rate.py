@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from mailguard.checks.rate import Rate
-from mailguard.core.facts import Sent
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.facts import AccountVolume
+from mailguard.core.decision.verdict import Disposition
 
 CHECK = Rate()
 MAIL = "From: jdoe@example.org\nTo: pat@home.test\nSubject: Keys\n\nHello.\n"
@@ -17,11 +17,11 @@ MAIL = "From: jdoe@example.org\nTo: pat@home.test\nSubject: Keys\n\nHello.\n"
     ("sent", "expected"),
     [
         (None, []),
-        (Sent("jdoe", 10, 20), []),  # as many as may be
-        (Sent("jdoe", 11, 20), ["exceeded"]),
-        (Sent("jdoe", 1, 21), ["exceeded"]),
-        (Sent("jdoe", 11, 21), ["exceeded"]),
-        (Sent("students", 500, 500), []),
+        (AccountVolume("jdoe", 10, 20), []),  # as many as may be
+        (AccountVolume("jdoe", 11, 20), ["exceeded"]),
+        (AccountVolume("jdoe", 1, 21), ["exceeded"]),
+        (AccountVolume("jdoe", 11, 21), ["exceeded"]),
+        (AccountVolume("students", 500, 500), []),
     ],
 )
 def test_limits(build, codes, sent, expected) -> None:
@@ -30,7 +30,7 @@ def test_limits(build, codes, sent, expected) -> None:
 
 
 def test_the_evidence_says_who_how_many_and_how_many_may_be(build) -> None:
-    case = build(MAIL, sent=Sent("jdoe", 501, 501))
+    case = build(MAIL, sent=AccountVolume("jdoe", 501, 501))
     (finding,) = CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
     assert finding.evidence == "jdoe has written to 501 recipients within an hour; 500 may be"
     assert CHECK.findings[0].default is Disposition.HOLD

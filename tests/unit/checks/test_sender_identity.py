@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mailguard.checks.sender_identity import SenderIdentity
-from mailguard.core import identity
-from mailguard.core.facts import Unavailable
-from mailguard.core.transaction import Role
+from mailguard.checks.sender_identity.check import SenderIdentity
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Role
+from mailguard.core.sender import identity
 
 CHECK = SenderIdentity()
 BODY = "\nHello.\n"

@@ -12,15 +12,15 @@ import pytest
 from pydantic import ValidationError
 
 from mailguard.checks.spam import GTUBE, Spam
-from mailguard.core import address
-from mailguard.core.edit import AddField
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol, Target
-from mailguard.core.facts import Bayes, Dkim, Spf, Unavailable, Unblocked
-from mailguard.core.spam_features import FEATURES, Hit, total, weigh
-from mailguard.core.spam_phrases import PHRASES
-from mailguard.core.spam_words import words
-from mailguard.core.transaction import Role
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.edit import AddField
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
+from mailguard.core.decision.facts import Bayes, Dkim, Spf, Unavailable, Unblocked
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Role
+from mailguard.core.spam.features import FEATURES, Hit, total, weigh
+from mailguard.core.spam.phrases import PHRASES
+from mailguard.core.spam.tokens import words
 
 CHECK = Spam()
 SAMPLES = Path(__file__).parent / "samples"
@@ -327,7 +327,7 @@ def test_an_engine_that_knows_the_sender_takes_points_off(build) -> None:
     ],
 )
 def test_silence_is_told_and_what_follows_is_the_engines_setting(build, says, follows) -> None:
-    silent = {"rspamd": Silent("no answer within 10 seconds", Target.SPAM, says)}
+    silent = {"rspamd": EngineUnavailable("no answer within 10 seconds", Target.SPAM, says)}
     case = build(NEUTRAL + "Hello.\n", engines=silent)
     verdict = CHECK.examine(case.transaction, case.facts, CHECK.Settings())
     assert verdict.error is None
@@ -337,7 +337,7 @@ def test_silence_is_told_and_what_follows_is_the_engines_setting(build, says, fo
 
 
 def test_other_engines_silence_is_another_checks(build) -> None:
-    silent = {"clamd": Silent("it is gone", Target.MALWARE, OnNoAnswer.DEFER)}
+    silent = {"clamd": EngineUnavailable("it is gone", Target.MALWARE, OnNoAnswer.DEFER)}
     case = build(NEUTRAL + "Hello.\n", engines=silent)
     assert not CHECK.examine(case.transaction, case.facts, CHECK.Settings()).findings
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from mailguard.checks.structure import Structure
-from mailguard.core.facts import Unavailable
+from mailguard.core.decision.facts import Unavailable
 
 CHECK = Structure()
 

@@ -7,12 +7,14 @@ import quopri
 
 import pytest
 
-from mailguard.checks.disclaimer import HEADER, Disclaimer, Profile
-from mailguard.core import mime, read, render, splice
-from mailguard.core.edit import AddField
-from mailguard.core.message import Message
-from mailguard.core.presence import is_present
-from mailguard.core.transaction import Role
+from mailguard.checks.disclaimer.check import HEADER, Disclaimer, Profile
+from mailguard.core.decision.edit import AddField
+from mailguard.core.mail import mime
+from mailguard.core.mail.message import Message
+from mailguard.core.mail.transaction import Role
+from mailguard.core.render import render, splice
+from mailguard.core.text import reader
+from mailguard.core.text.text_match import is_present
 
 CHECK = Disclaimer()
 WORDS = (
@@ -80,7 +82,7 @@ def test_every_charset_and_encoding_takes_it(staff, charset, encoding, kind, wor
     raw = single(f"text/{kind}; charset={charset}", encoding, coded(data, encoding))
     rendered, codes, _ = judged(staff(raw), words)
     assert codes == ["appended"]
-    (part,) = read.read(mime.parse(rendered)).texts
+    (part,) = reader.read(mime.parse(rendered)).texts
     assert is_present(words, part.author_visible)
     assert part.text.lstrip("\ufeff").startswith("<p>Hello" if kind == "html" else "Hello")
     # As another reader decodes it.

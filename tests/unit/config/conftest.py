@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field
 
-from mailguard.config.errors import ConfigErrors
+from mailguard.config.form.errors import ConfigErrors
 from mailguard.config.load import Loaded, load
-from mailguard.core.facts import Facts
-from mailguard.core.policy import CheckSettings, FindingType
-from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition, Verdict
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import CheckSettings, FindingType
+from mailguard.core.decision.verdict import Disposition, Verdict
+from mailguard.core.mail.transaction import Transaction
 
 
 class ColourSettings(CheckSettings):

@@ -13,9 +13,9 @@ import pytest
 from tests.timing import quickest
 
 from mailguard.config.allowlist import expires_at, load_allowlist
-from mailguard.config.errors import ConfigErrors
-from mailguard.core.facts import Unblocked
-from mailguard.core.mailbox import ONLY_SINGLE
+from mailguard.config.form.errors import ConfigErrors
+from mailguard.core.decision.facts import Unblocked
+from mailguard.core.mail.mailbox import ONLY_SINGLE
 
 
 def load_line(folder: Path, text: str) -> Unblocked:

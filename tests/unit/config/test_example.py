@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailguard.config.load import Loaded, load
-from mailguard.core.rights import may_write
+from mailguard.core.people.rights import may_write
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mailguard.config.load import load
-from mailguard.core.policy import Mode
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.policy import Mode
+from mailguard.core.decision.verdict import Disposition
 
 
 def test_a_whole_configuration(tree: Any) -> None:

@@ -10,26 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.unit.core.test_decide import DISTRICT, Says, finds
+from tests.unit.core.decision.test_decide import DISTRICT, Says, finds
 
-from mailguard.core import mime, read
-from mailguard.core.directory import Directory
-from mailguard.core.facts import Unavailable
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.plan import Hold, State
-from mailguard.core.policy import Policy, Step
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.decision.plan import Hold, InboundMail, State
+from mailguard.core.decision.policy import Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import mime
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.people.directory import Directory
+from mailguard.core.text import reader
 from mailguard.pipeline.accept import accept
-from mailguard.pipeline.ports import (
-    Authentication,
-    LedgerEntry,
-    Letter,
-    Outgoing,
-    StoreError,
-    World,
-)
+from mailguard.pipeline.ports import Authentication, LedgerEntry, Outgoing, StoreError, World
 from mailguard.pipeline.snapshot import Snapshot
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
@@ -46,7 +40,7 @@ class Ports:
     replies: dict[str, Reply] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     kept: list[tuple[Sequence[Hold], Sequence[Outgoing]]] = field(default_factory=list)
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[InboundMail] = field(default_factory=list)
     recorded: list[LedgerEntry] = field(default_factory=list)
     relayed: dict[str, bytes] = field(default_factory=dict)
 
@@ -64,7 +58,7 @@ class Ports:
         entry: LedgerEntry,
         holds: Sequence[Hold],
         outgoing: Sequence[Outgoing],
-        letters: Sequence[Letter] = (),
+        letters: Sequence[InboundMail] = (),
     ) -> Mapping[str, int]:
         self._do("keep")
         self.kept.append((holds, outgoing))
@@ -83,7 +77,7 @@ class Ports:
         return {r: self.replies.get(r, OK) for r in recipients}
 
     async def read(self, message: Any) -> Any:
-        return read.read(message)
+        return reader.read(message)
 
     async def authenticate(self, transaction: Transaction) -> Authentication:
         none = Unavailable("not looked up")
@@ -96,7 +90,9 @@ class Ports:
         return None
 
 
-async def run(ports: Any, *steps: Step, raw: bytes = RAW, world: World | None = None) -> Reply:
+async def run(
+    ports: Any, *steps: PolicyStep, raw: bytes = RAW, world: World | None = None
+) -> Reply:
     snapshot = Snapshot(
         DISTRICT,
         Policy(steps, "p"),
@@ -200,7 +196,7 @@ async def test_a_deferred_message_leaves_nothing_behind() -> None:
 
 async def test_a_check_that_crashes_quarantines_and_says_so() -> None:
     ports = Ports()
-    step = Step(Says("a", RuntimeError("boom")), finds("b", "b.x", FORWARD).settings, {})
+    step = PolicyStep(Says("a", RuntimeError("boom")), finds("b", "b.x", FORWARD).settings, {})
     reply = await run(ports, step)
     assert reply.code == 550
     assert {h.reason for h in ports.kept[-1][0]} == {"a.error"}

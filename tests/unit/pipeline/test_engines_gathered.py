@@ -13,22 +13,22 @@ from tests.serving import ROOT, message
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import Loaded, load
-from mailguard.core import mime
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol, Target
-from mailguard.core.facts import Facts, Sent, Unavailable
-from mailguard.core.policy import Policy
-from mailguard.core.reading import Reading
-from mailguard.core.stored import facts_from_json, facts_json
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
+from mailguard.core.decision.facts import AccountVolume, Facts, Unavailable
+from mailguard.core.decision.policy import Policy
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.record.stored import facts_from_json, facts_json
+from mailguard.core.text.reading import Reading
 from mailguard.pipeline.gather import gather
 from mailguard.pipeline.snapshot import Snapshot
 
 TARA = "tara.olive@example.org"
-SAID: Mapping[str, Scanned | Silent] = {
+SAID: Mapping[str, Scanned | EngineUnavailable] = {
     "rspamd": Scanned(3.5, False, (Symbol("MISSING_MID", 2.5),), points=3.5),
     "clamd": Scanned(0.0, False, malware="Eicar", unscannable="", target=Target.MALWARE),
-    "spamd": Silent("no answer within 10 seconds", Target.SPAM, OnNoAnswer.QUARANTINE),
-    "unavailable": Silent("a zone may be named so", Target.SPAM, OnNoAnswer.IGNORE),
+    "spamd": EngineUnavailable("no answer within 10 seconds", Target.SPAM, OnNoAnswer.QUARANTINE),
+    "unavailable": EngineUnavailable("a zone may be named so", Target.SPAM, OnNoAnswer.IGNORE),
 }
 
 
@@ -41,7 +41,7 @@ class Engines:
 
     async def scan(
         self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
-    ) -> Mapping[str, Scanned | Silent]:
+    ) -> Mapping[str, Scanned | EngineUnavailable]:
         self.asked += 1
         assert isinstance(await reading, Reading)
         await asyncio.sleep(self._seconds)
@@ -73,7 +73,7 @@ async def test_answers_are_facts_and_stored_as_such() -> None:
     loaded, engines = load(ROOT / "config"), Engines()
     facts = await gathered(loaded, loaded.snapshot, engines)
     assert facts.engines == SAID
-    assert facts.sent == Sent("tolive", 1, 1)
+    assert facts.sent == AccountVolume("tolive", 1, 1)
     again = facts_from_json(facts_json(facts), facts.reading, facts.link_keys)
     assert again == facts
     gone = replace(facts, engines=Unavailable("no answer within 20 seconds"))

@@ -9,20 +9,21 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from tests.unit.pipeline.test_accept import Ports, make_world
 from tests.unit.pipeline.test_threads import DISTRICT, KEYS
 
-from mailguard.adapters.arc import verify_arc_with_keys
-from mailguard.adapters.dkim import verify_with_keys
-from mailguard.adapters.dns import Answer, Records
-from mailguard.adapters.signatures import Signatures
-from mailguard.adapters.signing import Signer, SigningKey
-from mailguard.checks.disclaimer import Disclaimer
-from mailguard.checks.links import Links
+from mailguard.adapters.authentication.arc import verify_arc_with_keys
+from mailguard.adapters.authentication.dkim import verify_with_keys
+from mailguard.adapters.authentication.dns import Answer, Records
+from mailguard.adapters.signing.signatures import Signatures
+from mailguard.adapters.signing.signing import Signer, SigningKey
+from mailguard.checks.disclaimer.check import Disclaimer
+from mailguard.checks.links.check import Links
 from mailguard.cli.dkim import record_of
-from mailguard.core import mime
-from mailguard.core.directory import Account, Directory, Person
-from mailguard.core.facts import Arc, Dmarc, Spf
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.policy import Policy, Step
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.decision.facts import Arc, Dmarc, Spf
+from mailguard.core.decision.policy import Policy, PolicyStep
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Account, Person
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
@@ -62,8 +63,10 @@ class Town(Ports):
 async def sent(raw: bytes, role: Role, reverse_path: str, recipient: str) -> tuple[Town, bytes]:
     account = "jane" if role is Role.SUBMISSION else None
     steps = (
-        Step(Disclaimer(), Disclaimer.Settings(), {k.code: k.default for k in Disclaimer.findings}),
-        Step(Links(), Links.Settings(), {k.code: k.default for k in Links.findings}),
+        PolicyStep(
+            Disclaimer(), Disclaimer.Settings(), {k.code: k.default for k in Disclaimer.findings}
+        ),
+        PolicyStep(Links(), Links.Settings(), {k.code: k.default for k in Links.findings}),
     )
     notices = {name: kind.text for name, kind in TEMPLATES.items()}
     policy = Policy(steps, "p")

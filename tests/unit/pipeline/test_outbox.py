@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailguard.core.reply import Reply
+from mailguard.core.mail.reply import Reply
 from mailguard.pipeline.outbox import Outbox, Undeliverable, Waiting
 from mailguard.pipeline.ports import Outgoing, StoreError
 

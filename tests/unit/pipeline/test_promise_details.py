@@ -6,18 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.core.test_decide import DISTRICT, Says, finds
+from tests.unit.core.decision.test_decide import DISTRICT, Says, finds
 from tests.unit.pipeline.test_accept import ANN, BOB, NO, RAW, Ports, make_world, run, states
 
-from mailguard.core import mime
-from mailguard.core.directory import Directory
-from mailguard.core.facts import Bayes, Facts, Spf, Unavailable, Unblocked
-from mailguard.core.plan import State
-from mailguard.core.policy import CheckSettings, Policy, Step
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition, Verdict
-from mailguard.pipeline.dossier import Dossier
+from mailguard.core.decision.facts import Bayes, Facts, Spf, Unavailable, Unblocked
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.policy import CheckSettings, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition, Verdict
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.people.directory import Directory
 from mailguard.pipeline.gather import gather
+from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -34,7 +34,7 @@ class Wants(Says):
     needs = frozenset({"unblocked", "bayes"})
 
 
-WANTING = Step(Wants("wants", Verdict("wants")), CheckSettings(), {})
+WANTING = PolicyStep(Wants("wants", Verdict("wants")), CheckSettings(), {})
 
 
 @pytest.mark.parametrize(("expires", "counts"), [(None, True), (3.0, True), (2.0, False)])
@@ -66,7 +66,7 @@ async def test_what_cannot_be_written_down_is_heard_of_before_anything_leaves(
     def broken(_: Any) -> bytes:
         raise RuntimeError("a fact of a new kind")
 
-    monkeypatch.setattr("mailguard.pipeline.dossier.facts_json", broken)
+    monkeypatch.setattr("mailguard.pipeline.judged_message.facts_json", broken)
     ports = Ports()
     assert (await run(ports)).code == 451
     assert "relay" not in ports.done
@@ -106,5 +106,5 @@ async def test_a_copy_that_is_made_later_is_signed_as_of_then() -> None:
     one = Transaction("0" * 26, 1.0, Listener("in", Role.SUBMISSION), envelope, mime.parse(raw))
     snapshot = Snapshot(DISTRICT, Policy((), "p"), Directory(), {}, {}, "d")
     world = replace(make_world(Ports()), signing=Pen(), clock=lambda: 900_000.0)
-    Dossier.unread(one, snapshot, world, Facts(1.0, DISTRICT), "d").copy(())
+    JudgedMessage.unread(one, snapshot, world, Facts(1.0, DISTRICT), "d").copy(())
     assert seen == [900_000.0]

@@ -7,14 +7,16 @@ from datetime import date
 
 import pytest
 
-from mailguard.core import mime, read
-from mailguard.core.directory import Account, Directory, Event, Group, Person, Site, Unit
-from mailguard.core.district import District
-from mailguard.core.facts import Audience, Dmarc, Facts
-from mailguard.core.policy import Policy
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.decision.facts import Audience, Dmarc, Facts
+from mailguard.core.decision.policy import Policy
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Account, Event, Group, Person, Site, Unit
+from mailguard.core.text import reader
 from mailguard.pipeline import reach
-from mailguard.pipeline.mailings import Mailings
+from mailguard.pipeline.send_window import Mailings
 from mailguard.pipeline.snapshot import Snapshot
 
 TODAY = date(2026, 11, 25)
@@ -68,7 +70,7 @@ def completed(author: str, *recipients: str, account: str | None = None, **more:
         people={a: p for a in (author, *recipients) if (p := DIRECTORY.person_at(a)) is not None},
         groups=found,
         sites={"oak": DIRECTORY.sites["oak"]},
-        reading=read.read(message),
+        reading=reader.read(message),
     )
     return reach.complete(
         replace(facts, **more),

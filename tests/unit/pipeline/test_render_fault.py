@@ -7,16 +7,16 @@ from typing import ClassVar
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.unit.core.test_decide import finds
+from tests.unit.core.decision.test_decide import finds
 from tests.unit.pipeline.test_accept import ANN, BOB, RAW, Ports, make_world, run, states
 
-from mailguard.core import render
-from mailguard.core.edit import AddField, Edit, ReplaceText
-from mailguard.core.facts import Facts
-from mailguard.core.plan import State
-from mailguard.core.policy import CheckSettings, FindingType, Step
-from mailguard.core.transaction import Transaction
-from mailguard.core.verdict import Disposition, Verdict
+from mailguard.core.decision.edit import AddField, Edit, ReplaceText
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.policy import CheckSettings, FindingType, PolicyStep
+from mailguard.core.decision.verdict import Disposition, Verdict
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.render import render
 
 OVERLAPPING = (
     ReplaceText("", 0, 3, "x", recipients=(ANN,)),
@@ -39,8 +39,8 @@ class Edits:
         return Verdict(self.name, edits=self.edits)
 
 
-def step(*edits: Edit) -> Step:
-    return Step(Edits(edits), CheckSettings(), {})
+def step(*edits: Edit) -> PolicyStep:
+    return PolicyStep(Edits(edits), CheckSettings(), {})
 
 
 def counted() -> float:

@@ -12,7 +12,7 @@ from tests.unit.pipeline.test_render_fault import OVERLAPPING, SEEN_BY_ALL, step
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core import render
+from mailguard.core.render import render
 
 RECIPIENT = "rosa@example.com"
 ASKED = Request(

@@ -8,19 +8,20 @@ from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
-from tests.unit.core.test_decide import DISTRICT, finds
+from tests.unit.core.decision.test_decide import DISTRICT, finds
 from tests.unit.pipeline.test_accept import LATE, NO, OK, Ports, make_world, states
 from tests.unit.pipeline.test_render_fault import OVERLAPPING, step
 
 from mailguard.checks.leavers import GONE, ROUTED, Leavers
-from mailguard.core import mime
-from mailguard.core.directory import Directory, Person
-from mailguard.core.notice import TEMPLATES
-from mailguard.core.plan import State
-from mailguard.core.policy import Mode, Policy, Step
-from mailguard.core.reply import Reply
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.verdict import Disposition
+from mailguard.core.decision.plan import State
+from mailguard.core.decision.policy import Mode, Policy, PolicyStep
+from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import mime
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Person
 from mailguard.pipeline import standing
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.judge import judge
@@ -37,10 +38,10 @@ ANN_LEFT = Person("ann", "Ann Ash", (ANN,), end=LEFT, manager="boss", on_leaving
 BOB_LEFT = Person("bob", "Bob Bay", (BOB,), end=LEFT, manager="boss", on_leaving="route")
 DIRECTOR = Person("head", "Hedy Head", (HEAD,), roles=("technology_services_director",))
 PEOPLE = (ANN_LEFT, Person("boss", "Bo Boss", (BOSS,)), DIRECTOR)
-STEP = Step(Leavers(), Leavers.Settings(), {GONE.code: BOUNCE, ROUTED.code: FORWARD})
+STEP = PolicyStep(Leavers(), Leavers.Settings(), {GONE.code: BOUNCE, ROUTED.code: FORWARD})
 
 
-def snapshot(*steps: Step, people: tuple[Person, ...] = PEOPLE) -> Snapshot:
+def snapshot(*steps: PolicyStep, people: tuple[Person, ...] = PEOPLE) -> Snapshot:
     notices = {name: template.text for name, template in TEMPLATES.items()}
     directory = Directory({p.id: p for p in people})
     return Snapshot(DISTRICT, Policy((STEP, *steps), "p"), directory, {}, notices, "d")

@@ -10,8 +10,8 @@ from tests.serving import ROOT, message
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load
-from mailguard.core.facts import Facts
-from mailguard.core.stored import facts_from_json, facts_json
+from mailguard.core.decision.facts import Facts
+from mailguard.core.record.stored import facts_from_json, facts_json
 
 SYLVIA, EDITH = "sylvia.aspen@example.org", "edith.willow@example.org"
 ASKED = Request(

@@ -14,15 +14,20 @@ import pytest
 from tests.mail_programs import Quoted, reply_html, reply_text
 from tests.unit.pipeline.test_accept import Ports, make_world
 
-from mailguard.checks.disclaimer import Disclaimer, Profile
-from mailguard.checks.links import Links
-from mailguard.core import links, mime, read, splice, texts
-from mailguard.core.directory import Directory, Person
-from mailguard.core.district import District
-from mailguard.core.facts import Facts
-from mailguard.core.folding import folded
-from mailguard.core.policy import Policy, Step
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.checks.disclaimer.check import Disclaimer, Profile
+from mailguard.checks.links.check import Links
+from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import Policy, PolicyStep
+from mailguard.core.links import sealed
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.notices import policy_texts
+from mailguard.core.people.directory import Directory
+from mailguard.core.people.district import District
+from mailguard.core.people.model import Person
+from mailguard.core.render import splice
+from mailguard.core.text import reader
+from mailguard.core.text.folding import folded
 from mailguard.pipeline.judge import decided
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -36,8 +41,8 @@ DISTRICT = District(
     copy_page_url="https://links.example.org",
 )
 KEYS = (b"k" * 32,)
-V3 = folded(texts.V3_DISCLAIMER)
-STATEMENT = Profile(name="v3", text=texts.V3_DISCLAIMER, direction="all")
+V3 = folded(policy_texts.V3_DISCLAIMER)
+STATEMENT = Profile(name="v3", text=policy_texts.V3_DISCLAIMER, direction="all")
 EVERYWHERE = Links.Settings(inbound="copy-page", internal="copy-page", outbound="copy-page")
 
 
@@ -82,12 +87,12 @@ def delivered(raw: bytes, author: Writer, everyone: tuple[Writer, ...]) -> bytes
     message = mime.parse(raw)
     transaction = Transaction("0" * 26, 1.0, Listener("l", role), envelope, message)
     owner = Person(author.name, author.name, (author.mail,)) if author.staff else None
-    reading = read.read(message)
+    reading = reader.read(message)
     facts = Facts(0.0, DISTRICT, owner=owner, reading=reading, link_keys=KEYS)
-    disclaimer = Step(Disclaimer(), Disclaimer.Settings(profiles=(STATEMENT,)), {})
-    steps = (disclaimer, Step(Links(), EVERYWHERE, {}))
+    disclaimer = PolicyStep(Disclaimer(), Disclaimer.Settings(profiles=(STATEMENT,)), {})
+    steps = (disclaimer, PolicyStep(Links(), EVERYWHERE, {}))
     forward = {kind.code: kind.default for step in steps for kind in step.check.findings}
-    policy = Policy(tuple(Step(s.check, s.settings, forward) for s in steps), "p")
+    policy = Policy(tuple(PolicyStep(s.check, s.settings, forward) for s in steps), "p")
     snapshot = Snapshot(DISTRICT, policy, Directory(), {}, {}, "d", link_keys=KEYS)
     dossier = decided(transaction, snapshot, make_world(Ports()), facts, "ab")
     (copy,) = set(dossier.copies().values())
@@ -122,7 +127,7 @@ def message(author: Writer, number: int, quoted: Quoted | None) -> bytes:
 
 def parsed(body: bytes) -> tuple[str, str]:
     head = b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="=_b"\r\n'
-    plain, html = read.read(mime.parse(head + body)).texts
+    plain, html = reader.read(mime.parse(head + body)).texts
     return plain.text, html.text
 
 
@@ -136,7 +141,7 @@ def test_twelve_answers(people: tuple[Writer, ...]) -> None:
         text, html = parsed(copy)
         staff += author.staff
         head = b'Content-Type: multipart/alternative; boundary="=_b"\r\n'
-        reading = read.read(mime.parse(head + copy))
+        reading = reader.read(mime.parse(head + copy))
         for part in reading.texts:
             # Every author's new text has one, and nobody's is put in twice.
             own = f" {folded(part.author_visible)} "
@@ -160,7 +165,7 @@ def test_twelve_answers(people: tuple[Writer, ...]) -> None:
 def _opened(target: str) -> str:
     """The address behind a link to the copy page; it must be one of ours, else as it is."""
     page = f"{DISTRICT.copy_page_url}/l/"
-    return links.open_(target.removeprefix(page), KEYS) if target.startswith(page) else target
+    return sealed.open_(target.removeprefix(page), KEYS) if target.startswith(page) else target
 
 
 def _unquoted(visible: str) -> str:

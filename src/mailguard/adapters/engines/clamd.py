@@ -13,11 +13,11 @@ from struct import pack
 
 from mailguard.adapters.engines.connection import exchange
 from mailguard.adapters.engines.engine import NoAnswer, too_big, word, words
-from mailguard.config.engines import ClamdSettings
-from mailguard.core.engines import Scanned, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
+from mailguard.config.settings.engines import ClamdSettings
+from mailguard.core.decision.engines import Scanned, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.text.reading import Reading
 
 _LONGEST = 4_096  # octets of its answer, which is one line
 # What AlertExceedsMax and AlertEncrypted say: nothing was found, and not all was looked at.

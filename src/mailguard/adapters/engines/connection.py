@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mailguard.adapters.engines.engine import NoAnswer
-from mailguard.config.forms import Address
+from mailguard.config.form.forms import Address
 
 _STEP = 262_144  # octets written at once
 

@@ -11,15 +11,16 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Iterable
 
-from mailguard.adapters.dns import Answer, Records, Resolver
+from mailguard.adapters.authentication.dns import Answer, Records, Resolver
 from mailguard.adapters.engines.engine import NoAnswer, heaviest, words
-from mailguard.config.engines import DnsblSettings
-from mailguard.core import address, links
-from mailguard.core.engines import Scanned, Symbol, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.registrable import registrable
-from mailguard.core.transaction import Origin, Transaction
+from mailguard.config.settings.engines import DnsblSettings
+from mailguard.core.decision.engines import Scanned, Symbol, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.links import sealed
+from mailguard.core.links.public_suffix import registrable
+from mailguard.core.mail import address
+from mailguard.core.mail.transaction import Origin, Transaction
+from mailguard.core.text.reading import Reading
 
 _DOMAINS = 20  # asked for of one message
 _LINKS = 1_000  # looked at
@@ -69,14 +70,14 @@ def domains(transaction: Transaction, reading: Reading) -> list[str]:
     """The registrable domains of author, reverse-path and links, in this order, each once."""
     mailboxes = (*transaction.message.author.addresses[:10], transaction.envelope.reverse_path)
     hosts = [address.domain_of(mailbox) for mailbox in mailboxes]
-    hosts += [links.host(link.target) for link in reading.links[:_LINKS]]
+    hosts += [sealed.host(link.target) for link in reading.links[:_LINKS]]
     found = dict.fromkeys(_registrable(hosts))
     return list(found)[:_DOMAINS]
 
 
 def _registrable(hosts: Iterable[str]) -> Iterable[str]:
     for host in hosts:
-        ascii_form, _ = links.readings_of_host(host)
+        ascii_form, _ = sealed.readings_of_host(host)
         domain = registrable(ascii_form)
         plain = all(c.isascii() and (c.isalnum() or c in "-._") for c in domain)
         if domain and plain and not domain.rpartition(".")[2].isdigit():  # no IPv4 address

@@ -9,10 +9,10 @@ import math
 from collections.abc import Awaitable
 from typing import Protocol
 
-from mailguard.core.engines import Scanned, Symbol, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
+from mailguard.core.decision.engines import Scanned, Symbol, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.text.reading import Reading
 
 LONGEST_ANSWER = 1_048_576  # octets
 _SYMBOLS = 50  # kept of one answer

@@ -12,20 +12,20 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailguard import metrics
-from mailguard.adapters.dns import Resolver
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.engines.engine import Engine, NoAnswer, words
-from mailguard.config.engines import EngineSettings, EnginesSettings, ScannerSettings
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
+from mailguard.config.settings.engines import EngineSettings, EnginesSettings, ScannerSettings
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.text.reading import Reading
 
 _MARGIN = 0.5  # seconds kept of the deadline for all facts
 _DNS_QUESTIONS = 1_000  # messages asked about at once: the resolver has bounds of its own
 
 
 @dataclass(frozen=True)
-class Seat:
+class EngineSlot:
     """One engine as configured."""
 
     engine: Engine
@@ -37,12 +37,12 @@ class Seat:
 class Panel:
     """Fulfils `ports.Engines`."""
 
-    def __init__(self, seats: Sequence[Seat]) -> None:
+    def __init__(self, seats: Sequence[EngineSlot]) -> None:
         self._seats = tuple(seats)
 
     async def scan(
         self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
-    ) -> Mapping[str, Scanned | Silent]:
+    ) -> Mapping[str, Scanned | EngineUnavailable]:
         """What each engine says, by its name. Never raises."""
         answers = await asyncio.gather(*(_ask(seat, transaction, reading) for seat in self._seats))
         return {seat.engine.name: said for seat, said in zip(self._seats, answers, strict=True)}
@@ -72,7 +72,7 @@ def seated(
         found += [(Dnsbl(one, resolver), one) for one in settings.dnsbl]
     longest = max(deadline - _MARGIN, _MARGIN)
     seats = [
-        Seat(
+        EngineSlot(
             engine,
             min(given.timeout, longest),
             given.on_no_answer,
@@ -86,8 +86,8 @@ def seated(
 
 
 async def _ask(
-    seat: Seat, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
-) -> Scanned | Silent:
+    seat: EngineSlot, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
+) -> Scanned | EngineUnavailable:
     engine = seat.engine
     began = time.perf_counter()
     try:
@@ -105,7 +105,7 @@ async def _ask(
         _count(engine.name, _result(said), began)
         return replace(said, target=engine.target)
     _count(engine.name, "unavailable", began)
-    return Silent(reason, engine.target, seat.on_no_answer)
+    return EngineUnavailable(reason, engine.target, seat.on_no_answer)
 
 
 def _result(said: Scanned) -> str:

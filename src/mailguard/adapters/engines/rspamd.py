@@ -23,11 +23,11 @@ from mailguard.adapters.engines.engine import (
     words,
     worth,
 )
-from mailguard.config.engines import RspamdSettings
-from mailguard.core.engines import Scanned, Symbol, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
+from mailguard.config.settings.engines import RspamdSettings
+from mailguard.core.decision.engines import Scanned, Symbol, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.text.reading import Reading
 
 _SPAM = ("reject", "add header", "rewrite subject")
 _LATER = ("soft reject",)

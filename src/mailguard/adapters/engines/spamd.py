@@ -20,12 +20,12 @@ from mailguard.adapters.engines.engine import (
     words,
     worth,
 )
-from mailguard.config.engines import SpamdSettings
-from mailguard.core import trace
-from mailguard.core.engines import Scanned, Symbol, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Transaction
+from mailguard.config.settings.engines import SpamdSettings
+from mailguard.core.decision.engines import Scanned, Symbol, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail.transaction import Transaction
+from mailguard.core.render import trace
+from mailguard.core.text.reading import Reading
 
 _LONGEST = 65_536  # octets of its answer
 _STATUS = re.compile(rb"SPAMD/[0-9.]{1,8} ([0-9]{1,5})(?: ([^\r\n]{0,500}))?")

@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from mailguard.pipeline.ports import Reply
+from mailguard.core.mail.reply import Reply
 
 RESPONSE_LIMIT = 12_288  # octets of a line of base64 (RFC 4954 section 4)
 MECHANISMS = ("PLAIN", "LOGIN")

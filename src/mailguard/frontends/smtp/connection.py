@@ -18,12 +18,12 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailguard import metrics
-from mailguard.core.transaction import Role
-from mailguard.frontends.smtp.reader import LineTooLong, Reader
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Role
+from mailguard.frontends.smtp.reader import CommandReader, LineTooLong
 from mailguard.frontends.smtp.reply_lines import reply_octets
 from mailguard.frontends.smtp.service import Service
 from mailguard.frontends.smtp.trust import ProxyError, plain_address
-from mailguard.pipeline.ports import Reply
 
 log = structlog.get_logger("mailguard.smtp")
 
@@ -40,7 +40,7 @@ class HangUp(Exception):
         self.reply = reply
 
 
-class Connection(SMTP):
+class SmtpConnection(SMTP):
     """The lifecycle of a session; `session.SmtpSession` adds the commands."""
 
     _handle_hooks: dict[str, Any] = {}  # noqa: RUF012 - aiosmtpd's hooks: none, for any connection
@@ -49,7 +49,7 @@ class Connection(SMTP):
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         # Not SMTP.__init__: it inspects every attribute and builds dictionaries at each
         # connection. What its inherited methods read is set here.
-        reader = Reader(loop)
+        reader = CommandReader(loop)
         asyncio.StreamReaderProtocol.__init__(self, reader, None, loop)
         self.loop = loop
         self.service = service
@@ -70,7 +70,7 @@ class Connection(SMTP):
         self._admitted = False
         self._unsent_since = 0.0
         self._idle = False  # waits for a command
-        self._counted = ""  # the address counted in the census
+        self._counted = ""  # the address counted among the clients
         self._errors = 0
         self._secure: str | None = None  # "TLSv1.3"
         self._certificate: str | None = None  # SHA-256 of the client's, verified by tls_client_ca
@@ -84,7 +84,7 @@ class Connection(SMTP):
         metrics.CONNECTIONS.labels(self.service.listener.name).inc()
         peername = transport.get_extra_info("peername")
         self.peer = plain_address(str(peername[0])) if peername else ""
-        self._admitted = self.service.census.enter()
+        self._admitted = self.service.clients.enter()
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -99,9 +99,9 @@ class Connection(SMTP):
         self._input.feed_eof()
         self.resume_writing()
         self.service.sessions.discard(self)
-        self.service.census.leave()
+        self.service.clients.leave()
         if self._counted:
-            self.service.census.leave_client(self._counted)
+            self.service.clients.leave_client(self._counted)
         metrics.CONNECTIONS.labels(self.service.listener.name).dec()
         self.transport = None
 
@@ -288,7 +288,7 @@ class Connection(SMTP):
         self.client_address = self.peer
         if self._closing:
             raise HangUp
-        if not service.census.enter_client(self.peer):
+        if not service.clients.enter_client(self.peer):
             self._turn_away("client", Reply(421, "4.7.0 Too many connections from your address"))
         self._counted = self.peer
         # Also of a client behind PROXY: the balancer being trusted says nothing of its clients.

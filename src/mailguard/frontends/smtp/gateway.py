@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mailguard.core.transaction import Envelope, Listener
-from mailguard.pipeline.ports import Reply
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope, Listener
 
 
 class LoginTrouble(Exception):

@@ -10,9 +10,10 @@ import asyncio
 from dataclasses import dataclass
 
 from mailguard import metrics
-from mailguard.core.transaction import Role
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Role
 from mailguard.frontends.smtp import auth
-from mailguard.frontends.smtp.connection import Connection, HangUp, log
+from mailguard.frontends.smtp.connection import HangUp, SmtpConnection, log
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.reader import LineTooLong
 from mailguard.frontends.smtp.service import Service
@@ -23,7 +24,6 @@ from mailguard.frontends.smtp.trust import (
     is_host_like,
     read_attributes,
 )
-from mailguard.pipeline.ports import Reply
 
 _GUESSING_PAUSE = 1.0  # seconds before a wrong login is answered
 
@@ -37,7 +37,7 @@ class Client:
     helo: str = ""
 
 
-class IdentifiedConnection(Connection):
+class IdentifiedConnection(SmtpConnection):
     """A connection whose client can say who it is."""
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from mailguard.core import octets as long_octets
-from mailguard.pipeline.ports import Reply
+from mailguard.core.mail import octets as long_octets
+from mailguard.core.mail.reply import Reply
 
 _END = b"\r\n.\r\n"
 _COUNTED_AT_ONCE = 4_194_304  # octets in which stuffed dots are counted in one go

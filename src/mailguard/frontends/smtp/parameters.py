@@ -1,7 +1,7 @@
 """The arguments of MAIL and RCPT: a path and ESMTP parameters, read strictly from raw bytes.
 
 Owns the parameters we know (SIZE, BODY, SMTPUTF8, AUTH) and their errors. The path itself is
-`core.address`'s. Must not know sessions.
+`core.mail.address`'s. Must not know sessions.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailguard.core.address import PathError, parse_path
+from mailguard.core.mail.address import PathError, parse_path
+from mailguard.core.mail.reply import Reply
 from mailguard.frontends.smtp.trust import xtext_decode
-from mailguard.pipeline.ports import Reply
 
 # The alternatives begin differently and every repeat is possessive: linear on any input.
 _PATH = re.compile(rb'<(?:"(?:[^"\\]|\\.)*+"|[^">])*+>')

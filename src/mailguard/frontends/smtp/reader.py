@@ -21,7 +21,7 @@ class LineTooLong(Exception):
     """A command line over the limit came to its end; all of it was dropped."""
 
 
-class Reader(asyncio.StreamReader):
+class CommandReader(asyncio.StreamReader):
     """A StreamReader as far as transports care; read by lines and messages instead of octets."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mailguard.pipeline.ports import Reply
+from mailguard.core.mail.reply import Reply
 
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 _LONGEST = 480  # octets of text a line: 512 less code, enhanced code and CRLF (4.5.3.1.5)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import structlog
 
-from mailguard.config.schema import ListenerSettings, Settings
+from mailguard.config.settings.schema import ListenerSettings, Settings
 from mailguard.frontends.smtp.gateway import Gateway
-from mailguard.frontends.smtp.service import Census, Service, server_context
+from mailguard.frontends.smtp.service import ConnectionLimits, Service, server_context
 from mailguard.frontends.smtp.session import SmtpSession
 
 log = structlog.get_logger("mailguard.smtp")
@@ -28,7 +28,7 @@ class Servers:
     def __init__(self, settings: Settings, gateway: Gateway) -> None:
         self._settings = settings
         self._gateway = gateway
-        self._census = Census(settings.limits)
+        self._clients = ConnectionLimits(settings.limits)
         self._services: list[Service] = []
         self._servers: dict[str, asyncio.Server] = {}
         logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)  # aiosmtpd's own, unescaped
@@ -47,7 +47,7 @@ class Servers:
     async def _bind(self, listener: ListenerSettings) -> None:
         loop = asyncio.get_running_loop()
         try:
-            service = Service.of(self._settings, listener, self._gateway, self._census)
+            service = Service.of(self._settings, listener, self._gateway, self._clients)
             server = await loop.create_server(
                 lambda: SmtpSession(service, loop),
                 listener.address.host,

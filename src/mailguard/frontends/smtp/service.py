@@ -1,6 +1,6 @@
 """What the sessions of a listener share, and how many clients there may be.
 
-Owns Service and Census. Must not know commands.
+Owns Service and ConnectionLimits. Must not know commands.
 """
 
 from __future__ import annotations
@@ -9,21 +9,36 @@ import asyncio
 import ipaddress
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from mailguard.config.schema import AuthSettings, Limits, ListenerSettings, Settings
-from mailguard.core.transaction import Listener, Role
+from mailguard.config.settings.schema import AuthSettings, ListenerSettings, SessionLimits, Settings
+from mailguard.core.mail.transaction import Listener, Role
 from mailguard.frontends.smtp.gateway import Gateway
 from mailguard.frontends.smtp.trust import Networks
 
-if TYPE_CHECKING:
-    from mailguard.frontends.smtp.connection import Connection
+
+class OpenSession(Protocol):
+    """A client's session, as far as whoever ends them all has to know it."""
+
+    @property
+    def task(self) -> asyncio.Task[None] | None: ...
+
+    @property
+    def closing(self) -> bool: ...
+
+    def retire(self, *, now: bool = False) -> None:
+        """Take no further transaction; `now`: none that is under way either."""
+        ...
+
+    def cut(self) -> None:
+        """End it without a word."""
+        ...
 
 
-class Census:
+class ConnectionLimits:
     """Counts clients, and octets of messages held, over all listeners of this process."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: SessionLimits) -> None:
         self._limits = limits
         self._by_client: dict[str, int] = {}
         self.connections = 0
@@ -70,19 +85,23 @@ class Service:
     settings: ListenerSettings
     hostname: str
     postmaster: str  # where a bare <Postmaster> goes
-    limits: Limits
+    limits: SessionLimits
     auth: AuthSettings
     gateway: Gateway
-    census: Census
+    clients: ConnectionLimits
     tls: ssl.SSLContext | None
     peers: Networks
-    sessions: set[Connection] = field(default_factory=set)
+    sessions: set[OpenSession] = field(default_factory=set)
     accepting: set[asyncio.Task[object]] = field(default_factory=set)  # never cut by a disconnect
     retiring: bool = False  # the server is on its way down
 
     @classmethod
     def of(
-        cls, settings: Settings, listener: ListenerSettings, gateway: Gateway, census: Census
+        cls,
+        settings: Settings,
+        listener: ListenerSettings,
+        gateway: Gateway,
+        clients: ConnectionLimits,
     ) -> Service:
         """Raises OSError, ssl.SSLError or ValueError for certificates and networks that are bad."""
         return cls(
@@ -93,7 +112,7 @@ class Service:
             limits=settings.limits,
             auth=settings.auth,
             gateway=gateway,
-            census=census,
+            clients=clients,
             tls=server_context(listener),
             peers=Networks(listener.trusted_peers),
         )

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from mailguard.config.schema import Limits
-from mailguard.core.transaction import Envelope
+from mailguard.config.settings.schema import SessionLimits
+from mailguard.core.mail.reply import Reply
+from mailguard.core.mail.transaction import Envelope
 from mailguard.frontends.smtp.connection import HangUp
 from mailguard.frontends.smtp.identity import IdentifiedConnection
 from mailguard.frontends.smtp.message_data import MessageData, objection
 from mailguard.frontends.smtp.parameters import ArgumentError, MailArguments, read_mail, read_rcpt
 from mailguard.frontends.smtp.service import Service
-from mailguard.pipeline.ports import Reply
 
 _BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"NOOP", b"STARTTLS", b"QUIT", b"RSET"))  # RFC 3207 4
 _BATCH = 0.25  # seconds that replies to pipelined commands are kept together
@@ -42,7 +42,7 @@ class SmtpSession(IdentifiedConnection):
         self._transactions = 0
         self._draft: _Draft | None = None
         self._data_deadline = 0.0
-        self._reserved = 0  # octets of this session in the census
+        self._reserved = 0  # octets of this session among the clients
 
     def _in_transaction(self) -> bool:
         return self._draft is not None
@@ -128,7 +128,7 @@ class SmtpSession(IdentifiedConnection):
             try:
                 reply = await self._receive(draft)
             finally:
-                self.service.census.octets -= self._reserved
+                self.service.clients.octets -= self._reserved
                 self._reserved = 0
             utf8 = draft.mail.smtputf8
             self._set_rset_state()
@@ -166,10 +166,10 @@ class SmtpSession(IdentifiedConnection):
         sink = self._input.receiving
         if sink is None:
             return
-        census = self.service.census
-        census.octets += sink.held - self._reserved
+        clients = self.service.clients
+        clients.octets += sink.held - self._reserved
         self._reserved = sink.held
-        if census.octets > self.service.limits.buffered:
+        if clients.octets > self.service.limits.buffered:
             sink.discard()
 
     async def _accept(self, envelope: Envelope, raw: bytes) -> Reply:
@@ -239,7 +239,7 @@ class SmtpSession(IdentifiedConnection):
             raise HangUp(Reply(221, "2.0.0 Bye"))
 
 
-def _finished(sink: MessageData, limits: Limits) -> tuple[bytes, Reply | None]:
+def _finished(sink: MessageData, limits: SessionLimits) -> tuple[bytes, Reply | None]:
     raw = sink.message()
     return raw, objection(raw, limits.line_length, limits.received_fields)
 

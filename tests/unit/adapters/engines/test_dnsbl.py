@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from mailguard.adapters.dns import Answer, NoData, NxDomain, Records
+from mailguard.adapters.authentication.dns import Answer, NoData, NxDomain, Records
 from mailguard.adapters.engines.panel import seated
-from mailguard.config.engines import EnginesSettings
-from mailguard.core import mime, read
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.config.settings.engines import EnginesSettings
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.text import reader
+from mailguard.core.text.reading import Reading
 
 ZONE = "zen.list.test"
 MAIL = (
@@ -46,7 +47,7 @@ async def ask(
     reading: Reading | Unavailable | None = None,
     raw: bytes = MAIL,
     **settings: Any,
-) -> Scanned | Silent:
+) -> Scanned | EngineUnavailable:
     configured = EnginesSettings.model_validate({"dnsbl": [{"zone": ZONE, **settings}]})
     panel = seated(configured, lists, "mx.example.org", 20.0)
     assert panel is not None
@@ -55,7 +56,7 @@ async def ask(
     transaction = Transaction("01TEST", 0.0, Listener("in", role), envelope, message)
 
     async def made() -> Reading | Unavailable:
-        return read.read(message) if reading is None else reading
+        return reader.read(message) if reading is None else reading
 
     answers = await panel.scan(transaction, asyncio.create_task(made()))
     assert list(answers) == [ZONE]
@@ -117,7 +118,7 @@ async def test_answers_have_their_points(codes: tuple[str, ...], points: float) 
 )
 async def test_what_is_no_listing_is_no_answer(answer: Answer) -> None:
     said = await ask(Lists(**{"25.2.0.192": answer}))
-    assert isinstance(said, Silent)
+    assert isinstance(said, EngineUnavailable)
     assert said.on_no_answer is OnNoAnswer.IGNORE
     assert said.unavailable
 
@@ -142,7 +143,10 @@ async def test_a_listing_counts_though_another_question_stays_open() -> None:
 
 async def test_links_that_are_not_known_are_no_answer() -> None:
     said = await ask(Lists(), domains=True, reading=Unavailable("killed"))
-    assert isinstance(said, Silent) and said.unavailable == "the links are not known: killed"
+    assert (
+        isinstance(said, EngineUnavailable)
+        and said.unavailable == "the links are not known: killed"
+    )
 
 
 async def test_no_more_than_so_many_domains() -> None:

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from mailguard.adapters.dns import Answer
+from mailguard.adapters.authentication.dns import Answer
 from mailguard.adapters.engines.panel import Panel, seated
-from mailguard.config.engines import EnginesSettings
-from mailguard.core import mime
-from mailguard.core.engines import OnNoAnswer, Scanned, Silent, Symbol, Target
-from mailguard.core.facts import Unavailable
-from mailguard.core.reading import Reading
-from mailguard.core.transaction import Envelope, Listener, Role, Transaction
+from mailguard.config.settings.engines import EnginesSettings
+from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
+from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail import mime
+from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
+from mailguard.core.text.reading import Reading
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MAIL = b"From: pat@home.test\r\nTo: tim.moss@example.org\r\nSubject: Keys\r\n\r\nHello.\r\n"
@@ -46,7 +46,7 @@ def panel(kind: str, port: int, deadline: float = 20.0, **settings: Any) -> Pane
     return made
 
 
-async def ask(of: Panel, asked: Transaction | None = None) -> Scanned | Silent:
+async def ask(of: Panel, asked: Transaction | None = None) -> Scanned | EngineUnavailable:
     async def reading() -> Reading | Unavailable:
         return Reading()
 
@@ -319,7 +319,7 @@ async def test_nothing_that_a_server_does_is_an_answer(kind: str, behave: Behavi
         said = await ask(
             panel(kind, port, timeout=0.5, max_size=9_000_000, on_no_answer="ignore"), big
         )
-    assert isinstance(said, Silent), said
+    assert isinstance(said, EngineUnavailable), said
     assert said.on_no_answer is OnNoAnswer.IGNORE
     assert said.unavailable.isprintable() and len(said.unavailable) < 300
     assert time.monotonic() - began < 10
@@ -331,7 +331,7 @@ async def test_an_answer_that_is_cut_anywhere_is_none(kind: str) -> None:
     for end in range(0, len(whole), max(1, len(whole) // 40)):
         async with server(answering(kind, whole[:end])) as port:
             said = await ask(panel(kind, port, timeout=5))
-        assert isinstance(said, Silent), (end, said)
+        assert isinstance(said, EngineUnavailable), (end, said)
 
 
 @pytest.mark.parametrize("kind", ["spamd", "clamd"])
@@ -346,7 +346,7 @@ async def test_what_calls_a_message_clean_before_it_has_it_is_not_believed(kind:
     async with server(behave) as port:
         big = transaction(MAIL + b"x" * 20_000_000)
         said = await ask(panel(kind, port, max_size=50_000_000), big)
-    assert isinstance(said, Silent)
+    assert isinstance(said, EngineUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ async def test_what_calls_a_message_clean_before_it_has_it_is_not_believed(kind:
 )
 async def test_spamds_garbage(answer: bytes) -> None:
     async with server(answering("spamd", answer)) as port:
-        assert isinstance(await ask(panel("spamd", port, timeout=5)), Silent)
+        assert isinstance(await ask(panel("spamd", port, timeout=5)), EngineUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ async def test_spamds_garbage(answer: bytes) -> None:
 async def test_rspamds_garbage(answer: bytes) -> None:
     async with server(answering("rspamd", answer)) as port:
         said = await ask(panel("rspamd", port, timeout=5))
-    assert isinstance(said, Silent), said
+    assert isinstance(said, EngineUnavailable), said
     assert said.unavailable.isprintable()
 
 
@@ -424,7 +424,7 @@ async def test_symbols_are_bounded_and_harmless() -> None:
 async def test_clamds_garbage(answer: bytes) -> None:
     async with server(answering("clamd", answer)) as port:
         said = await ask(panel("clamd", port))
-    assert isinstance(said, Silent)
+    assert isinstance(said, EngineUnavailable)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -432,13 +432,15 @@ async def test_nobody_listens(kind: str) -> None:
     async with server(silence) as port:
         pass
     said = await ask(panel(kind, port))
-    assert isinstance(said, Silent) and said.on_no_answer is OnNoAnswer.DEFER
+    assert isinstance(said, EngineUnavailable) and said.on_no_answer is OnNoAnswer.DEFER
 
 
 async def test_the_facts_deadline_is_above_an_engines() -> None:
     async with server(silence) as port:
         said = await ask(panel("spamd", port, deadline=1.0, timeout=600))
-    assert isinstance(said, Silent) and said.unavailable == "no answer within 0.5 seconds"
+    assert (
+        isinstance(said, EngineUnavailable) and said.unavailable == "no answer within 0.5 seconds"
+    )
 
 
 async def test_so_many_at_once_and_the_others_wait_within_their_time() -> None:

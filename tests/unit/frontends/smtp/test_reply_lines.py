@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailguard.core.mail.reply import Reply
 from mailguard.frontends.smtp.reply_lines import reply_octets
-from mailguard.pipeline.ports import Reply
 
 LINE = re.compile(rb"550[- ][^\x00-\x1f\x7f]*\Z")
 

@@ -1,0 +1,1 @@
+"""What asks DNS about a sender: SPF, DKIM, ARC and DMARC."""

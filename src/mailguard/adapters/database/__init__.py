@@ -1,0 +1,1 @@
+"""The database: its engine and tables, and a store a subject."""

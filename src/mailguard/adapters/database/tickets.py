@@ -1,0 +1,357 @@
+"""Matters, their history and the letters to our desks, in the database.
+
+Owns the rows of `matters`, `happenings` and `letters`, and the one commit of a transition. Must not
+know what any kind of matter means. Holds, outbox and list write their own rows within that commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, func, insert, select, true, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mailguard.adapters.database import kept as kept_copies
+from mailguard.adapters.database import outbox as outbox_store
+from mailguard.adapters.database import unblocked
+from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.adapters.database.tables import happenings, holds, letters, matters, transactions
+from mailguard.casework.tickets import (
+    Conflict,
+    KeptCopy,
+    Ticket,
+    TicketEvent,
+    TicketUpdate,
+    UnreadMail,
+)
+from mailguard.core.decision.plan import InboundMail
+from mailguard.core.decision.verdict import Disposition
+from mailguard.pipeline.ports import Clock, LedgerEntry, Outgoing
+
+_DETAIL = 2_000  # characters of a line of history
+_MATTER = [matters.c[f.name] for f in fields(Ticket)]
+_HOLD = [holds.c[f.name] for f in fields(KeptCopy)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    step: TicketUpdate
+    rows: tuple[dict[str, Any], ...]  # for the outbox, their bytes durable
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    letter: int
+    outcome: str
+    rows: tuple[dict[str, Any], ...]
+    now: float
+
+
+class TicketStore:
+    """The Matters port, and the Letters that the desk reads."""
+
+    def __init__(self, database: Database, outbox: OutboxStore, clock: Clock) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+
+    async def new(self, kind: str, key: str, now: float) -> Ticket:
+        return await self._database.commit(_new, (kind, f"{kind}|{key}", now))
+
+    async def move(self, steps: Sequence[TicketUpdate]) -> None:
+        now = self._clock()
+        prepared = [
+            _Step(step, await self._outbox.prepare(step.outgoing, now), now) for step in steps
+        ]
+        await self._database.commit(_move, tuple(prepared))
+
+    async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
+        now = self._clock()
+        rows = await self._outbox.prepare(outgoing, now)
+        await self._database.commit(_settle, _Settling(letter, outcome, rows, now))
+
+    async def waiting(self, limit: int) -> Sequence[UnreadMail]:
+        return await self._database.commit(_take, limit)
+
+    def unread(self) -> tuple[int, float | None]:
+        """How many letters nobody has read, and since when the oldest waits."""
+        with self._database.read() as connection:
+            since = select(letters.c.created_at).where(letters.c.state == "waiting")
+            found = connection.execute(since.order_by(letters.c.id)).scalars().all()
+        return len(found), found[0] if found else None
+
+    def load(self, matter: int) -> Ticket | None:
+        return next(iter(self._matters(select(*_MATTER).where(matters.c.id == matter))), None)
+
+    def find(
+        self, kind: str, *, open_only: bool = True, limit: int | None = None
+    ) -> Sequence[Ticket]:
+        wanted = select(*_MATTER).where(matters.c.kind == kind, matters.c.version > 0)
+        if open_only:
+            wanted = wanted.where(matters.c.closed_at.is_(None))
+        return self._matters(wanted.order_by(matters.c.id).limit(limit))
+
+    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
+        wanted = select(*_MATTER).where(
+            matters.c.kind == kind, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)
+        )
+        return self._matters(wanted.order_by(matters.c.wakes_at).limit(limit))
+
+    def history(self, matter: int) -> Sequence[TicketEvent]:
+        wanted = select(*(happenings.c[f.name] for f in fields(TicketEvent)))
+        wanted = wanted.where(happenings.c.matter_id == matter).order_by(happenings.c.id)
+        with self._database.read() as connection:
+            return [TicketEvent(**row) for row in connection.execute(wanted).mappings()]
+
+    def holds_of(self, matter: int) -> Sequence[KeptCopy]:
+        return self._holds(select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id))
+
+    def overtaken(self, kind: str) -> Sequence[Ticket]:
+        theirs = exists().where(holds.c.matter_id == matters.c.id)
+        wanted = select(*_MATTER).where(
+            matters.c.kind == kind,
+            matters.c.closed_at.is_(None),
+            theirs,
+            ~theirs.where(holds.c.state == "waiting"),
+        )
+        return self._matters(wanted.order_by(matters.c.id))
+
+    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+        with self._database.read() as connection:
+            found = outbox_store.leaving(connection, transaction_id, self._clock())
+        return [(e.id, (e.serves,) if e.serves else e.recipients) for e in found]
+
+    def matters_of(self, transaction_id: str) -> Sequence[int]:
+        wanted = select(holds.c.matter_id).where(
+            holds.c.transaction_id == transaction_id, holds.c.matter_id.is_not(None)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(wanted.distinct()).scalars())
+
+    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+        wanted = select(transactions.c.id).where(
+            transactions.c.message_id == message_id, transactions.c.received_at >= since
+        )
+        with self._database.read() as connection:
+            found = connection.execute(wanted.order_by(transactions.c.id.desc()).limit(50))
+            return list(found.scalars())
+
+    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
+        free = (
+            holds.c.state == "waiting",
+            holds.c.matter_id.is_(None),
+            holds.c.disposition == int(disposition),
+        )
+        messages = select(holds.c.digest).where(*free).group_by(holds.c.digest)
+        oldest = messages.order_by(func.min(holds.c.id)).limit(limit).subquery()
+        wanted = select(*_HOLD).where(*free, holds.c.digest.in_(select(oldest.c.digest)))
+        return self._holds(wanted.order_by(holds.c.id))
+
+    def kept(
+        self,
+        *,
+        message_id: str = "",
+        digest: str = "",
+        sender: str = "",
+        recipient: str = "",
+        since: float = 0.0,
+        limit: int = 100,
+    ) -> Sequence[tuple[KeptCopy, Mapping[str, Any]]]:
+        told = (transactions.c.subject, transactions.c.message_id, transactions.c.received_at)
+        wanted = select(*_HOLD, *told).join(
+            transactions, transactions.c.id == holds.c.transaction_id
+        )
+        wanted = wanted.where(
+            holds.c.state == "waiting",
+            holds.c.disposition == int(Disposition.QUARANTINE),
+            holds.c.created_at >= since,
+        )
+        given = (
+            (transactions.c.message_id, message_id),
+            (holds.c.digest, digest),
+            (holds.c.reverse_path, sender),
+            (holds.c.recipient, recipient),
+        )
+        for column, value in given:
+            if value:
+                wanted = wanted.where(column == value)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(holds.c.id.desc()).limit(limit)).mappings()
+            return [
+                (kept_copies.from_row(row), {column.name: row[column.name] for column in told})
+                for row in rows
+            ]
+
+    def hold(self, number: int) -> KeptCopy | None:
+        return next(iter(self._holds(select(*_HOLD).where(holds.c.id == number))), None)
+
+    def _matters(self, wanted: Select[Any]) -> list[Ticket]:
+        with self._database.read() as connection:
+            return [Ticket(**row) for row in connection.execute(wanted).mappings()]
+
+    def _holds(self, wanted: Select[Any]) -> list[KeptCopy]:
+        with self._database.read() as connection:
+            return [kept_copies.from_row(row) for row in connection.execute(wanted).mappings()]
+
+
+def put(
+    connection: Connection, entry: LedgerEntry, arrived: Sequence[InboundMail], now: float
+) -> None:
+    """Add letters within the ledger's commit. One that a client brings again is known by what
+    makes a hold the same one, and is not read twice."""
+    reverse_path = str(entry.envelope.get("reverse_path", ""))
+    rows = [
+        {
+            "key": kept_copies.hold_key(entry.digest, reverse_path, letter.recipient),
+            "desk": letter.desk,
+            "transaction_id": entry.id,
+            "recipient": letter.recipient,
+            "state": "waiting",
+            "attempts": 0,
+            "created_at": now,
+            "outcome": "",
+        }
+        for letter in arrived
+    ]
+    if rows:
+        connection.execute(_known(connection.dialect.name, "letters"), rows)
+
+
+def _new(connection: Connection, items: Sequence[tuple[str, str, float]]) -> Sequence[Ticket]:
+    found = []
+    for kind, key, now in items:
+        hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        row = {"kind": kind, "key": hashed, "version": 0, "status": "new", "state": b""}
+        connection.execute(_known(connection.dialect.name, "matters"), row | {"opened_at": now})
+        wanted = select(*_MATTER).where(matters.c.key == hashed)
+        found.append(Ticket(**connection.execute(wanted).mappings().one()))
+    return found
+
+
+def _move(connection: Connection, items: Sequence[tuple[_Step, ...]]) -> Sequence[None]:
+    for steps in items:
+        for one in steps:
+            _step(connection, one)
+    return [None] * len(items)
+
+
+def _step(connection: Connection, one: _Step) -> None:
+    step, now = one.step, one.now
+    moved = connection.execute(
+        update(matters)
+        .where(
+            matters.c.id == step.matter,
+            matters.c.version == step.version,
+            true() if step.closes else matters.c.closed_at.is_(None),
+        )
+        .values(
+            version=step.version + 1,
+            status=step.status,
+            state=step.state,
+            wakes_at=None if step.closes else step.wakes_at,
+            closed_at=now if step.closes else None,
+        )
+    )
+    if moved.rowcount != 1:
+        raise Conflict(f"matter {step.matter} is not at version {step.version} any more")
+    if step.letter is not None:
+        _done(connection, step.letter, f"matter {step.matter}", now)
+    if step.claims:
+        _claim(connection, step)
+    _decide(connection, step, now)
+    if step.withdraws and not outbox_store.withdraw(connection, step.withdraws, now):
+        raise Conflict(f"some of the copies {step.withdraws} have left the outbox")
+    if step.listings:
+        unblocked.enter(connection, step.listings)
+    if step.history:
+        connection.execute(
+            insert(happenings),
+            [
+                {
+                    "matter_id": step.matter,
+                    "at": line.at,
+                    "by": line.by,
+                    "what": line.what,
+                    "detail": line.detail[:_DETAIL],
+                }
+                for line in step.history
+            ],
+        )
+    outbox_store.add(connection, one.rows)
+
+
+def _claim(connection: Connection, step: TicketUpdate) -> None:
+    over = select(matters.c.id).where(matters.c.closed_at.is_not(None))
+    claimed = connection.execute(
+        update(holds)
+        .where(
+            holds.c.id.in_(step.claims),
+            holds.c.state == "waiting",
+            holds.c.matter_id.is_(None)
+            | (holds.c.matter_id == step.matter)
+            | holds.c.matter_id.in_(over),  # it ended, and left the copy where it was
+        )
+        .values(matter_id=step.matter)
+    )
+    if claimed.rowcount != len(set(step.claims)):
+        raise Conflict(f"some of the holds {step.claims} hang on another matter, or are decided")
+
+
+def _decide(connection: Connection, step: TicketUpdate, now: float) -> None:
+    ends = ((step.releases, kept_copies.RELEASED), (step.discards, kept_copies.DISCARDED))
+    for references, state in ends:
+        if references:
+            deciding = kept_copies.Deciding(references, state, step.by, (), now)
+            try:
+                kept_copies.decide(connection, [deciding])
+            except kept_copies.AlreadyDecided as decided:
+                raise Conflict(f"holds {decided} are decided already") from decided
+
+
+def _settle(connection: Connection, items: Sequence[_Settling]) -> Sequence[None]:
+    for item in items:
+        _done(connection, item.letter, item.outcome, item.now)
+        outbox_store.add(connection, item.rows)
+    return [None] * len(items)
+
+
+def _done(connection: Connection, letter: int, outcome: str, now: float) -> None:
+    settled = connection.execute(
+        update(letters)
+        .where(letters.c.id == letter, letters.c.state == "waiting")
+        .values(state="done", outcome=outcome[:_DETAIL], done_at=now)
+    )
+    if settled.rowcount != 1:
+        raise Conflict(f"letter {letter} was read before")
+
+
+_FAILED = 5  # tries after which a letter waits behind the others
+
+
+def _take(connection: Connection, items: Sequence[int]) -> Sequence[list[UnreadMail]]:
+    names = [letters.c[f.name] for f in fields(UnreadMail)]
+    taken = []
+    for limit in items:
+        wanted = select(*names).where(letters.c.state == "waiting")
+        wanted = wanted.order_by(letters.c.attempts > _FAILED, letters.c.id)
+        rows = connection.execute(wanted.limit(limit)).mappings().all()
+        if rows:
+            tried = update(letters).where(letters.c.id.in_([row["id"] for row in rows]))
+            connection.execute(tried.values(attempts=letters.c.attempts + 1))
+        taken.append([UnreadMail(**{**row, "attempts": row["attempts"] + 1}) for row in rows])
+    return taken
+
+
+@cache
+def _known(dialect: str, table: str) -> Any:
+    """An insert that leaves a row of the same key as it is."""
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return make({"letters": letters, "matters": matters}[table]).on_conflict_do_nothing(
+        index_elements=["key"]
+    )

@@ -1,0 +1,1 @@
+"""The district's mail server, spoken to by SMTP."""

@@ -1,0 +1,1 @@
+"""Our own word on what leaves: DKIM signatures and ARC seals."""

@@ -1,0 +1,1 @@
+"""Child processes for what may be killed: large messages, workbooks."""

@@ -1,0 +1,1 @@
+"""What a person answered to a question by mail, and how the question is known again."""

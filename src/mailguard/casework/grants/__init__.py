@@ -1,0 +1,1 @@
+"""Approvals given beforehand (R18)."""

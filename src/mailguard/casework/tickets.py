@@ -1,0 +1,221 @@
+"""What waits for people: matters, their transitions, and the letters that move them on.
+
+A matter is one question to the district's people with its state, its history and the kept copies
+that hang on it: an approval (R18), an unblock case (R28-R36), a grant given beforehand. It moves by
+transitions, each one commit that holds everything the step does: new state, history, what becomes
+of the holds, the mail that leaves, entries of the unblocked list, the letter that caused it. A
+version makes each step happen once, whoever else acts at the same time.
+
+Owns these values and the ports. Must not know any kind of matter, SQL or mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mailguard.core.decision.verdict import Disposition
+from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.ports import Outgoing
+
+
+class Conflict(Exception):
+    """Somebody else moved a matter, decided a hold or opened the same one first: nothing was
+    written. Load it again and see what is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketEvent:
+    """One line of a matter's history."""
+
+    at: float
+    by: str  # a person's mailbox, "console: NAME", or "mailguard"
+    what: str  # a short word: "opened", "asked", "yes", "no", "reminded", "expired"
+    detail: str = ""  # in words, bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A matter as stored. `state` is its kind's own JSON."""
+
+    id: int  # the number people see
+    kind: str  # "approval", "case", "grant"
+    version: int
+    status: str  # the kind's own short word; "closed" ends it, whatever the kind
+    state: bytes = field(repr=False)
+    opened_at: float = 0.0
+    wakes_at: float | None = None  # when the clock has to look at it
+    closed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An address for the unblocked list (R31, R37); a single address, or the commit is refused."""
+
+    address: str
+    origin: str
+    site: str = ""
+    added_by: str = ""
+    added_at: float = 0.0
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketUpdate:
+    """One step of one matter. `version` is the one that the step was thought out for."""
+
+    matter: int
+    version: int
+    status: str
+    state: bytes = field(repr=False)
+    wakes_at: float | None = None
+    history: tuple[TicketEvent, ...] = ()
+    claims: tuple[int, ...] = ()  # holds that hang on this matter from now on
+    releases: tuple[int, ...] = ()  # holds let go: `outgoing` carries them (`pipeline.release`)
+    discards: tuple[int, ...] = ()
+    withdraws: tuple[int, ...] = ()  # copies in the outbox that are not to leave (R21)
+    outgoing: tuple[Outgoing, ...] = ()
+    listings: tuple[Listing, ...] = ()
+    letter: int | None = None  # read, and done with
+    by: str = "mailguard"  # who decided the holds
+    closes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCopy:
+    """A copy that is kept, and what a person made of it."""
+
+    id: int  # the reference people use
+    transaction_id: str
+    digest: str
+    reverse_path: str
+    recipient: str
+    disposition: Disposition
+    reason: str
+    evidence: str
+    state: str  # "waiting", "released", "discarded"
+    created_at: float
+    decided_at: float | None
+    decided_by: str | None
+    matter_id: int | None = None  # the matter it hangs on
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadMail:
+    """A message to one of our desks that nobody has read yet."""
+
+    id: int
+    desk: str
+    transaction_id: str
+    recipient: str
+    attempts: int
+    created_at: float
+
+
+class Tickets(Protocol):
+    """The store of matters. Writing methods are durable when they return; all raise StoreError."""
+
+    async def new(self, kind: str, key: str, now: float) -> Ticket:
+        """Make room for a matter, so that its number is known before anybody is asked. One of
+        this key that is there already is given back as it is: a crash between this and the first
+        transition leaves nothing behind but an empty matter (`state` b"", `version` 0)."""
+        ...
+
+    async def move(self, steps: Sequence[TicketUpdate]) -> None:
+        """Commit all steps, or none. Raises Conflict where a version is not the current one, a
+        hold does not wait any more or hangs on another open matter, a copy in the outbox has
+        left, or a letter was read; ValueError where an address is no single one. A matter that is
+        closed moves only by a step that closes it again: a stop after the release (R21)."""
+        ...
+
+    async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
+        """A letter that moves nothing is done with. Raises Conflict where it was before."""
+        ...
+
+    def load(self, matter: int) -> Ticket | None: ...
+
+    def find(
+        self, kind: str, *, open_only: bool = True, limit: int | None = None
+    ) -> Sequence[Ticket]:
+        """Oldest first."""
+        ...
+
+    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
+        """Open matters whose `wakes_at` has come, the longest waiting first."""
+        ...
+
+    def history(self, matter: int) -> Sequence[TicketEvent]: ...
+
+    def holds_of(self, matter: int) -> Sequence[KeptCopy]: ...
+
+    def overtaken(self, kind: str) -> Sequence[Ticket]:
+        """Open matters all of whose holds somebody decided elsewhere."""
+        ...
+
+    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+        """Copies of a message in the outbox that can still be withdrawn, with their recipients."""
+        ...
+
+    def matters_of(self, transaction_id: str) -> Sequence[int]:
+        """The matters that the message's holds hang on."""
+        ...
+
+    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+        """The transactions of messages with this Message-ID, newest first."""
+        ...
+
+    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
+        """Copies that wait and hang on no matter, oldest first: those of so many messages, each
+        message's together, since they are one question."""
+        ...
+
+    def kept(
+        self,
+        *,
+        message_id: str = "",
+        digest: str = "",
+        sender: str = "",
+        recipient: str = "",
+        since: float = 0.0,
+        limit: int = 100,
+    ) -> Sequence[tuple[KeptCopy, Mapping[str, Any]]]:
+        """Quarantined copies, newest first, by what is given of their message, each with
+        {"subject", "message_id", "received_at"} of its transaction. Waiting ones alone."""
+        ...
+
+    def hold(self, number: int) -> KeptCopy | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page shows to one person who was asked."""
+
+    title: str
+    paragraphs: tuple[str, ...]  # plain text
+    particulars: tuple[tuple[str, str], ...]  # ("Subject", "…")
+    excerpt: str  # of the message, plain text
+    choices: tuple[tuple[str, str], ...]  # ("yes", "Approve"); empty where nothing waits
+    person: str  # who is asked: name or mailbox
+    outcome: str = ""  # what has come of it, in words, where nothing waits any more
+
+
+class Handler(Protocol):
+    """Who carries one kind of matter out. Reading a letter ends with exactly one of `move` with
+    that letter or `settle`; anything else is tried again."""
+
+    async def read(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
+        """Take up a letter: `dossier` is its transaction, decided again from stored facts."""
+        ...
+
+    async def turn(self, now: float) -> None:
+        """Open what is new, and do what is due."""
+        ...
+
+    async def question(self, matter: Ticket, token: str) -> Question | None:
+        """What the page of a token shows; None where the token is none of ours."""
+        ...
+
+    async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
+        """A POST on that page; in words what came of it. None where the token is none of ours."""
+        ...

@@ -1,0 +1,1 @@
+"""Requests to unblock a sender (R28-R38)."""

@@ -1,0 +1,32 @@
+"""Unblock cases as they are stored: matters of their own kind, whose state is
+`casework.unblocking.case`'s.
+
+Must not know what a case does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import structlog
+
+from mailguard.casework.tickets import Ticket
+from mailguard.casework.unblocking.case import CASE, Case
+
+log = structlog.get_logger("mailguard.cases")
+
+KIND = "case"
+
+
+def state_of(matter: Ticket) -> Case:
+    """A case's state. Raises pydantic.ValidationError for another version's."""
+    return CASE.validate_json(matter.state)
+
+
+def readable(matters: Iterable[Ticket]) -> Iterator[tuple[Ticket, Case]]:
+    """The cases with their states; one of another version's hinders no other."""
+    for matter in matters:
+        try:
+            yield matter, state_of(matter)
+        except ValueError as error:
+            log.error("case_unreadable", case=matter.id, reason=str(error)[:300])

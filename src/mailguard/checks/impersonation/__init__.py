@@ -1,0 +1,1 @@
+"""Nobody outside passes for somebody of the district (R1)."""

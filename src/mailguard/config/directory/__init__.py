@@ -1,0 +1,1 @@
+"""The district's directory out of its files: people, accounts, groups, occasions."""

@@ -1,0 +1,1 @@
+"""Files as administrators write them: YAML and CSV with places, values, errors."""

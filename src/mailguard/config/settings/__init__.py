@@ -1,0 +1,1 @@
+"""`mailguard.yaml`: its sections, and the rules between them."""

@@ -1,0 +1,1 @@
+"""From facts to findings, one disposition a recipient, and a plan."""

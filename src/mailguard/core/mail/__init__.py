@@ -1,0 +1,1 @@
+"""Mail as octets, spans and values: messages, header fields, addresses, transactions, replies."""

@@ -1,0 +1,1 @@
+"""What people are told: texts with named slots, and the mails that carry them."""

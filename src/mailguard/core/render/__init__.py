@@ -1,0 +1,1 @@
+"""From a message and its edits to the octets that leave, with our trace fields on top."""

@@ -1,0 +1,1 @@
+"""Whose message it is: what is proven, what is only claimed, and who may be answered."""

@@ -1,0 +1,1 @@
+"""The built-in scorer: signs of spam, what they weigh, and the learned opinion (R26)."""

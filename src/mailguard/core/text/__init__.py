@@ -1,0 +1,1 @@
+"""What a reader sees in a message: its texts, links, quotes, and the author's new words."""

@@ -1,0 +1,1 @@
+"""The pages: health, metrics, the copy page, and the pages behind questions."""

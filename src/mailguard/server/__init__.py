@@ -1,0 +1,1 @@
+"""One running mailguard: what is put together, started and stopped."""

@@ -1,0 +1,231 @@
+"""Where ports meet adapters, for `serve` and the commands alike.
+
+Owns which adapter fulfils which port, and how the outbox and the desks are put together. Must not
+know when things start and stop (`server.app`), policy or mail.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from mailguard.adapters.authentication.dns import CachingResolver, Resolver
+from mailguard.adapters.authentication.lookups import SenderAuthentication
+from mailguard.adapters.database.learned import Lesson
+from mailguard.adapters.engines.panel import seated
+from mailguard.adapters.next_hop.relay import Relay
+from mailguard.adapters.signing.signatures import Signatures
+from mailguard.adapters.state import StateDirectory
+from mailguard.adapters.workers.reader_pool import PooledReader
+from mailguard.adapters.workers.spreadsheet import read_sheet
+from mailguard.casework.approvals.handler import ApprovalClerk
+from mailguard.casework.approvals.life import ApprovalDeadlines
+from mailguard.casework.approvals.steps import KIND as APPROVAL
+from mailguard.casework.approvals.steps import ApprovalSteps
+from mailguard.casework.inbox import Inbox, TakeUp
+from mailguard.casework.tickets import UnreadMail
+from mailguard.casework.unblocking.case import CaseDeadlines as CaseTerms
+from mailguard.casework.unblocking.handler import CaseClerk
+from mailguard.casework.unblocking.requests import Requests
+from mailguard.casework.unblocking.sheets import Sheets
+from mailguard.casework.unblocking.steps import CaseSteps, Staff
+from mailguard.casework.unblocking.stored import KIND as CASE
+from mailguard.config.load import Loaded, default_checks
+from mailguard.config.policy import restore
+from mailguard.config.settings.schema import Settings
+from mailguard.core.decision.facts import Facts
+from mailguard.core.mail.reply import Reply
+from mailguard.core.people.district import APPROVALS, SPAMMAIL
+from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.outbox import Outbox, Undeliverable, Waiting
+from mailguard.pipeline.ports import NextHop, Outgoing, World
+from mailguard.pipeline.replay import replay, transaction_of
+from mailguard.pipeline.snapshot import Snapshot
+
+log = structlog.get_logger("mailguard.server.wiring")
+
+
+def make_world(
+    settings: Settings,
+    state: StateDirectory,
+    next_hop: NextHop,
+    reader: PooledReader,
+    resolver: Resolver,
+) -> World:
+    """The ports as `serve` and the commands use them. Raises ValueError for a bad signing key."""
+    return World(
+        archive=state.blobs,
+        ledger=state.ledger,
+        next_hop=next_hop,
+        reader=reader,
+        authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
+        signing=Signatures.load(settings.signing, settings.district.time_zone),
+        engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+        unblocking=state.unblocked,
+        learned=state.learned,
+        clock=time.time,
+        hostname=settings.hostname,
+        deadline=settings.deadline,
+        quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
+        tell_quarantine=settings.quarantine_reply == "reject",
+        deliver_unedited=settings.render_fault == "deliver",
+    )
+
+
+def make_reader(settings: Settings) -> PooledReader:
+    """The reader with its budgets; not started."""
+    pool = settings.pool
+    return PooledReader(pool.workers, pool.above, pool.seconds, pool.memory)
+
+
+@asynccontextmanager
+async def replaying(loaded: Loaded, state: StateDirectory) -> AsyncIterator[World]:
+    """A world for taking recorded messages up again: it relays nothing and asks nobody."""
+    nowhere: Any = None
+    reader = make_reader(loaded.settings)
+    resolver = CachingResolver(loaded.settings.dns)
+    try:
+        yield make_world(loaded.settings, state, nowhere, reader, resolver)
+    finally:
+        await reader.close()
+        await resolver.close()
+
+
+def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: World) -> TakeUp:
+    """How a recorded transaction is taken up again: under the policy of then, with the notices and
+    the directory of now. Raises KeyError, ValueError or StoreError."""
+
+    async def take_up(transaction_id: str) -> JudgedMessage:
+        entry = state.ledger.find(transaction_id)
+        if entry is None:
+            raise KeyError(transaction_id)
+        stored = state.ledger.policy(entry.policy_digest)
+        policy = restore(stored, default_checks()) if stored else snapshot().policy
+        raw = await state.blobs.fetch(entry.digest)
+        return await replay(entry, raw, replace(snapshot(), policy=policy), world)
+
+    return take_up
+
+
+def case_terms(settings: Settings) -> CaseTerms:
+    """How long people have, and who reviews."""
+    desk = settings.spam_desk
+    return CaseTerms(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
+
+
+def case_steps(
+    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> CaseSteps:
+    """Unblock cases as `serve` and the commands carry them out."""
+    desk = settings.spam_desk
+    staff = Staff(desk.reviewers, desk.ask_reviewers, desk.sheets_from)
+    take_up = taking_up(state, snapshot, world)
+
+    async def teach(digest: str, words: Sequence[str], spam: bool) -> None:
+        await state.learned.teach([Lesson(digest, words, spam)])
+
+    return CaseSteps(state.matters, snapshot, take_up, world, case_terms(settings), staff, teach)
+
+
+def approval_terms(settings: Settings) -> ApprovalDeadlines:
+    """How long approvers have."""
+    return ApprovalDeadlines(settings.approvals.reminder_days, settings.approvals.expiry_days)
+
+
+def approval_steps(
+    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> ApprovalSteps:
+    """Approvals as `serve` and the commands carry them out."""
+    take_up = taking_up(state, snapshot, world)
+    return ApprovalSteps(state.matters, snapshot, take_up, world, approval_terms(settings))
+
+
+def make_desk(
+    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> Inbox:
+    """The desks where mailguard reads mail, and who carries out what comes there."""
+    steps = approval_steps(settings, state, snapshot, world)
+    approvals = ApprovalClerk(steps, settings.approvals.relay_vouches)
+    unblocking = case_steps(settings, state, snapshot, world)
+    sheets = Sheets(Requests(unblocking), read_sheet, state.unblocked)
+    cases = CaseClerk(unblocking, sheets, settings.spam_desk.relay_vouches)
+
+    async def unread(letter: UnreadMail) -> Sequence[Outgoing]:
+        """A letter that nobody could read goes to the postmaster, as it came."""
+        recorded = state.ledger.find(letter.transaction_id)
+        if recorded is None:
+            return ()
+        raw = await state.blobs.fetch(recorded.digest)
+        to = (snapshot().district.postmaster,)
+        return (Outgoing(f"unread|{letter.id}", "copy", "", to, raw, JudgedMessage.body(raw)),)
+
+    return Inbox(
+        state.matters,
+        state.matters,
+        steps.take_up,
+        {APPROVALS: approvals, SPAMMAIL: cases},
+        {APPROVAL: approvals, CASE: cases},
+        unread,
+        world.clock,
+        settings.outbox.poll,
+    )
+
+
+def undelivered(
+    state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+) -> Undeliverable:
+    """Who is told that a copy will never arrive. Notices and spammail copies are our own: they
+    fail visibly, in the log and the metrics, and make no further mail."""
+
+    async def tell(entry: Waiting, recipients: Sequence[str], reply: Reply) -> Sequence[Outgoing]:
+        said = str(reply)[:200]
+        if entry.kind not in ("relay", "release"):
+            log.error("notice_undeliverable", entry=entry.id, kind=entry.kind, reply=said)
+            return ()
+        recorded = state.ledger.find(entry.transaction_id)
+        if recorded is None:
+            log.error("refusal_untold", entry=entry.id, reply=said)
+            return ()
+        raw = await state.blobs.fetch(recorded.digest)
+        current, digest = snapshot(), recorded.digest
+        try:
+            dossier = await replay(recorded, raw, current, world)
+        except ValueError as error:  # written by another version: whether it is proven is unknown
+            log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
+            facts = Facts(now=world.clock(), district=current.district)
+            transaction = transaction_of(recorded, raw)
+            dossier = JudgedMessage.unread(transaction, current, world, facts, digest)
+        concerned = (entry.serves,) if entry.serves else recipients
+        return (dossier.undeliverable(concerned, reply),)
+
+    return tell
+
+
+def make_outbox(
+    settings: Settings,
+    state: StateDirectory,
+    relay: Relay,
+    snapshot: Callable[[], Snapshot],
+    world: World,
+) -> Outbox:
+    """The outbox, with who is told of what it cannot deliver."""
+    times = settings.outbox
+    return Outbox(
+        state.outbox,
+        state.blobs,
+        relay,
+        undelivered(state, snapshot, world),
+        world.clock,
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+        first_retry=times.first_retry,
+        longest_retry=times.longest_retry,
+        give_up=times.give_up,
+        poll=times.poll,
+    )

@@ -1,0 +1,126 @@
+"""The desk's loop: every letter is read or goes to the postmaster; its trouble stays with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from mailguard.casework.inbox import Inbox
+from mailguard.casework.tickets import Conflict, Ticket, UnreadMail
+from mailguard.pipeline.ports import Outgoing, StoreError
+
+REPORT = Outgoing("unread|1", "report", "", ("postmaster@example.org",), b"raw")
+
+
+@dataclass
+class Post:
+    """Letters as the store gives them out, and matters by number."""
+
+    letters: dict[int, UnreadMail]
+    settled: dict[int, tuple[str, Sequence[Outgoing]]] = field(default_factory=dict)
+    matter: Ticket | None = None
+
+    async def waiting(self, limit: int) -> Sequence[UnreadMail]:
+        for number in self.letters.keys() - self.settled.keys():
+            one = self.letters[number]
+            self.letters[number] = replace(one, attempts=one.attempts + 1)
+        return [one for n, one in sorted(self.letters.items()) if n not in self.settled][:limit]
+
+    async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
+        self.settled[letter] = (outcome, outgoing)
+
+    def load(self, number: int) -> Ticket | None:
+        return self.matter if self.matter and self.matter.id == number else None
+
+
+@dataclass
+class Clerk:
+    post: Post
+    failing: dict[int, list[Exception]] = field(default_factory=dict)
+    conflicts: int = 0
+    turns: int = 0
+
+    async def read(self, letter: UnreadMail, dossier: Any) -> None:
+        assert dossier == f"dossier of {letter.transaction_id}"
+        if self.failing.get(letter.id):
+            raise self.failing[letter.id].pop()
+        await self.post.settle(letter.id, "read")
+
+    async def turn(self, now: float) -> None:
+        self.turns += 1
+
+    async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise Conflict("moved")
+        return f"{matter.id} {choice} {remark}"
+
+    async def question(self, matter: Ticket, token: str) -> Any:
+        return f"question {matter.id}"
+
+
+def desk(post: Post, clerk: Clerk) -> Inbox:
+    async def take_up(transaction: str) -> Any:
+        return f"dossier of {transaction}"
+
+    async def unread(letter: UnreadMail) -> Sequence[Outgoing]:
+        return (REPORT,)
+
+    clerks: Any = {"approvals": clerk}
+    kinds: Any = {"approval": clerk, "grant": clerk}
+    store: Any = post
+    return Inbox(store, store, take_up, clerks, kinds, unread, lambda: 1.0, poll=0.01)
+
+
+def letters(*numbers: int) -> dict[int, UnreadMail]:
+    return {n: UnreadMail(n, "approvals", f"t{n}", "a@example.org", 0, 1.0) for n in numbers}
+
+
+async def test_ones_trouble_is_not_anothers_and_nothing_is_dropped() -> None:
+    post = Post(letters(1, 2, 3))
+    clerk = Clerk(post, {1: [ValueError("always")] * 99, 2: [Conflict("once")]})
+    one = desk(post, clerk)
+    await one.turn()
+    assert post.settled == {3: ("read", ())}
+    await one.turn()
+    assert post.settled[2] == ("read", ())
+    for _ in range(3):
+        await one.turn()
+    assert post.settled[1] == ("unread", (REPORT,))
+    assert clerk.turns == 5  # one a turn, for the two kinds together
+
+
+async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
+    post = Post(letters(1))
+    clerk = Clerk(post, {1: [StoreError("locked")] * 9})
+    running = asyncio.create_task(desk(post, clerk).run())
+    try:
+        async with asyncio.timeout(5):
+            while not post.settled:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+    assert post.settled == {1: ("read", ())}
+
+
+@pytest.mark.parametrize("token", ["", "x", "41", "42-0-a", "9" * 30 + "-0-a", "٤١-0-a"])
+async def test_a_token_of_no_matter(token: str) -> None:
+    post = Post({}, matter=Ticket(41, "case", 1, "asked", b""))
+    one = desk(post, Clerk(post))
+    assert await one.question(token) is None
+    assert await one.answer(token, "yes") is None
+
+
+async def test_a_page_answers_through_the_clerk_and_a_conflict_is_looked_at_again() -> None:
+    post = Post({}, matter=Ticket(41, "approval", 1, "asked", b""))
+    clerk = Clerk(post, conflicts=2)
+    one = desk(post, clerk)
+    assert await one.question("41-0-a") == "question 41"
+    assert await one.answer("41-0-a", "yes", "fine") == "41 yes fine"
+    clerk.conflicts = 99
+    with pytest.raises(StoreError):
+        await one.answer("41-0-a", "yes")
