@@ -19,6 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from tests.at_once import at_once
 from tests.unit.core.decision.test_decide import Says
 from tests.unit.pipeline.test_accept import Ports, make_world
 
@@ -211,7 +212,7 @@ class Office:
         raise AssertionError(f"{letter} could not be read")
 
     async def take_up(self, transaction_id: str) -> JudgedMessage:
-        entry = self.state.ledger.find(transaction_id)
+        entry = await self.state.ledger.find(transaction_id)
         if entry is None:
             raise KeyError(transaction_id)
         raw = await self.state.blobs.fetch(entry.digest)
@@ -293,7 +294,7 @@ class Office:
     # What can be seen
 
     def matters(self, kind: str = KIND) -> list[Ticket]:
-        return list(self.state.matters.find(kind, open_only=False))
+        return list(at_once(self.state.matters.find(kind, open_only=False)))
 
     def approval(self, number: int = 0) -> Approval:
         matters = self.matters()
@@ -302,13 +303,12 @@ class Office:
 
     def history(self, number: int = 0) -> list[str]:
         matter = number or self.matters()[-1].id
-        return [line.what for line in self.state.matters.history(matter)]
+        return [line.what for line in at_once(self.state.matters.history(matter))]
 
     def waiting(self) -> list[Mail]:
         """What the outbox has still to send."""
         wanted = select(outbox).where(outbox.c.state == "waiting").order_by(outbox.c.id)
-        with self.database.read() as connection:
-            rows = connection.execute(wanted).mappings().all()
+        rows = at_once(self.database.query(lambda c: c.execute(wanted).mappings().all()))
         return [
             Mail(row["kind"], tuple(row["recipients"]), self.state.blobs.read(row["digest"]))
             for row in rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.at_once import at_once
 from tests.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE, Mail, Office, mail
 from tests.unit.core.decision.test_decide import Says
 
@@ -197,11 +198,11 @@ class SpamOffice(Office):
 
     def listed(self) -> dict[str, str]:
         """The unblocked list: address and origin."""
-        return {entry.address: entry.origin for entry in self.state.unblocked.entries()}
+        return {entry.address: entry.origin for entry in at_once(self.state.unblocked.entries())}
 
     def kept(self) -> dict[str, str]:
         """Each kept copy's state, by recipient."""
-        return {hold.recipient: hold.state for hold in self.state.ledger.holds(state=None)}
+        return {hold.recipient: hold.state for hold in at_once(self.state.ledger.holds(state=None))}
 
 
 def questions(mails: Sequence[Mail]) -> list[Mail]:

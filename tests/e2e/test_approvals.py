@@ -289,12 +289,16 @@ async def turned(serve: Serve, days: float) -> list[str]:
     opened = StateDirectory.open(serve.state)
     later = time.time() + days * 86_400
     try:
-        matters = opened.matters.find("approval")
-        before = {m.id: len(opened.matters.history(m.id)) for m in matters}
+        matters = await opened.matters.find("approval")
+        before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
         async with replaying(loaded, opened) as world:
             world = replace(world, clock=lambda: later)
             steps = approval_steps(loaded.settings, opened, lambda: loaded.snapshot, world)
             await ApprovalClerk(steps).turn(later)
-        return [line.what for m in matters for line in opened.matters.history(m.id)[before[m.id] :]]
+        return [
+            line.what
+            for m in matters
+            for line in (await opened.matters.history(m.id))[before[m.id] :]
+        ]
     finally:
         opened.close()

@@ -340,13 +340,17 @@ async def turned(serve: Serve, now: float) -> list[str]:
     loaded = load(serve.config)
     opened = StateDirectory.open(serve.state)
     try:
-        matters = opened.matters.find("case")
-        before = {m.id: len(opened.matters.history(m.id)) for m in matters}
+        matters = await opened.matters.find("case")
+        before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
         async with replaying(loaded, opened) as world:
             world = replace(world, clock=lambda: now)
             steps = case_steps(loaded.settings, opened, lambda: loaded.snapshot, world)
             sheets = Sheets(Requests(steps), read_sheet, opened.unblocked)
             await CaseClerk(steps, sheets).turn(now)
-        return [line.what for m in matters for line in opened.matters.history(m.id)[before[m.id] :]]
+        return [
+            line.what
+            for m in matters
+            for line in (await opened.matters.history(m.id))[before[m.id] :]
+        ]
     finally:
         opened.close()

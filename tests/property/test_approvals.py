@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from sqlalchemy import select
+from tests.at_once import at_once
 from tests.office import (
     ANNOUNCEMENT,
     CALENDAR,
@@ -231,8 +232,11 @@ class Approvals(RuleBasedStateMachine):
 
     def agree(self) -> None:
         office = self.office
-        with office.database.read() as connection:
-            sent = connection.execute(select(outbox).order_by(outbox.c.id)).mappings().all()
+        sent = at_once(
+            office.database.query(
+                lambda c: c.execute(select(outbox).order_by(outbox.c.id)).mappings().all()
+            )
+        )
         mails = [
             Mail(row["kind"], tuple(row["recipients"]), office.state.blobs.read(row["digest"]))
             for row in sent
@@ -248,7 +252,7 @@ class Approvals(RuleBasedStateMachine):
             copies = [m for m in mails if m.kind == "release" and one.subject in m.subject]
             granted = one.outcome is ApprovalOutcome.GRANTED
             assert sorted(m.to for m in copies) == (sorted((r,) for r in one.to) if granted else [])
-            kept = {h.state for h in office.state.matters.holds_of(matter.id)}
+            kept = {h.state for h in at_once(office.state.matters.holds_of(matter.id))}
             over = {ApprovalOutcome.WAITING: "waiting", ApprovalOutcome.GRANTED: "released"}
             before = (
                 one.outcome is ApprovalOutcome.STOPPED and one.ends == 2
@@ -261,7 +265,7 @@ class Approvals(RuleBasedStateMachine):
             ends = [m for m in told if m.subject.startswith(ENDS)]
             assert len(told) - len(ends) == (0 if one.beforehand else 1)
             assert len(ends) == one.ends
-        assert not office.state.matters.unclaimed(office.approval_disposition)
+        assert not at_once(office.state.matters.unclaimed(office.approval_disposition))
 
     def teardown(self) -> None:
         if not hasattr(self, "office"):
@@ -270,7 +274,7 @@ class Approvals(RuleBasedStateMachine):
         self.office.now += 30 * DAY
         self.turn(None)
         assert all(one.outcome is not ApprovalOutcome.WAITING for one in self.messages)
-        assert not self.office.state.matters.find("approval")
+        assert not at_once(self.office.state.matters.find("approval"))
         self.office.close()
         self.runner.close()
         shutil.rmtree(self.place)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import select
+from tests.at_once import at_once
 from tests.office import Mail, moment
 from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
@@ -115,7 +116,7 @@ class Cases(RuleBasedStateMachine):
         found = []
         for mail in self.mails():
             if mail.kind == "question":
-                matter = self.office.state.matters.load(int(mail.token.partition("-")[0]))
+                matter = at_once(self.office.state.matters.load(int(mail.token.partition("-")[0])))
                 assert matter is not None
                 case = state_of(matter)
                 query = case.asked[int(mail.token.split("-")[1])]
@@ -205,7 +206,7 @@ class Cases(RuleBasedStateMachine):
             self.allowed.senders |= set(case.addresses)
 
     def _elsewhere(self, number: int, released: bool) -> None:
-        holds = self.office.state.ledger.holds(state=None)
+        holds = at_once(self.office.state.ledger.holds(state=None))
         one = holds[number % len(holds)]
         word = "released" if released else "discarded"
         try:
@@ -269,8 +270,7 @@ class Cases(RuleBasedStateMachine):
 
     def mails(self) -> list[Mail]:
         wanted = select(outbox).order_by(outbox.c.id)
-        with self.office.database.read() as connection:
-            sent = connection.execute(wanted).mappings().all()
+        sent = at_once(self.office.database.query(lambda c: c.execute(wanted).mappings().all()))
         return [
             Mail(row["kind"], tuple(row["recipients"]), self.office.state.blobs.read(row["digest"]))
             for row in sent
@@ -278,7 +278,7 @@ class Cases(RuleBasedStateMachine):
 
     def agree(self) -> None:
         office, allowed = self.office, self.allowed
-        holds = office.state.ledger.holds(state=None)
+        holds = at_once(office.state.ledger.holds(state=None))
         mails = self.mails()
         # Nothing is lost: each copy is kept or decided, and what is released leaves once, whole.
         assert len(holds) == sum(len(one.to) for one in self.blocked)
@@ -335,10 +335,13 @@ class Cases(RuleBasedStateMachine):
             self.turn(None)
         for matter in self.office.matters(KIND):
             event(state_of(matter).stage.value)
-        waits = {state_of(m).stage for m in self.office.state.matters.find(KIND)}
+        waits = {state_of(m).stage for m in at_once(self.office.state.matters.find(KIND))}
         assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
-        with self.office.database.read() as connection:
-            unread = connection.execute(select(letters).where(letters.c.state == "waiting")).all()
+        unread = at_once(
+            self.office.database.query(
+                lambda c: c.execute(select(letters).where(letters.c.state == "waiting")).all()
+            )
+        )
         assert unread == []
         self.office.close()
         self.runner.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import event, select, text
+from tests.at_once import at_once
 
 from mailguard.adapters.database.engine import Database, location
 from mailguard.adapters.database.tables import escape, policies, unescape
@@ -32,8 +33,8 @@ def insert_each(connection, items):
 
 
 def _stored(database: Database) -> set[str]:
-    with database.read() as connection:
-        return set(connection.execute(select(policies.c.digest)).scalars())
+    wanted = select(policies.c.digest)
+    return set(at_once(database.query(lambda c: c.execute(wanted).scalars().all())))
 
 
 async def test_what_waits_together_is_committed_together(database: Database) -> None:
@@ -204,8 +205,8 @@ async def test_two_processes_lose_nothing_to_each_other(database: Database, url:
 
 async def test_ready_and_the_end(database: Database) -> None:
     await database.ready()
-    with pytest.raises(StoreError), database.read() as connection:
-        connection.execute(text("DELETE FROM policies"))
+    with pytest.raises(StoreError):
+        await database.query(lambda c: c.execute(text("DELETE FROM policies")))
     database.close()
     with pytest.raises(StoreError):
         await database.commit(insert, "late")

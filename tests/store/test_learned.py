@@ -202,7 +202,7 @@ async def test_another_process_notices(database: Database, url: str) -> None:
         more = [other.teach([lesson(HAM, False)]) for _ in range(9)]
         await asyncio.gather(taught(database), *more)
         one = LearnedWords(database, clock=Clock())
-        one.refresh_now()
+        await one.refresh()
         await other.refresh()
         assert said(other, SPAM) == said(one, SPAM)
         assert said(one, SPAM).ham_examples == 29

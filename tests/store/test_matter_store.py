@@ -77,14 +77,14 @@ async def test_a_matter_is_opened_once(store: TicketStore) -> None:
     assert (first.version, first.status, first.state) == (0, "new", b"")
     assert await store.new("approval", "one", NOW + 9) == first
     assert (await store.new("case", "one", NOW)).id != first.id
-    assert store.find("approval") == []  # nothing has happened yet
+    assert await store.find("approval") == []  # nothing has happened yet
     await store.move([step(first)])
-    found = store.load(first.id)
+    found = await store.load(first.id)
     assert found is not None
     assert (found.version, found.status, found.state) == (1, "waiting", b'{"seats":1}')
     assert found.wakes_at == NOW + 60
-    assert store.find("approval") == [found]
-    (line,) = store.history(first.id)
+    assert await store.find("approval") == [found]
+    (line,) = await store.history(first.id)
     assert (line.by, line.what, len(line.detail)) == ("mailguard", "opened", 2_000)
 
 
@@ -95,30 +95,30 @@ async def test_two_steps_for_one_version_are_one(store: TicketStore) -> None:
     )
     assert [type(result) for result in results].count(Conflict) == 4
     assert results.count(None) == 1
-    assert len(store.history(matter.id)) == 1
+    assert len(await store.history(matter.id)) == 1
 
 
 async def test_what_is_due(store: TicketStore) -> None:
     matters = [await store.new("approval", str(n), NOW) for n in range(3)]
     for n, matter in enumerate(matters):
         await store.move([step(matter, wakes_at=NOW + 30 - 10 * n if n else None)])
-    assert [m.id for m in store.due("approval", NOW + 20)] == [matters[2].id, matters[1].id]
-    assert store.due("approval", NOW) == []
-    assert store.due("case", NOW + 99) == []
+    assert [m.id for m in await store.due("approval", NOW + 20)] == [matters[2].id, matters[1].id]
+    assert await store.due("approval", NOW) == []
+    assert await store.due("case", NOW + 99) == []
 
 
 async def test_release_and_end_in_one_commit(
     store: TicketStore, ledger: DatabaseLedger, outbox: OutboxStore
 ) -> None:
     await ledger.keep(entry(), [HELD, SPAM], [])
-    (held,) = store.unclaimed(Disposition.HOLD)
-    (spam,) = store.unclaimed(Disposition.QUARANTINE)
+    (held,) = await store.unclaimed(Disposition.HOLD)
+    (spam,) = await store.unclaimed(Disposition.QUARANTINE)
     assert (held.recipient, held.matter_id) == (ALICE, None)
     matter = await store.new("approval", held.digest, NOW)
     await store.move([step(matter, claims=(held.id,))])
-    assert store.unclaimed(Disposition.HOLD) == []
-    assert [h.id for h in store.holds_of(matter.id)] == [held.id]
-    opened = store.load(matter.id)
+    assert await store.unclaimed(Disposition.HOLD) == []
+    assert [h.id for h in await store.holds_of(matter.id)] == [held.id]
+    opened = await store.load(matter.id)
     assert opened is not None
 
     release = Outgoing(
@@ -133,28 +133,28 @@ async def test_release_and_end_in_one_commit(
         closes=True,
     )
     await store.move([last])
-    closed = store.load(matter.id)
+    closed = await store.load(matter.id)
     assert closed is not None
     assert (closed.status, closed.closed_at, closed.wakes_at) == ("approved", NOW, None)
-    assert store.find("approval") == []
-    assert store.find("approval", open_only=False) == [closed]
-    after = store.hold(held.id)
+    assert await store.find("approval") == []
+    assert await store.find("approval", open_only=False) == [closed]
+    after = await store.hold(held.id)
     assert after is not None
     assert (after.state, after.decided_by) == ("released", "p")
-    assert ledger.end_states(entry().id)[ALICE][1] is State.QUEUED
-    assert outbox.counts() == {("release", "waiting"): 1, ("notice", "waiting"): 1}
+    assert (await ledger.end_states(entry().id))[ALICE][1] is State.QUEUED
+    assert await outbox.counts() == {("release", "waiting"): 1, ("notice", "waiting"): 1}
     with pytest.raises(Conflict):  # nothing moves a closed matter
         await store.move([step(closed)])
     with pytest.raises(Conflict):  # nor is a hold decided twice
         await store.move([step(await store.new("x", "y", NOW), discards=(held.id, spam.id))])
-    assert store.hold(spam.id).state == "waiting"  # type: ignore[union-attr]
+    assert (await store.hold(spam.id)).state == "waiting"  # type: ignore[union-attr]
 
 
 async def test_all_steps_or_none(
     store: TicketStore, ledger: DatabaseLedger, outbox: OutboxStore, database: Database
 ) -> None:
     await ledger.keep(entry(), [HELD], [], [LETTER])
-    (held,) = store.unclaimed(Disposition.HOLD)
+    (held,) = await store.unclaimed(Disposition.HOLD)
     (letter,) = await store.waiting(9)
     approval, grant = await store.new("approval", "a", NOW), await store.new("grant", "g", NOW)
     await store.move([step(grant)])
@@ -172,22 +172,22 @@ async def test_all_steps_or_none(
     with pytest.raises(ValueError, match=r"example\.net"):
         pattern = Listing("*@example.net", "case 1")
         await store.move([dataclasses.replace(good, listings=(pattern,))])
-    assert store.load(approval.id) == approval
-    assert store.unclaimed(Disposition.HOLD) == [held]
-    assert outbox.counts() == {}
+    assert await store.load(approval.id) == approval
+    assert await store.unclaimed(Disposition.HOLD) == [held]
+    assert await outbox.counts() == {}
     assert len(await store.waiting(9)) == 1
-    fresh = store.load(grant.id)
+    fresh = await store.load(grant.id)
     assert fresh is not None
     await store.move([good, step(fresh)])
     listed = UnblockedList(database)
-    listed.refresh_now()
+    await listed.refresh()
     assert listed.look_up("NEW@example.net", NOW)
     assert await store.waiting(9) == []
 
 
 async def test_a_hold_hangs_on_one_matter(store: TicketStore, ledger: DatabaseLedger) -> None:
     await ledger.keep(entry(), [HELD], [])
-    (held,) = store.unclaimed(Disposition.HOLD)
+    (held,) = await store.unclaimed(Disposition.HOLD)
     one, two = await store.new("approval", "1", NOW), await store.new("approval", "2", NOW)
     results = await asyncio.gather(
         *(store.move([step(matter, claims=(held.id,))]) for matter in (one, two)),
@@ -202,21 +202,21 @@ async def test_letters(store: TicketStore, ledger: DatabaseLedger, outbox: Outbo
     (letter,) = await store.waiting(9)  # a client that came back
     assert (letter.desk, letter.transaction_id, letter.recipient) == ("approvals", entry().id, DESK)
     assert [one.attempts for one in await store.waiting(9)] == [2]
-    assert store.unread()[0] == 1
+    assert (await store.unread())[0] == 1
     await store.settle(letter.id, "nothing in it", [NOTICE])
-    assert outbox.counts() == {("notice", "waiting"): 1}
+    assert await outbox.counts() == {("notice", "waiting"): 1}
     with pytest.raises(Conflict):
         await store.settle(letter.id, "again")
-    assert store.unread() == (0, None)
+    assert await store.unread() == (0, None)
 
 
 async def test_kept_copies_are_found(store: TicketStore, ledger: DatabaseLedger) -> None:
     for n in range(1, 4):
         await ledger.keep(entry(n, f"<{n}@example.org>"), [HELD, SPAM], [])
-    assert [told["subject"] for _, told in store.kept()] == ["hello 3", "hello 2", "hello 1"]
-    ((one, told),) = store.kept(message_id="<2@example.org>")
+    assert [told["subject"] for _, told in await store.kept()] == ["hello 3", "hello 2", "hello 1"]
+    ((one, told),) = await store.kept(message_id="<2@example.org>")
     assert (one.recipient, told["received_at"]) == (BOB, 1_002.0)
-    assert [h.digest for h, _ in store.kept(digest=entry(3).digest)] == [entry(3).digest]
-    assert len(store.kept(sender="sender@example.org", recipient=BOB, limit=2)) == 2
-    assert store.kept(sender="other@example.org") == []
-    assert store.kept(since=2e10) == []
+    assert [h.digest for h, _ in await store.kept(digest=entry(3).digest)] == [entry(3).digest]
+    assert len(await store.kept(sender="sender@example.org", recipient=BOB, limit=2)) == 2
+    assert await store.kept(sender="other@example.org") == []
+    assert await store.kept(since=2e10) == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
+from tests.at_once import at_once
 
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import metadata
@@ -29,21 +31,22 @@ def _described(connection) -> dict:
     }
 
 
+def _differences(connection: Connection) -> list[Any]:
+    options = {"compare_type": True, "compare_server_default": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
 def test_migrations_make_exactly_the_schema_of_the_tables(empty_url: str) -> None:
     database = Database(empty_url)
     try:
         database.upgrade()
-        with database.read() as connection:
-            options = {"compare_type": True, "compare_server_default": True}
-            context = MigrationContext.configure(connection, opts=options)
-            assert compare_metadata(context, metadata) == []
-            migrated = _described(connection)
+        assert at_once(database.query(_differences)) == []
+        migrated = at_once(database.query(_described))
         with database.write() as connection:
             metadata.drop_all(connection)
             metadata.create_all(connection)
-        with database.read() as connection:
-            assert migrated == _described(connection)
-            assert set(migrated) == set(metadata.tables)
+        assert migrated == at_once(database.query(_described))
+        assert set(migrated) == set(metadata.tables)
     finally:
         database.close()
 

@@ -22,12 +22,12 @@ async def test_the_first_transactions_id_still_finds_the_hold(tmp_path: Path) ->
         await state.ledger.keep(entry(1, reply="451 4.3.0 later"), [HELD], [])
         await state.ledger.keep(entry(2, digest=entry(1).digest), [HELD], [])
         await state.ledger.record(entry(3))
-        (hold,) = state.ledger.holds()
+        (hold,) = await state.ledger.holds()
         assert hold.transaction_id == entry(2).id
-        assert _found(state, [entry(1).id], "waiting") == [hold]
-        assert _found(state, [entry(2).id], "waiting") == [hold]
+        assert await _found(state, [entry(1).id], "waiting") == [hold]
+        assert await _found(state, [entry(2).id], "waiting") == [hold]
         with pytest.raises(typer.Exit):
-            _found(state, [entry(3).id], "waiting")
+            await _found(state, [entry(3).id], "waiting")
     finally:
         state.close()
 
@@ -44,12 +44,12 @@ async def test_kept_mail_of_another_version_can_be_discarded_and_says_why_it_is_
         await state.ledger.keep(
             entry(1, digest=digest, facts=b'{"of":"another version"}', envelope=said), [HELD], []
         )
-        (hold,) = state.ledger.holds()
+        (hold,) = await state.ledger.holds()
         with pytest.raises(typer.Exit):
             await _carry_out(state, loaded, [hold], "released", "rev", True)
         assert "quarantine raw" in capsys.readouterr().err
-        assert state.ledger.holds() == [hold]
+        assert await state.ledger.holds() == [hold]
         await _carry_out(state, loaded, [hold], "discarded", "rev", True)
-        assert state.ledger.holds() == []
+        assert await state.ledger.holds() == []
     finally:
         state.close()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.at_once import at_once
 from tests.unit.core.decision.test_decide import DISTRICT, finds
 from tests.unit.pipeline.test_accept import LATE, Ports, make_world
 
@@ -58,11 +59,11 @@ async def send(
 
 
 def ends(ledger: DatabaseLedger, number: int) -> dict[str, State]:
-    return {r: state for r, (_, state, _) in ledger.end_states(f"{number:026}").items()}
+    return {r: state for r, (_, state, _) in at_once(ledger.end_states(f"{number:026}")).items()}
 
 
 def waiting(database: Database, archive: Blobs) -> Mapping[str, int]:
-    counts = outbox.OutboxStore(database, archive).counts()
+    counts = at_once(outbox.OutboxStore(database, archive).counts())
     return {kind: number for (kind, _), number in counts.items()}
 
 
@@ -97,14 +98,14 @@ async def test_what_was_decided_and_comes_again_is_kept_again(
 ) -> None:
     step = finds("a", "a.x", QUARANTINE, BOB)
     assert (await send(world, 1, [ANN, BOB], step)).code == 250
-    (first,) = ledger.holds()
+    (first,) = await ledger.holds()
     await ledger.decide_hold([first.id], decided, "rev")
     assert (await send(world, 2, [ANN, BOB], step)).code == 250
-    (second,) = ledger.holds()
+    (second,) = await ledger.holds()
     assert second.id != first.id
     assert second.transaction_id == f"{2:026}"
     assert waiting(database, archive)["copy"] == 2
-    after = ledger.hold(first.id)
+    after = await ledger.hold(first.id)
     assert after is not None
     assert after.state == decided
 
@@ -117,10 +118,10 @@ async def test_what_was_decided_between_a_451_and_the_retry_stays_decided(
 ) -> None:
     step = finds("a", "a.x", QUARANTINE, BOB)
     assert (await send(world, 1, [ANN, BOB], step, ann=LATE)).code == 451
-    (first,) = ledger.holds()
+    (first,) = await ledger.holds()
     await ledger.decide_hold([first.id], decided, "rev")
     assert (await send(world, 2, [ANN, BOB], step)).code == 250
-    assert ledger.holds() == []
+    assert await ledger.holds() == []
     assert ends(ledger, 2) == {ANN: State.FORWARDED, BOB: end}
 
 
@@ -153,7 +154,7 @@ async def test_a_message_set_aside_unread_is_acknowledged_in_the_ledger(
     world.next_hop.failing["relay"] = RuntimeError("bug")  # type: ignore[attr-defined]  # ditto
     codes = [(await send(world, number, [ANN, BOB])).code for number in (1, 2, 3)]
     assert codes == [451, 451, 250]
-    (entry,) = ledger.entries(acknowledged=True)
+    (entry,) = [one async for one in ledger.entries(acknowledged=True)]
     assert entry.id == f"{3:026}"
     assert {state for _, state, _ in entry.recipients.values()} == {State.QUARANTINED}
 

@@ -48,27 +48,27 @@ async def approved(office: Office) -> Ticket:
 
 async def test_what_waits_is_taken_back_and_its_copies_end_as_discarded(office: Office) -> None:
     matter = await approved(office)
-    leaving = office.state.matters.leaving(f"{1:026}")
+    leaving = await office.state.matters.leaving(f"{1:026}")
     assert sorted(recipients for _, recipients in leaving) == [(CEDAR,), (MAPLE,)]
     await office.state.matters.move([closing(matter, *(entry for entry, _ in leaving))])
-    assert office.state.matters.leaving(f"{1:026}") == []
-    ends = office.state.ledger.end_states(f"{1:026}")
+    assert await office.state.matters.leaving(f"{1:026}") == []
+    ends = await office.state.ledger.end_states(f"{1:026}")
     assert {state.value for _, state, _ in ends.values()} == {"discarded"}
     assert [m.kind for m in await office.deliver() if m.kind == "release"] == []
-    assert office.state.outbox.counts()[("release", "withdrawn")] == 2
+    assert (await office.state.outbox.counts())[("release", "withdrawn")] == 2
 
 
 async def test_what_is_being_sent_is_not_taken_back_and_then_nothing_is(office: Office) -> None:
     matter = await approved(office)
-    entries = [entry for entry, _ in office.state.matters.leaving(f"{1:026}")]
+    entries = [entry for entry, _ in await office.state.matters.leaving(f"{1:026}")]
     (leased,) = await office.state.outbox.lease("other", office.now, 60.0, 1)
     with pytest.raises(Conflict, match="left the outbox"):
         await office.state.matters.move([closing(matter, *entries)])
-    assert office.state.matters.load(matter.id) == matter
-    left = office.state.matters.leaving(f"{1:026}")
+    assert await office.state.matters.load(matter.id) == matter
+    left = await office.state.matters.leaving(f"{1:026}")
     assert {entry for entry, _ in left} == set(entries) - {leased.id}
     await office.state.outbox.retry(leased.id, office.now, "451", leased.recipients, office.now)
-    assert len(office.state.matters.leaving(f"{1:026}")) == 2
+    assert len(await office.state.matters.leaving(f"{1:026}")) == 2
 
 
 async def test_a_matter_that_is_closed_moves_only_to_close_again(office: Office) -> None:
@@ -85,19 +85,19 @@ async def test_matters_are_found_by_message_and_when_others_were_quicker(office:
     await office.send(ANNOUNCEMENT, to=(MAPLE, CEDAR))
     await office.turn()
     store, one = office.state.matters, f"{1:026}"
-    entry = office.state.ledger.find(one)
+    entry = await office.state.ledger.find(one)
     assert entry is not None
-    assert store.sent_as(entry.message_id, office.now - 1) == [one]
-    assert store.sent_as(entry.message_id, office.now + 1) == []
-    assert store.matters_of(one) == [1]
-    assert store.overtaken("approval") == []
-    first, second = store.holds_of(1)
+    assert await store.sent_as(entry.message_id, office.now - 1) == [one]
+    assert await store.sent_as(entry.message_id, office.now + 1) == []
+    assert await store.matters_of(one) == [1]
+    assert await store.overtaken("approval") == []
+    first, second = await store.holds_of(1)
     await office.state.ledger.decide_hold([first.id], "discarded", "wanda", ())
-    assert store.overtaken("approval") == []
+    assert await store.overtaken("approval") == []
     await office.state.ledger.decide_hold([second.id], "discarded", "wanda", ())
-    assert [m.id for m in store.overtaken("approval")] == [1]
+    assert [m.id for m in await store.overtaken("approval")] == [1]
     await office.turn()
-    assert store.overtaken("approval") == []
+    assert await store.overtaken("approval") == []
 
 
 async def test_the_whole_way_on_either_database(office: Office) -> None:

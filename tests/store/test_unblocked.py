@@ -33,10 +33,10 @@ async def test_an_entry_counts_until_it_expires_or_is_removed(database: Database
     assert unblocked.look_up(PARENT, 100.0) is None
     assert await unblocked.remove([PARENT, "nobody@example.org"], 5.0) == 1
     assert unblocked.look_up(PARENT, 5.0) is None
-    assert unblocked.entries() == []
+    assert await unblocked.entries() == []
     await unblocked.add([ListEntry(PARENT, "case 2")])
     assert unblocked.look_up(PARENT, 1e10) == Unblocked(PARENT, "case 2", added_at=0.0)
-    assert unblocked.find(PARENT, 1e10) == unblocked.look_up(PARENT, 1e10)
+    assert await unblocked.find(PARENT, 1e10) == unblocked.look_up(PARENT, 1e10)
 
 
 async def test_files_come_first_but_only_while_they_count(database: Database) -> None:
@@ -58,7 +58,7 @@ async def test_no_domain_or_pattern_gets_in_and_nothing_with_it(
     unblocked = await _fresh(database)
     with pytest.raises(ValueError):
         await unblocked.add([ListEntry(PARENT), ListEntry(address)])
-    assert unblocked.entries() == []
+    assert await unblocked.entries() == []
 
 
 async def test_another_process_notices(database: Database, url: str) -> None:
@@ -72,7 +72,7 @@ async def test_another_process_notices(database: Database, url: str) -> None:
         await one.refresh()
         assert one.look_up(PARENT, 0.0) is None
         await one.add([ListEntry("second@example.org")])
-        other.refresh_now()
+        await other.refresh()
         assert other.look_up("second@example.org", 0.0) is not None
     finally:
         other_database.close()
@@ -88,7 +88,7 @@ async def test_an_import_is_undone_whole_and_leaves_what_was_there_before(
     plan = parents.ImportPlan("p.xlsx", "import p.xlsx", 100.0, entries)
     await unblocked.take_in(plan, "b1", "wbirch", 10.0)
     await unblocked.take_in(replace(plan, expires_at=200.0, entries=entries[:1]), "b2", "x", 20.0)
-    assert [(b.batch, b.entries, b.sites, b.added_by) for b in unblocked.batches()] == [
+    assert [(b.batch, b.entries, b.sites, b.added_by) for b in await unblocked.batches()] == [
         ("b2", 1, 1, "x"),
         ("b1", 50, 1, "wbirch"),
     ]
@@ -101,10 +101,13 @@ async def test_an_import_is_undone_whole_and_leaves_what_was_there_before(
         assert seen.look_up("p0@example.org", 50.0).expires_at == 200.0
         assert seen.look_up("p1@example.org", 50.0) is None
         assert seen.look_up("p7@example.org", 50.0).origin == "case 3"
-    assert [one.address for one in unblocked.entries()] == ["p0@example.org", "p7@example.org"]
-    assert [(b.entries, b.removed) for b in unblocked.batches()] == [(1, 0), (0, 50)]
+    assert [one.address for one in await unblocked.entries()] == [
+        "p0@example.org",
+        "p7@example.org",
+    ]
+    assert [(b.entries, b.removed) for b in await unblocked.batches()] == [(1, 0), (0, 50)]
     assert await unblocked.remove(["p0@example.org", "P7@example.org"], 40.0) == 2
-    assert unblocked.entries() == []
+    assert await unblocked.entries() == []
 
 
 async def test_a_waiver_is_kept_with_who_and_why_and_goes_before_an_entry_without(

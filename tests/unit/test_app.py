@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.at_once import at_once
 from tests.store.test_ledger import entry
 
 from mailguard.adapters.database.outbox import OutboxEntry
@@ -50,9 +51,9 @@ async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
     with monkeypatch.context() as patched:
         patched.setattr(house.state.ledger, "store_policy", locked)
         await house.reload()
-    assert house.state.ledger.policy(digest) is None
+    assert await house.state.ledger.policy(digest) is None
     refreshing = asyncio.create_task(house._refresh())
-    await _soon(lambda: house.state.ledger.policy(digest) is not None)
+    await _soon(lambda: at_once(house.state.ledger.policy(digest)) is not None)
     refreshing.cancel()
 
 

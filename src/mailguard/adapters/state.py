@@ -50,7 +50,7 @@ class StateDirectory:
         store = Database(url)
         store.upgrade()
         outbox = OutboxStore(store, blobs)
-        state = cls(
+        return cls(
             blobs,
             store,
             DatabaseLedger(store, blobs),
@@ -59,8 +59,6 @@ class StateDirectory:
             LearnedWords(store),
             TicketStore(store, outbox, time.time),
         )
-        state.learned.refresh_now()
-        return state
 
     def close(self) -> None:
         """Write what waits, then close."""

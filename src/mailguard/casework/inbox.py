@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,12 +32,14 @@ _AT_ONCE = 50  # letters
 _TRIES = 5  # of one letter
 
 
-async def each_alone(kind: str, works: Iterable[tuple[int, Callable[[], Awaitable[None]]]]) -> None:
+async def each_alone(
+    kind: str, works: AsyncIterable[tuple[int, Callable[[], Awaitable[None]]]]
+) -> None:
     """A clerk's turn: one piece of work after the other, each with its matter's number (0 for
     none); one that fails stops no other. Raises StoreError at the end, where some did for want of
     the store."""
     trouble: StoreError | None = None
-    for number, work in works:
+    async for number, work in works:
         try:
             await work()
         except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
@@ -191,14 +193,14 @@ class Inbox:
 
     async def question(self, token: str) -> Question | None:
         """What the page of a token shows; None where it is none of ours."""
-        matter = self._of(token)
+        matter = await self._of(token)
         clerk = self._kinds.get(matter.kind) if matter is not None else None
         return await clerk.question(matter, token) if matter and clerk else None
 
     async def answer(self, token: str, choice: str, remark: str = "") -> str | None:
         """A POST on that page: what came of it, in words. A conflict is looked at once more."""
         for _ in range(3):
-            matter = self._of(token)
+            matter = await self._of(token)
             clerk = self._kinds.get(matter.kind) if matter is not None else None
             if matter is None or clerk is None:
                 return None
@@ -206,10 +208,10 @@ class Inbox:
                 return await clerk.answer(matter, token, choice, remark)
         raise StoreError("others act on the same matter; please try again")
 
-    def _of(self, token: str) -> Ticket | None:
+    async def _of(self, token: str) -> Ticket | None:
         number = token.partition("-")[0]
         return (
-            self._matters.load(int(number))
+            await self._matters.load(int(number))
             if number.isascii() and number.isdecimal() and len(number) < 13
             else None
         )

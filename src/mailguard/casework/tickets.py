@@ -114,7 +114,9 @@ class UnreadMail:
 
 
 class Tickets(Protocol):
-    """The store of matters. Writing methods are durable when they return; all raise StoreError."""
+    """The store of matters. Writing methods are durable when they return. Every method is awaited
+    and has a deadline, and all raise StoreError: what was read may be old by the time that it is
+    used, so whatever is built on it is a `Transition` that names its version."""
 
     async def new(self, kind: str, key: str, now: float) -> Ticket:
         """Make room for a matter, so that its number is known before anybody is asked. One of
@@ -133,44 +135,44 @@ class Tickets(Protocol):
         """A letter that moves nothing is done with. Raises Conflict where it was before."""
         ...
 
-    def load(self, matter: int) -> Ticket | None: ...
+    async def load(self, matter: int) -> Ticket | None: ...
 
-    def find(
+    async def find(
         self, kind: str, *, open_only: bool = True, limit: int | None = None
     ) -> Sequence[Ticket]:
         """Oldest first."""
         ...
 
-    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
+    async def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
         """Open matters whose `wakes_at` has come, the longest waiting first."""
         ...
 
-    def history(self, matter: int) -> Sequence[TicketEvent]: ...
+    async def history(self, matter: int) -> Sequence[TicketEvent]: ...
 
-    def holds_of(self, matter: int) -> Sequence[KeptCopy]: ...
+    async def holds_of(self, matter: int) -> Sequence[KeptCopy]: ...
 
-    def overtaken(self, kind: str) -> Sequence[Ticket]:
+    async def overtaken(self, kind: str) -> Sequence[Ticket]:
         """Open matters all of whose holds somebody decided elsewhere."""
         ...
 
-    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+    async def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
         """Copies of a message in the outbox that can still be withdrawn, with their recipients."""
         ...
 
-    def matters_of(self, transaction_id: str) -> Sequence[int]:
+    async def matters_of(self, transaction_id: str) -> Sequence[int]:
         """The matters that the message's holds hang on."""
         ...
 
-    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+    async def sent_as(self, message_id: str, since: float) -> Sequence[str]:
         """The transactions of messages with this Message-ID, newest first."""
         ...
 
-    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
+    async def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
         """Copies that wait and hang on no matter, oldest first: those of so many messages, each
         message's together, since they are one question."""
         ...
 
-    def kept(
+    async def kept(
         self,
         *,
         message_id: str = "",
@@ -184,7 +186,7 @@ class Tickets(Protocol):
         {"subject", "message_id", "received_at"} of its transaction. Waiting ones alone."""
         ...
 
-    def hold(self, number: int) -> KeptCopy | None: ...
+    async def hold(self, number: int) -> KeptCopy | None: ...
 
 
 @dataclass(frozen=True, slots=True)

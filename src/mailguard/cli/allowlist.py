@@ -27,7 +27,8 @@ def list_entries(config: ConfigOption = Path("config"), as_json: JsonOption = Fa
     """Every address on the list, with where it comes from and until when it counts."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        rows = [asdict(entry) | {"kept_in": "database"} for entry in state.unblocked.entries()]
+        entries = asyncio.run(state.unblocked.entries())
+    rows = [asdict(entry) | {"kept_in": "database"} for entry in entries]
     files = loaded.snapshot.unblocked.values()
     rows += [asdict(entry) | {"kept_in": "file"} for entry in files]
     rows.sort(key=lambda row: str(row["address"]))
@@ -151,7 +152,7 @@ def import_file(
         fail(f"--site: {site!r} is no site; there are: {', '.join(id_ for id_, _ in sites)}")
     sheet = _sheet(file)
     with opened(loaded) as state:
-        state.unblocked.refresh_now()
+        asyncio.run(state.unblocked.refresh())
         found = parents.plan(
             sheet,
             lambda address: state.unblocked.look_up(address, now) is not None,
@@ -181,7 +182,7 @@ def batches(config: ConfigOption = Path("config"), as_json: JsonOption = False) 
     """Every import, the newest first, with what still stands of it."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        found = state.unblocked.batches()
+        found = asyncio.run(state.unblocked.batches())
     if as_json:
         print_json([asdict(one) for one in found])
         return

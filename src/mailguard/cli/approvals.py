@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import time
 from collections.abc import Awaitable, Callable
@@ -81,11 +82,11 @@ def show(
         told = _record(matter, loaded)
         history: list[dict[str, Any]] = [
             {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
-            for h in state.matters.history(number)
+            for h in asyncio.run(state.matters.history(number))
         ]
         copies: list[dict[str, Any]] = [
             {"number": h.id, "recipient": h.recipient, "state": h.state}
-            for h in state.matters.holds_of(number)
+            for h in asyncio.run(state.matters.holds_of(number))
         ]
     if as_json:
         print_json(told | {"history": history, "copies": copies})
@@ -245,11 +246,11 @@ def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaita
 
 
 def _all(state: StateDirectory, kind: str, everything: bool) -> list[Ticket]:
-    return list(state.matters.find(kind, open_only=not everything))
+    return list(asyncio.run(state.matters.find(kind, open_only=not everything)))
 
 
 def _one(state: StateDirectory, number: int) -> Ticket:
-    found = state.matters.load(number)
+    found = asyncio.run(state.matters.load(number))
     if found is None or found.kind != "approval" or not found.version:
         fail(f"there is no approval {number}; see: mailguard approvals list --all")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,7 @@ def get(
     from mailguard.pipeline.ports import StoreError
 
     with opened(load_or_exit(config)) as state:
-        entry = state.ledger.find(id.strip().upper())
+        entry = asyncio.run(state.ledger.find(id.strip().upper()))
         try:
             raw = state.blobs.read(entry.digest if entry else id.strip().lower())
         except (KeyError, StoreError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import time
 from collections.abc import Awaitable, Callable
@@ -40,7 +41,7 @@ def list_cases(
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         found = []
-        for matter in state.matters.find("case", open_only=not everything):
+        for matter in asyncio.run(state.matters.find("case", open_only=not everything)):
             try:
                 found.append(_record(matter, _at(loaded)))
             except ValueError:
@@ -73,14 +74,15 @@ def show(
     """One case: the messages as safe text, who was asked, and all that happened."""
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        matter = state.matters.load(number)
+        matter = asyncio.run(state.matters.load(number))
         if matter is None or matter.kind != "case" or not matter.version:
             fail(f"there is no case {number}; see: mailguard cases list --all")
         one = _record(matter, _at(loaded))
-        holds = {hold.id: hold.state for hold in state.matters.holds_of(number)}
+        hanging = asyncio.run(state.matters.holds_of(number))
+        holds = {hold.id: hold.state for hold in hanging}
         history: list[dict[str, Any]] = [
             {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
-            for h in state.matters.history(number)
+            for h in asyncio.run(state.matters.history(number))
         ]
     for copy in one["copies"]:
         copy["state"] = holds.get(copy["hold"], "in another case")

@@ -5,16 +5,18 @@ Owns the request's form and the world without side effects. Shares `pipeline.jud
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import ipaddress
 import json
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from pydantic import ValidationError
@@ -42,6 +44,8 @@ from mailguard.pipeline.judged_message import EDIT_FAILED, JudgedMessage
 from mailguard.pipeline.ports import World
 from mailguard.pipeline.send_window import Mailings
 from mailguard.server.wiring import make_reader
+
+T = TypeVar("T")
 
 _YEAR_10000 = 253_402_300_800  # no date field can be written from here on
 
@@ -258,23 +262,32 @@ class _ReadOnlyLists:
             self.database = Database(location(storage.database, storage.state))
             self._unblocked = UnblockedList(self.database)
             self._learned = LearnedWords(self.database)
-            self._learned.refresh_now()
+            _now(self._learned.refresh())
 
     def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None:
         entry = self._files.get(mailbox)
         if entry is not None and (entry.expires_at is None or entry.expires_at > now):
             return entry
-        return self._unblocked.find(mailbox, now) if self.database is not None else None
+        if self.database is None:
+            return None
+        return _now(self._unblocked.find(mailbox, now))
 
     def opinion(self, words: Any) -> Bayes | Unavailable | None:
         if self.database is None:
             return None
-        self._learned.refresh_now()
+        _now(self._learned.refresh())
         return self._learned.opinion(words)
 
     def close(self) -> None:
         if self.database is not None:
             self.database.close()
+
+
+def _now(read: Coroutine[Any, Any, T]) -> T:
+    """What a port that answers from memory in `serve` asks the database here: a command serves
+    nobody else meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, read).result()
 
 
 class _Nowhere:

@@ -31,7 +31,7 @@ def explain(
     """
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        entry = state.ledger.find(id.strip().upper())
+        entry = asyncio.run(state.ledger.find(id.strip().upper()))
         if entry is None:
             fail(f"no transaction {shown(id)} in the ledger; `mailguard ledger --all` lists them")
         answer = asyncio.run(_explained(entry, state, loaded))
@@ -69,7 +69,7 @@ async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) ->
     from mailguard.pipeline.replay import replay
     from mailguard.server.wiring import replaying
 
-    stored = state.ledger.policy(entry.policy_digest)
+    stored = await state.ledger.policy(entry.policy_digest)
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy
     raw = await state.blobs.fetch(entry.digest)
     async with replaying(loaded, state) as world:

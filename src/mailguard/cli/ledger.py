@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,11 +45,17 @@ def ledger(
             acknowledged=not everything,
             newest_first=not as_json,
         )
+        asyncio.run(_show(entries, as_json))
+
+
+async def _show(entries: AsyncIterator[LedgerEntry], as_json: bool) -> None:
+    """As JSON page by page, however many there are."""
+    rows = []
+    async for entry in entries:
         if as_json:
-            for entry in entries:
-                print_json(as_record(entry))
-            return
-        rows = [
+            print_json(as_record(entry))
+            continue
+        rows += [
             (
                 when(entry.received_at),
                 entry.id,
@@ -56,9 +64,9 @@ def ledger(
                 state.value,
                 reason,
             )
-            for entry in entries
             for recipient, (_, state, reason) in entry.recipients.items()
         ]
+    if not as_json:
         print_table("", ("Received", "Id", "From", "To", "State", "Reason"), rows)
 
 

@@ -42,13 +42,13 @@ def list_holds(
 ) -> None:
     """What is kept, oldest first."""
     with opened(load_or_exit(config)) as open_state:
-        holds = open_state.ledger.holds(
+        wanted = open_state.ledger.holds(
             state=None if state == "all" else state,
             recipient=recipient or None,
             reverse_path=sender or None,
         )
-        holds = [h for h in holds if h.reason.startswith(reason)]
-        subjects = {h.transaction_id: _subject(open_state, h.transaction_id) for h in holds}
+        holds = [h for h in asyncio.run(wanted) if h.reason.startswith(reason)]
+        subjects = asyncio.run(_subjects(open_state, holds))
     if as_json:
         print_json([_record(h) | {"subject": subjects[h.transaction_id]} for h in holds])
         return
@@ -79,7 +79,7 @@ def show(
     from mailguard.core.text import reader
 
     with opened(load_or_exit(config)) as state:
-        holds = _found(state, [reference], None)
+        holds = asyncio.run(_found(state, [reference], None))
         raw = state.blobs.read(holds[0].digest)
     message = mime.parse(raw)
     texts = [t.visible for t in reader.read(message).texts]
@@ -106,7 +106,8 @@ def show(
 def raw_message(reference: Reference, config: ConfigOption = Path("config")) -> None:
     """Write one kept message to standard output, exactly as received."""
     with opened(load_or_exit(config)) as state:
-        sys.stdout.buffer.write(state.blobs.read(_found(state, [reference], None)[0].digest))
+        holds = asyncio.run(_found(state, [reference], None))
+        sys.stdout.buffer.write(state.blobs.read(holds[0].digest))
 
 
 @commands.command("release")
@@ -150,7 +151,7 @@ def _decide(
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        holds = _found(state, references, "waiting")
+        holds = asyncio.run(_found(state, references, "waiting"))
         settled = [str(h.id) for h in holds if h.state != "waiting"]
         if settled:
             fail(f"decided before, so nothing was changed: {', '.join(settled)}")
@@ -183,7 +184,7 @@ async def _carry_out(
     for hold in holds:
         by_transaction.setdefault(hold.transaction_id, []).append(hold)
     for transaction_id, kept in by_transaction.items():
-        entry = state.ledger.find(transaction_id)
+        entry = await state.ledger.find(transaction_id)
         if entry is None:
             raise KeyError(transaction_id)
         try:
@@ -226,35 +227,39 @@ def _listing(dossier: JudgedMessage, hold: KeptCopy, by: str) -> Listing:
 _YEAR = 365 * 86_400.0  # seconds that an entry made by hand counts (R38: yearly)
 
 
-def _found(state: StateDirectory, references: Sequence[str], wanted: str | None) -> list[KeptCopy]:
+async def _found(
+    state: StateDirectory, references: Sequence[str], wanted: str | None
+) -> list[KeptCopy]:
     found: dict[int, KeptCopy] = {}
     for reference in references:
         text = reference.strip().upper()
         if text.isascii() and text.isdigit() and len(text) < 19:
-            one = state.ledger.hold(int(text))
+            one = await state.ledger.hold(int(text))
             holds = [one] if one is not None else []
         else:
-            holds = list(state.ledger.holds(state=wanted, transaction_id=text))
-            holds = holds or _moved(state, text, wanted)
+            holds = list(await state.ledger.holds(state=wanted, transaction_id=text))
+            holds = holds or await _moved(state, text, wanted)
         if not holds:
             fail(f"nothing is kept under {shown(reference)}; see: mailguard quarantine list")
         found |= {h.id: h for h in holds}
     return list(found.values())
 
 
-def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[KeptCopy]:
+async def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[KeptCopy]:
     """What was kept under an id that notices name, and now belongs to the retry that followed."""
-    entry = state.ledger.find(transaction_id)
+    entry = await state.ledger.find(transaction_id)
     if entry is None:
         return []
     reverse_path = str(entry.envelope.get("reverse_path", ""))
-    holds = state.ledger.holds(state=wanted, reverse_path=reverse_path)
+    holds = await state.ledger.holds(state=wanted, reverse_path=reverse_path)
     return [h for h in holds if h.digest == entry.digest and h.recipient in entry.recipients]
 
 
-def _subject(state: StateDirectory, transaction_id: str) -> str:
-    entry = state.ledger.find(transaction_id)
-    return entry.subject if entry else ""
+async def _subjects(state: StateDirectory, holds: Sequence[KeptCopy]) -> dict[str, str]:
+    """What each transaction's message has as its subject."""
+    ids = dict.fromkeys(hold.transaction_id for hold in holds)
+    found = {id_: await state.ledger.find(id_) for id_ in ids}
+    return {id_: entry.subject if entry else "" for id_, entry in found.items()}
 
 
 def _record(hold: KeptCopy) -> dict[str, Any]:

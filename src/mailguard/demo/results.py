@@ -47,9 +47,9 @@ async def rows(
     their Message-ID. Messages that are not in the ledger have none."""
     found: dict[str, list[ResultRow]] = {}
     async with replaying(loaded, state) as world:
-        for brief in state.ledger.entries():
+        async for brief in state.ledger.entries():
             sample = samples.get(brief.message_id.strip().strip("<>"))
-            entry = state.ledger.find(brief.id)
+            entry = await state.ledger.find(brief.id)
             if sample is None or entry is None:
                 continue
             raw = await state.blobs.fetch(entry.digest)

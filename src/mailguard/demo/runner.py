@@ -145,9 +145,9 @@ class Demo:
         """Wait for the outbox; what is wrong with it in the end."""
         deadline = time.monotonic() + _SETTLE
         while True:
-            counts = state.outbox.counts()
+            counts = await state.outbox.counts()
             waiting = sum(number for (_, s), number in counts.items() if s == "waiting")
-            waiting += len(state.matters.unclaimed(Disposition.HOLD))  # nobody is asked yet
+            waiting += len(await state.matters.unclaimed(Disposition.HOLD))  # nobody is asked yet
             if not waiting or time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.1)

@@ -17,8 +17,9 @@ from mailguard.core.decision.plan import State, Variant, conclude
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Transaction
 from mailguard.pipeline import message_metrics
-from mailguard.pipeline.judge import aside, judge
+from mailguard.pipeline.judge import judge
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import LedgerEntry, StoreError, World, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -60,10 +61,11 @@ async def process(transaction: Transaction, snapshot: Snapshot, world: World) ->
     with message_metrics.stage(
         "render"
     ):  # pure, and checked: what is wrong here is our own trouble
-        dossier, copies, faults = await aside(transaction, dossier.rendered)
+        size = weight(transaction)
+        dossier, copies, faults = await off_loop_if_large(size, dossier.rendered)
         plan = dossier.plan
-        so_far = await aside(transaction, dossier.entry_so_far)
-        outgoing = await aside(transaction, dossier.outgoing)
+        so_far = await off_loop_if_large(size, dossier.entry_so_far)
+        outgoing = await off_loop_if_large(size, dossier.outgoing)
         message_metrics.render_faults(transaction, faults)
         message_metrics.disposed(transaction, dossier.decision, plan)
 

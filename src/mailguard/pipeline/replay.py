@@ -14,6 +14,7 @@ from mailguard.core.mail.transaction import Envelope, Listener, Role, Transactio
 from mailguard.core.record.stored import facts_from_json
 from mailguard.pipeline.judge import decided
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import LedgerEntry, World
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -23,10 +24,11 @@ async def replay(entry: LedgerEntry, raw: bytes, snapshot: Snapshot, world: Worl
 
     Raises pydantic.ValidationError when the facts were written by a version that differs.
     """
-    transaction = transaction_of(entry, raw)
+    transaction = await off_loop_if_large(len(raw), transaction_of, entry, raw)
     reading = await world.reader.read(transaction.message)
-    facts = facts_from_json(entry.facts, reading, snapshot.link_keys)
-    return decided(transaction, snapshot, world, facts, entry.digest)
+    size = max(weight(transaction), len(entry.facts))
+    facts = await off_loop_if_large(size, facts_from_json, entry.facts, reading, snapshot.link_keys)
+    return await off_loop_if_large(size, decided, transaction, snapshot, world, facts, entry.digest)
 
 
 def transaction_of(entry: LedgerEntry, raw: bytes) -> Transaction:

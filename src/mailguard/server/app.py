@@ -83,6 +83,7 @@ class Server:
         if interrupted:
             log.warning("interrupted_transactions", count=interrupted)
         await self.state.unblocked.refresh()
+        await self.state.learned.refresh()
         await asyncio.to_thread(self.live.snapshot.directory.prepare_names)
         await self._remember_policy()
         self.http_port = await self.http.start()
@@ -208,7 +209,7 @@ class Server:
         """Refresh what is counted only when somebody looks."""
         snapshot = self.live.snapshot
         at = At(time.time(), snapshot.calendar, case_terms(self.settings))
-        await asyncio.to_thread(gauges.count, self.state, snapshot, at)
+        await gauges.count(self.state, snapshot, at)
 
 
 def _ended(task: asyncio.Task[None]) -> None:

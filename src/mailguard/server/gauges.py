@@ -5,6 +5,8 @@ Owns the reading of the state for gauges. Must not change anything, nor know how
 
 from __future__ import annotations
 
+import asyncio
+
 from mailguard import metrics
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals import handler
@@ -17,29 +19,32 @@ from mailguard.pipeline import standing
 from mailguard.pipeline.snapshot import Snapshot
 
 
-def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
-    """Set every gauge as of that moment; to be called in a thread. Raises StoreError."""
+async def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
+    """Set every gauge as of that moment. Raises StoreError."""
     now = at.now
+    entries = await state.outbox.counts()
     metrics.OUTBOX.clear()
-    for (kind, ended), number in state.outbox.counts().items():
+    for (kind, ended), number in entries.items():
         metrics.OUTBOX.labels(kind, ended).set(number)
-    oldest = state.outbox.oldest()
+    oldest = await state.outbox.oldest()
     metrics.OUTBOX_AGE.set(now - oldest if oldest else 0)
-    waiting = state.ledger.waiting()
+    waiting = await state.ledger.waiting()
     metrics.QUARANTINE.clear()
     for disposition, (number, _) in waiting.items():
         metrics.QUARANTINE.labels(disposition.word).set(number)
     _, since = waiting.get(Disposition.QUARANTINE, (0, now))
     metrics.QUARANTINE_AGE.set(now - since)
-    counted = handler.counts(state.matters.find(APPROVAL), now)
+    counted = handler.counts(await state.matters.find(APPROVAL), now)
     metrics.APPROVALS.set(counted["open"])
     metrics.APPROVALS_AGE.set(counted["oldest"])
     metrics.APPROVALS_OVERDUE.set(counted["overdue"])
-    counted = case_counts(state.matters.find(CASE), at)
+    cases = await state.matters.find(CASE)
+    # Reads the state of each: with many open it would hold the event loop.
+    counted = await asyncio.to_thread(case_counts, cases, at)
     metrics.CASES.set(counted["open"])
     metrics.CASES_AGE.set(counted["oldest"])
     metrics.CASES_OVERDUE.set(counted["overdue"])
-    unread, first = state.matters.unread()
+    unread, first = await state.matters.unread()
     metrics.LETTERS.set(unread)
     metrics.LETTERS_AGE.set(now - first if first else 0)
     today = standing.day_at(now, snapshot.district.time_zone)

@@ -6,9 +6,6 @@ sessions, or what becomes of a message (`pipeline.accept`).
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 import structlog
 
 from mailguard.adapters.ids import new_id
@@ -24,11 +21,10 @@ from mailguard.core.people.district import APPROVALS
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.pipeline import standing
 from mailguard.pipeline.accept import accept
+from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import World
 
 log = structlog.get_logger("mailguard.server.smtp_gateway")
-
-PARSE_ASIDE: Final = 1_048_576  # octets from which a message is parsed in a thread
 
 
 class SmtpGateway:
@@ -59,8 +55,7 @@ class SmtpGateway:
     async def accept(self, listener: Listener, envelope: Envelope, raw: bytes) -> Reply:
         """After the final dot."""
         snapshot = self._live.snapshot  # read once: no message is judged by half a configuration
-        large = len(raw) > PARSE_ASIDE
-        message = await asyncio.to_thread(mime.parse, raw) if large else mime.parse(raw)
+        message = await off_loop_if_large(len(raw), mime.parse, raw)
         now = self._world.clock()
         transaction = Transaction(new_id(now), now, listener, envelope, message)
         return await accept(transaction, snapshot, self._world)

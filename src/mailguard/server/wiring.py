@@ -103,10 +103,10 @@ def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: Wo
     the directory of now. Raises KeyError, ValueError or StoreError."""
 
     async def take_up(transaction_id: str) -> JudgedMessage:
-        entry = state.ledger.find(transaction_id)
+        entry = await state.ledger.find(transaction_id)
         if entry is None:
             raise KeyError(transaction_id)
-        stored = state.ledger.policy(entry.policy_digest)
+        stored = await state.ledger.policy(entry.policy_digest)
         policy = restore(stored, default_checks()) if stored else snapshot().policy
         raw = await state.blobs.fetch(entry.digest)
         return await replay(entry, raw, replace(snapshot(), policy=policy), world)
@@ -159,7 +159,7 @@ def make_desk(
 
     async def unread(letter: UnreadMail) -> Sequence[Outgoing]:
         """A letter that nobody could read goes to the postmaster, as it came."""
-        recorded = state.ledger.find(letter.transaction_id)
+        recorded = await state.ledger.find(letter.transaction_id)
         if recorded is None:
             return ()
         raw = await state.blobs.fetch(recorded.digest)
@@ -189,7 +189,7 @@ def undelivered(
         if entry.kind not in ("relay", "release"):
             log.error("notice_undeliverable", entry=entry.id, kind=entry.kind, reply=said)
             return ()
-        recorded = state.ledger.find(entry.transaction_id)
+        recorded = await state.ledger.find(entry.transaction_id)
         if recorded is None:
             log.error("refusal_untold", entry=entry.id, reply=said)
             return ()

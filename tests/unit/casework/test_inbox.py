@@ -33,7 +33,7 @@ class Post:
     async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
         self.settled[letter] = (outcome, outgoing)
 
-    def load(self, number: int) -> Ticket | None:
+    async def load(self, number: int) -> Ticket | None:
         return self.matter if self.matter and self.matter.id == number else None
 
 

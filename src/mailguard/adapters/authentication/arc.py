@@ -6,14 +6,12 @@ they tell the truth: whom to trust is for policy. Must not know DKIM results or 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
 from typing import Final
 
-from mailguard.adapters.authentication.dkim import OFF_LOOP
 from mailguard.adapters.authentication.dkim_canonical import Canonical, canonical, has_bare_line_end
 from mailguard.adapters.authentication.dkim_keys import Keys, NoKey, PublicKey, fetch_keys, key_of
 from mailguard.adapters.authentication.dkim_signature import (
@@ -30,6 +28,7 @@ from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.signing.signing import SigningKey, signature_field, signed_names
 from mailguard.core.decision.facts import Arc, ArcSet, Unavailable
 from mailguard.core.mail.message import Field, Message
+from mailguard.pipeline.off_loop import off_loop_if_large
 
 MAX_SETS: Final = 50  # RFC 8617 4.2.1
 RESULTS, MESSAGE_SIGNATURE, SEAL = (
@@ -55,9 +54,7 @@ async def verify_arc(
     except SignatureInvalid as refused:
         return Arc("fail", refused.reason)
     keys = await fetch_keys(resolver, names, deadline)
-    if len(message.raw) > OFF_LOOP:
-        return await asyncio.to_thread(_verify, view, keys, now)
-    return _verify(view, keys, now)
+    return await off_loop_if_large(len(message.raw), _verify, view, keys, now)
 
 
 def verify_arc_with_keys(raw: bytes, keys: Keys, now: float) -> Arc | Unavailable:

@@ -7,7 +7,6 @@ know policy or the envelope.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from mailguard.adapters.authentication.dkim_canonical import (
@@ -30,9 +29,9 @@ from mailguard.adapters.authentication.dkim_signature import (
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.core.decision.facts import Dkim, Unavailable
 from mailguard.core.mail.message import Message
+from mailguard.pipeline.off_loop import off_loop_if_large
 
 MAX_SIGNATURES: Final = 10
-OFF_LOOP: Final = 100_000  # octets; a longer message is hashed in a thread
 _FIELD: Final = b"dkim-signature"
 
 
@@ -49,9 +48,7 @@ async def verify_dkim(
         return ()
     names = key_names(view)
     keys = await fetch_keys(resolver, names, deadline) if names else {}
-    if len(message.raw) > OFF_LOOP:
-        return await asyncio.to_thread(_verify, view, keys, now)
-    return _verify(view, keys, now)
+    return await off_loop_if_large(len(message.raw), _verify, view, keys, now)
 
 
 def verify_with_keys(raw: bytes, keys: Keys, now: float) -> tuple[Dkim, ...]:

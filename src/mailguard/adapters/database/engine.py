@@ -1,6 +1,8 @@
 """The database: its engine, and one writer thread that commits what waits together.
 
 Owns connections, transactions and what an error of the driver means. Must not know the tables.
+There is one way to read, for the server and the commands: awaited, in a thread, with a deadline
+(`queries`). No caller can hold the event loop with a read.
 
 What is to be written waits in a queue; the writer takes everything that is there, carries it out
 in one database transaction and resolves the callers' futures only after COMMIT. If that fails,
@@ -19,7 +21,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailguard.adapters.database import migrations
+from mailguard.adapters.database.queries import Overrun, Queries
 from mailguard.adapters.database.tables import metadata
 from mailguard.pipeline.ports import StoreError
 
@@ -36,6 +38,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Carries out one kind of operation for several callers: one result for each item, in order.
 Operation = Callable[[Connection, Sequence[Item]], Sequence[Result]]
+
+READING = 10.0  # seconds for a read
+LOADING = 300.0  # seconds for a read of a whole list, however long it is
 
 _BATCH = 200  # operations in one database transaction at most
 _TRIES = 3  # of one operation that PostgreSQL asks to repeat
@@ -71,9 +76,9 @@ class Database:
         self._patience = patience
         self._writer = _engine(url, patience, writing=True)
         self._reader = _engine(url, patience, writing=False)
+        self._queries = Queries(self._reader)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="database-read")
         self._start = threading.Lock()
         self._closed = False
 
@@ -102,20 +107,23 @@ class Database:
         self._jobs.put(_Job(operation, item, future, loop))
         return await future
 
-    async def query(self, operation: Callable[[Connection], Result]) -> Result:
-        """Read something in a thread. Raises StoreError."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, operation)
+    async def query(
+        self, operation: Callable[[Connection], Result], seconds: float = READING
+    ) -> Result:
+        """Read something. Raises StoreError, also where there is no answer within so many
+        seconds: the read is cut off then."""
+        if self._closed:
+            raise StoreError("the database is closed")
+        with _trouble_named():
+            try:
+                return await self._queries.ask(operation, seconds)
+            except Overrun:
+                raise StoreError(f"database: no answer within {seconds:g} seconds") from None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One database transaction for a synchronous caller. Raises StoreError."""
         with _trouble_named(), self._writer.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection that cannot write. Raises StoreError."""
-        with _trouble_named(), self._reader.connect() as connection:
             yield connection
 
     async def ready(self) -> None:
@@ -135,7 +143,7 @@ class Database:
             if late is not None:
                 late.error = StoreError("the database is closed")
                 _answer([late])
-        self._readers.shutdown()
+        self._queries.close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -146,10 +154,6 @@ class Database:
                     target=self._run, name="database-write", daemon=True
                 )
                 self._thread.start()
-
-    def _ask(self, operation: Callable[[Connection], Result]) -> Result:
-        with self.read() as connection:
-            return operation(connection)
 
     def _run(self) -> None:
         ending = False

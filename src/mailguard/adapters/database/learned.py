@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import revisions
-from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import learned, lessons, tokens
 from mailguard.core.decision.facts import Bayes, Unavailable
 from mailguard.core.spam import bayes
@@ -115,13 +115,7 @@ class LearnedWords:
         """Take over what changed since the last time; to be called every second or so. Raises
         StoreError."""
         revision = self._revision
-        self._take(await self._database.query(lambda c: _changes(c, revision)))
-
-    def refresh_now(self) -> None:
-        """`refresh` for a synchronous caller."""
-        with self._database.read() as connection:
-            changes = _changes(connection, self._revision)
-        self._take(changes)
+        self._take(await self._database.query(lambda c: _changes(c, revision), LOADING))
 
     async def stock(self) -> LearnedStore:
         """How much was taught. Raises StoreError."""

@@ -1,8 +1,8 @@
 """The ledger: what became of every message, what is kept, and the policies it was judged by.
 
 Owns the rows of `transactions`, `recipients` and `policies`; `holds` has those of the kept
-copies. Must not know policy or SMTP. Writing is asynchronous and goes through the database's one
-writer; reading is synchronous, for the command line or a thread.
+copies. Must not know policy or SMTP. Writing goes through the database's one writer, reading
+through its threads; both are awaited.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -127,7 +128,8 @@ class DatabaseLedger:
         known = select(transactions.c.id).where(transactions.c.id.in_(list(page)))
         present = await self._database.query(lambda c: set(c.execute(known).scalars()))
         page = {name: value for name, value in page.items() if name not in present}
-        entries = [self._interrupted(*page[name]) for name in page if name]
+        lost = [page[name] for name in page if name]
+        entries = await asyncio.to_thread(lambda: [self._interrupted(*one) for one in lost])
         for entry in entries:
             await self._database.commit(_enter, _Keeping(entry, (), (), self._clock()))
         return len(entries)
@@ -160,25 +162,20 @@ class DatabaseLedger:
         StoreError."""
         return await groups_reached(self._database, message_id)
 
-    def find(self, transaction_id: str) -> LedgerEntry | None:
-        """One entry, whole."""
-        with self._database.read() as connection:
-            wanted = select(transactions).where(transactions.c.id == transaction_id)
-            row = connection.execute(wanted).mappings().first()
-            if row is None:
-                return None
-            return ledger_rows.entry(
-                row, ledger_rows.ends(connection, [transaction_id])[transaction_id]
-            )
+    async def find(self, transaction_id: str) -> LedgerEntry | None:
+        """One entry, whole. Raises StoreError."""
+        wanted = select(transactions).where(transactions.c.id == transaction_id)
+        found = await self._database.query(lambda c: _entries(c, wanted))
+        return found[0] if found else None
 
-    def entries(
+    async def entries(
         self,
         limit: int | None = None,
         since: float | None = None,
         state: State | None = None,
         acknowledged: bool = False,
         newest_first: bool = True,
-    ) -> Iterator[LedgerEntry]:
+    ) -> AsyncIterator[LedgerEntry]:
         """Entries in order of time, without facts and decision (`find` has them). `state`: some
         recipient is in it. `acknowledged`: the client heard 250. Reads page by page, so a long
         listing holds no database transaction open."""
@@ -200,25 +197,21 @@ class DatabaseLedger:
             page = wanted.limit(_PAGE if left is None else min(left, _PAGE))
             if last is not None:
                 page = page.where(key < last if newest_first else key > last)
-            found = self._page(page)
+            found = await self._database.query(partial(_entries, wanted=page))
             if not found:
                 return
-            yield from found
+            for entry in found:
+                yield entry
             last = found[-1].id
             left = None if left is None else left - len(found)
 
-    def _page(self, page: Select[Any]) -> list[LedgerEntry]:
-        with self._database.read() as connection:
-            rows = connection.execute(page).mappings().all()
-            ends = ledger_rows.ends(connection, [row["id"] for row in rows])
-        return [ledger_rows.entry(row, ends[row["id"]]) for row in rows]
+    async def end_states(self, transaction_id: str) -> Mapping[str, tuple[Disposition, State, str]]:
+        """Each recipient's disposition, state and reason; empty for an unknown transaction.
+        Raises StoreError."""
+        ends = await self._database.query(lambda c: ledger_rows.ends(c, [transaction_id]))
+        return ends[transaction_id]
 
-    def end_states(self, transaction_id: str) -> Mapping[str, tuple[Disposition, State, str]]:
-        """Each recipient's disposition, state and reason; empty for an unknown transaction."""
-        with self._database.read() as connection:
-            return ledger_rows.ends(connection, [transaction_id])[transaction_id]
-
-    def holds(
+    async def holds(
         self,
         state: str | None = "waiting",
         recipient: str | None = None,
@@ -237,32 +230,28 @@ class DatabaseLedger:
         for column, value in given:
             if value is not None:
                 wanted = wanted.where(column == value)
-        with self._database.read() as connection:
-            rows = connection.execute(wanted.limit(limit)).mappings()
-            return [kept_copies.from_row(row) for row in rows]
+        rows = await self._database.query(lambda c: c.execute(wanted.limit(limit)).mappings().all())
+        return [kept_copies.from_row(row) for row in rows]
 
-    def hold(self, reference: int) -> KeptCopy | None:
-        with self._database.read() as connection:
-            row = connection.execute(select(holds).where(holds.c.id == reference)).mappings()
-            found = row.first()
-        return None if found is None else kept_copies.from_row(found)
+    async def hold(self, reference: int) -> KeptCopy | None:
+        wanted = select(holds).where(holds.c.id == reference)
+        row = await self._database.query(lambda c: c.execute(wanted).mappings().first())
+        return None if row is None else kept_copies.from_row(row)
 
-    def waiting(self) -> Mapping[Disposition, tuple[int, float]]:
+    async def waiting(self) -> Mapping[Disposition, tuple[int, float]]:
         """How many copies wait for a person and since when the oldest does, by disposition."""
         wanted = (
             select(holds.c.disposition, func.count(), func.min(holds.c.created_at))
             .where(holds.c.state == "waiting")
             .group_by(holds.c.disposition)
         )
-        with self._database.read() as connection:
-            rows = connection.execute(wanted).all()
+        rows = await self._database.query(lambda c: c.execute(wanted).all())
         return {Disposition(kind): (number, oldest) for kind, number, oldest in rows}
 
-    def policy(self, digest: str) -> bytes | None:
-        """The JSON of a policy that was in force once."""
-        with self._database.read() as connection:
-            wanted = select(policies.c.policy).where(policies.c.digest == digest)
-            found: bytes | None = connection.execute(wanted).scalar()
+    async def policy(self, digest: str) -> bytes | None:
+        """The JSON of a policy that was in force once. Raises StoreError."""
+        wanted = select(policies.c.policy).where(policies.c.digest == digest)
+        found: bytes | None = await self._database.query(lambda c: c.execute(wanted).scalar())
         return found
 
 
@@ -276,6 +265,12 @@ async def groups_reached(database: Database, message_id: str) -> frozenset[str]:
     )
     found = await database.query(lambda c: c.execute(wanted).scalars().all())
     return frozenset(normalise(recipient) for recipient in found)
+
+
+def _entries(connection: Connection, wanted: Select[Any]) -> list[LedgerEntry]:
+    rows = connection.execute(wanted).mappings().all()
+    ends = ledger_rows.ends(connection, [row["id"] for row in rows])
+    return [ledger_rows.entry(row, ends[row["id"]]) for row in rows]
 
 
 def _take(

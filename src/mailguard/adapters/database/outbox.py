@@ -74,7 +74,7 @@ class _Outcome:
 
 
 class OutboxStore:
-    """Every method is durable when it returns, in one commit, and raises StoreError."""
+    """Every writing method is durable when it returns, in one commit; all raise StoreError."""
 
     def __init__(self, database: Database, archive: Blobs) -> None:
         self._database = database
@@ -134,24 +134,23 @@ class OutboxStore:
         outcome = _Outcome(entry, "failed", reply, now, served=frozenset(served), rows=rows)
         await self._database.commit(_settle, outcome)
 
-    def find(self, entry: int) -> OutboxEntry | None:
-        with self._database.read() as connection:
-            row = connection.execute(select(outbox).where(outbox.c.id == entry)).first()
-        return None if row is None else _entry(row._mapping)
+    async def find(self, entry: int) -> OutboxEntry | None:
+        wanted = select(outbox).where(outbox.c.id == entry)
+        row = await self._database.query(lambda c: c.execute(wanted).mappings().first())
+        return None if row is None else _entry(row)
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    async def counts(self) -> dict[tuple[str, str], int]:
         """How many entries there are, by kind and state."""
         kinds = select(outbox.c.kind, outbox.c.state, func.count()).group_by(
             outbox.c.kind, outbox.c.state
         )
-        with self._database.read() as connection:
-            return {(kind, state): number for kind, state, number in connection.execute(kinds)}
+        rows = await self._database.query(lambda c: c.execute(kinds).all())
+        return {(kind, state): number for kind, state, number in rows}
 
-    def oldest(self) -> float | None:
+    async def oldest(self) -> float | None:
         """When the oldest entry that waits was made; None when nothing waits."""
         oldest = select(func.min(outbox.c.created_at)).where(outbox.c.state == "waiting")
-        with self._database.read() as connection:
-            found: float | None = connection.execute(oldest).scalar()
+        found: float | None = await self._database.query(lambda c: c.execute(oldest).scalar())
         return found
 
 

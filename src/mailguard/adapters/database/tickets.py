@@ -77,42 +77,49 @@ class TicketStore:
         await self._database.commit(_settle, _Settling(letter, outcome, rows, now))
 
     async def waiting(self, limit: int) -> Sequence[UnreadMail]:
+        unread = select(letters.c.id).where(letters.c.state == "waiting").limit(1)
+        if not await self._database.query(lambda c: c.execute(unread).first()):
+            return []  # most looks find nothing, and leave the writer alone
         return await self._database.commit(_take, limit)
 
-    def unread(self) -> tuple[int, float | None]:
+    async def unread(self) -> tuple[int, float | None]:
         """How many letters nobody has read, and since when the oldest waits."""
-        with self._database.read() as connection:
-            since = select(letters.c.created_at).where(letters.c.state == "waiting")
-            found = connection.execute(since.order_by(letters.c.id)).scalars().all()
-        return len(found), found[0] if found else None
+        counted = select(func.count(), func.min(letters.c.created_at))
+        wanted = counted.where(letters.c.state == "waiting")
+        number, since = await self._database.query(lambda c: c.execute(wanted).one())
+        return number, since
 
-    def load(self, matter: int) -> Ticket | None:
-        return next(iter(self._matters(select(*_MATTER).where(matters.c.id == matter))), None)
+    async def load(self, matter: int) -> Ticket | None:
+        found = await self._matters(select(*_MATTER).where(matters.c.id == matter))
+        return next(iter(found), None)
 
-    def find(
+    async def find(
         self, kind: str, *, open_only: bool = True, limit: int | None = None
     ) -> Sequence[Ticket]:
         wanted = select(*_MATTER).where(matters.c.kind == kind, matters.c.version > 0)
         if open_only:
             wanted = wanted.where(matters.c.closed_at.is_(None))
-        return self._matters(wanted.order_by(matters.c.id).limit(limit))
+        return await self._matters(wanted.order_by(matters.c.id).limit(limit))
 
-    def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
+    async def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
         wanted = select(*_MATTER).where(
             matters.c.kind == kind, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)
         )
-        return self._matters(wanted.order_by(matters.c.wakes_at).limit(limit))
+        return await self._matters(wanted.order_by(matters.c.wakes_at).limit(limit))
 
-    def history(self, matter: int) -> Sequence[TicketEvent]:
+    async def history(self, matter: int) -> Sequence[TicketEvent]:
         wanted = select(*(happenings.c[f.name] for f in fields(TicketEvent)))
         wanted = wanted.where(happenings.c.matter_id == matter).order_by(happenings.c.id)
-        with self._database.read() as connection:
-            return [TicketEvent(**row) for row in connection.execute(wanted).mappings()]
+        return await self._database.query(
+            lambda c: [TicketEvent(**row) for row in c.execute(wanted).mappings()]
+        )
 
-    def holds_of(self, matter: int) -> Sequence[KeptCopy]:
-        return self._holds(select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id))
+    async def holds_of(self, matter: int) -> Sequence[KeptCopy]:
+        return await self._holds(
+            select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id)
+        )
 
-    def overtaken(self, kind: str) -> Sequence[Ticket]:
+    async def overtaken(self, kind: str) -> Sequence[Ticket]:
         theirs = exists().where(holds.c.matter_id == matters.c.id)
         wanted = select(*_MATTER).where(
             matters.c.kind == kind,
@@ -120,29 +127,27 @@ class TicketStore:
             theirs,
             ~theirs.where(holds.c.state == "waiting"),
         )
-        return self._matters(wanted.order_by(matters.c.id))
+        return await self._matters(wanted.order_by(matters.c.id))
 
-    def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
-        with self._database.read() as connection:
-            found = outbox_store.leaving(connection, transaction_id, self._clock())
+    async def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
+        now = self._clock()
+        found = await self._database.query(lambda c: outbox_store.leaving(c, transaction_id, now))
         return [(e.id, (e.serves,) if e.serves else e.recipients) for e in found]
 
-    def matters_of(self, transaction_id: str) -> Sequence[int]:
+    async def matters_of(self, transaction_id: str) -> Sequence[int]:
         wanted = select(holds.c.matter_id).where(
             holds.c.transaction_id == transaction_id, holds.c.matter_id.is_not(None)
         )
-        with self._database.read() as connection:
-            return list(connection.execute(wanted.distinct()).scalars())
+        return await self._database.query(lambda c: c.execute(wanted.distinct()).scalars().all())
 
-    def sent_as(self, message_id: str, since: float) -> Sequence[str]:
+    async def sent_as(self, message_id: str, since: float) -> Sequence[str]:
         wanted = select(transactions.c.id).where(
             transactions.c.message_id == message_id, transactions.c.received_at >= since
         )
-        with self._database.read() as connection:
-            found = connection.execute(wanted.order_by(transactions.c.id.desc()).limit(50))
-            return list(found.scalars())
+        newest = wanted.order_by(transactions.c.id.desc()).limit(50)
+        return await self._database.query(lambda c: c.execute(newest).scalars().all())
 
-    def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
+    async def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
         free = (
             holds.c.state == "waiting",
             holds.c.matter_id.is_(None),
@@ -151,9 +156,9 @@ class TicketStore:
         messages = select(holds.c.digest).where(*free).group_by(holds.c.digest)
         oldest = messages.order_by(func.min(holds.c.id)).limit(limit).subquery()
         wanted = select(*_HOLD).where(*free, holds.c.digest.in_(select(oldest.c.digest)))
-        return self._holds(wanted.order_by(holds.c.id))
+        return await self._holds(wanted.order_by(holds.c.id))
 
-    def kept(
+    async def kept(
         self,
         *,
         message_id: str = "",
@@ -181,23 +186,26 @@ class TicketStore:
         for column, value in given:
             if value:
                 wanted = wanted.where(column == value)
-        with self._database.read() as connection:
-            rows = connection.execute(wanted.order_by(holds.c.id.desc()).limit(limit)).mappings()
-            return [
+        newest = wanted.order_by(holds.c.id.desc()).limit(limit)
+        return await self._database.query(
+            lambda c: [
                 (kept_copies.from_row(row), {column.name: row[column.name] for column in told})
-                for row in rows
+                for row in c.execute(newest).mappings()
             ]
+        )
 
-    def hold(self, number: int) -> KeptCopy | None:
-        return next(iter(self._holds(select(*_HOLD).where(holds.c.id == number))), None)
+    async def hold(self, number: int) -> KeptCopy | None:
+        return next(iter(await self._holds(select(*_HOLD).where(holds.c.id == number))), None)
 
-    def _matters(self, wanted: Select[Any]) -> list[Ticket]:
-        with self._database.read() as connection:
-            return [Ticket(**row) for row in connection.execute(wanted).mappings()]
+    async def _matters(self, wanted: Select[Any]) -> list[Ticket]:
+        return await self._database.query(
+            lambda c: [Ticket(**row) for row in c.execute(wanted).mappings()]
+        )
 
-    def _holds(self, wanted: Select[Any]) -> list[KeptCopy]:
-        with self._database.read() as connection:
-            return [kept_copies.from_row(row) for row in connection.execute(wanted).mappings()]
+    async def _holds(self, wanted: Select[Any]) -> list[KeptCopy]:
+        return await self._database.query(
+            lambda c: [kept_copies.from_row(row) for row in c.execute(wanted).mappings()]
+        )
 
 
 def put(

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import revisions
-from mailguard.adapters.database.engine import Database
+from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import allowlist
 from mailguard.casework.tickets import Listing
 from mailguard.core.decision.facts import Unavailable, Unblocked
@@ -108,26 +108,20 @@ class UnblockedList:
             return Unavailable("the unblocked list's database does not answer")
         return _strongest(key, self._entries.get(key, ()), now)
 
-    def find(self, mailbox: str, now: float) -> Unblocked | None:
+    async def find(self, mailbox: str, now: float) -> Unblocked | None:
         """The same of the database alone, asked now: for a command, which needs no list in memory.
         Raises StoreError."""
         key = normalise(mailbox)
         wanted = select(*_columns()).where(
             allowlist.c.address == key, allowlist.c.removed_at.is_(None)
         )
-        with self._database.read() as connection:
-            rows = connection.execute(wanted).all()
+        rows = await self._database.query(lambda c: c.execute(wanted).all())
         return _strongest(key, tuple(_grant(row) for row in rows), now)
 
     async def refresh(self) -> None:
         """Take over what changed since the last time; to be called every second. Raises
         StoreError."""
-        await self._database.query(self._catch_up)
-
-    def refresh_now(self) -> None:
-        """`refresh` for a synchronous caller."""
-        with self._database.read() as connection:
-            self._catch_up(connection)
+        await self._database.query(self._catch_up, LOADING)
 
     async def add(self, entries: Sequence[ListEntry]) -> None:
         """Put addresses on the list in one transaction; one of the same batch gets the new
@@ -162,17 +156,21 @@ class UnblockedList:
         await self.refresh()
         return removed
 
-    def entries(self, batch: str | None = None) -> Sequence[ListEntry]:
+    async def entries(self, batch: str | None = None) -> Sequence[ListEntry]:
         """What the database has on the list, expired ones included, by address."""
         wanted = select(allowlist).where(allowlist.c.removed_at.is_(None))
         if batch is not None:
             wanted = wanted.where(allowlist.c.batch == batch)
         ordered = wanted.order_by(allowlist.c.address, allowlist.c.batch)
-        with self._database.read() as connection:
-            rows = connection.execute(ordered).mappings().all()
-        return [ListEntry(**{name: row[name] for name in ListEntry.__slots__}) for row in rows]
+        return await self._database.query(
+            lambda c: [
+                ListEntry(**{name: row[name] for name in ListEntry.__slots__})
+                for row in c.execute(ordered).mappings()
+            ],
+            LOADING,
+        )
 
-    def batches(self) -> Sequence[Batch]:
+    async def batches(self) -> Sequence[Batch]:
         """Every import, the newest first; those taken back have no entries. Raises StoreError."""
         of = allowlist.c
         standing = func.sum(case((of.removed_at.is_(None), 1), else_=0))
@@ -191,8 +189,9 @@ class UnblockedList:
             .group_by(of.batch)
             .order_by(func.min(of.added_at).desc(), of.batch)
         )
-        with self._database.read() as connection:
-            return [Batch(*row) for row in connection.execute(wanted)]
+        return await self._database.query(
+            lambda c: [Batch(*row) for row in c.execute(wanted)], LOADING
+        )
 
     def _catch_up(self, connection: Connection) -> None:
         with self._refreshing:

@@ -32,11 +32,11 @@ from mailguard.config.settings.schema import NextHopSettings
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope
 from mailguard.metrics import INTERNAL_ERRORS, NEXT_HOP_ERRORS, NEXT_HOP_REPLIES
+from mailguard.pipeline.off_loop import off_loop_if_large
 
 REMEMBERED = 25_000  # recipients known to exist, and as many known not to
 PROBE_SECONDS = 3.0
 LONGEST = 300.0  # seconds of one relay; clients wait 600 after the dot (RFC 5321 4.5.3.2.6)
-_PREPARED_ASIDE = 2_097_152  # octets from which a message is made ready in a thread
 
 _log = structlog.get_logger("mailguard.relay")
 _COUNTERS = {digit: NEXT_HOP_REPLIES.labels(f"{digit}xx") for digit in (2, 4, 5)}
@@ -181,10 +181,7 @@ class Relay:
         replies: dict[str, Reply] = {}
         try:
             ready = (reverse_path, raw, body, smtputf8, origin)
-            if len(raw) > _PREPARED_ASIDE:
-                mail = await asyncio.to_thread(Mail.prepare, *ready)
-            else:
-                mail = Mail.prepare(*ready)
+            mail = await off_loop_if_large(len(raw), Mail.prepare, *ready)
             async with asyncio.timeout(LONGEST):
                 await self._send(mail, list(dict.fromkeys(recipients)), replies)
         except TimeoutError:  # each reply came in time, all of them did not

@@ -53,7 +53,7 @@ class ApprovalConsole:
 
     async def decide(self, number: int, yes: bool, remark: str) -> str:
         """Approve for everybody who has not answered, or deny; what became of it, in words."""
-        matter, approval = self._open(number)
+        matter, approval = await self._open(number)
         person = operator_named(self.steps.snapshot().directory, self.operator)
         if yes and person is not None:
             await self._not_theirs(matter, person)
@@ -65,7 +65,7 @@ class ApprovalConsole:
 
     async def record(self, number: int, person: Person, reference: str) -> str:
         """An approval on paper: that person's yes."""
-        matter, approval = self._open(number)
+        matter, approval = await self._open(number)
         office = await self.steps.in_office(matter, self.steps.world.clock())
         if person.id not in office or not any(person.id in s.people for s in approval.seats):
             names = ", ".join(f"{a.name} ({a.person})" for a in approval.asked) or "nobody"
@@ -86,11 +86,11 @@ class ApprovalConsole:
         now = self.steps.world.clock()
         given = ApprovalAnswer("", self.operator, False, now, "console", remark)
         if id.isascii() and id.isdigit() and len(id) < 13:
-            return await self._stop(self._one(int(id), KIND), given)
+            return await self._stop(await self._one(int(id), KIND), given)
         said = [
             await self._stop(matter, given)
-            for number in self.steps.matters.matters_of(id)
-            if (matter := self.steps.matters.load(number)) is not None and matter.kind == KIND
+            for number in await self.steps.matters.matters_of(id)
+            if (matter := await self.steps.matters.load(number)) is not None and matter.kind == KIND
         ]
         try:
             dossier = await self.steps.take_up(id)
@@ -106,7 +106,7 @@ class ApprovalConsole:
         step = life.stopped(approval, given)
         if Do.TELL_THEM in step.do:
             return self._words(matter, approval)
-        taken = self.steps.withdrawal_of(matter) if Do.WITHDRAW in step.do else None
+        taken = await self.steps.withdrawal_of(matter) if Do.WITHDRAW in step.do else None
         if taken is not None and not taken.entries:
             return taken.words()
         await self.steps.carry_out(matter, step, given.at, self._by, withdrawal=taken)
@@ -158,7 +158,7 @@ class ApprovalConsole:
 
     async def revoke(self, number: int) -> None:
         """End a grant."""
-        matter = self._one(number, GRANTS)
+        matter = await self._one(number, GRANTS)
         if matter.closed_at is not None:
             raise CommandRefused(f"grant {number} has ended already: {matter.status}")
         line = TicketEvent(self.steps.world.clock(), self._by, "revoked")
@@ -167,8 +167,8 @@ class ApprovalConsole:
         )
         await self.steps.matters.move([end])
 
-    def _one(self, number: int, kind: str) -> Ticket:
-        matter = self.steps.matters.load(number)
+    async def _one(self, number: int, kind: str) -> Ticket:
+        matter = await self.steps.matters.load(number)
         if matter is None or matter.kind != kind or not matter.version:
             listing = "list" if kind == KIND else "grants"
             raise CommandRefused(
@@ -176,15 +176,15 @@ class ApprovalConsole:
             )
         return matter
 
-    def _open(self, number: int) -> tuple[Ticket, Approval]:
-        matter = self._one(number, KIND)
+    async def _open(self, number: int) -> tuple[Ticket, Approval]:
+        matter = await self._one(number, KIND)
         approval = state_of(matter)
         if approval.outcome is not ApprovalOutcome.WAITING:
             raise CommandRefused(f"approval {number} is decided: {self._words(matter, approval)}")
         return matter, approval
 
     async def _not_theirs(self, matter: Ticket, person: Person) -> None:
-        for hold in self.steps.matters.holds_of(matter.id)[:1]:
+        for hold in (await self.steps.matters.holds_of(matter.id))[:1]:
             dossier = await self.steps.take_up(hold.transaction_id)
             directory = self.steps.snapshot().directory
             sender = approvers.sender_of(dossier.transaction, dossier.facts, directory)

@@ -7,7 +7,7 @@ step is committed (`approval_steps`) or what an answer's words are (`casework.an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,7 +77,7 @@ class ApprovalClerk:
             await self._matters.settle(letter.id, "automatic mail, which answers nothing")
             return
         who, person, reading = heard.who, heard.person, heard.reading
-        found = [one for token in heard.tokens if (one := self._found(token)) is not None]
+        found = [one for token in heard.tokens if (one := await self._found(token)) is not None]
         own = person.id if person is not None else None
         theirs = next((f for f in found if f.proven and f.asked.person == own), None)
         now = self._steps.world.clock()
@@ -92,8 +92,8 @@ class ApprovalClerk:
             note = self._refusal(letter, dossier) if who.inside else ()
             await self._matters.settle(letter.id, "answers no question of ours", note)
 
-    def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
-        matter = self._matters.load(token.matter)
+    async def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
+        matter = await self._matters.load(token.matter)
         if matter is None or matter.kind != KIND or not matter.version:
             return None
         approval = state_of(matter)
@@ -139,7 +139,7 @@ class ApprovalClerk:
     ) -> None:
         """STOP by an approver (R21)."""
         step = life.stopped(found.approval, given)
-        taken = self._steps.withdrawal_of(found.matter) if Do.WITHDRAW in step.do else None
+        taken = await self._steps.withdrawal_of(found.matter) if Do.WITHDRAW in step.do else None
         if Do.TELL_THEM in step.do or (taken is not None and not taken.entries):
             said = {"outcome": taken.words()} if taken is not None else {}
             number, before = found.matter.id, found.approval
@@ -163,11 +163,11 @@ class ApprovalClerk:
         remark = answer.read_answer(message, reading).remark
         given = ApprovalAnswer(person.id, person.name, False, now, "mail", remark)
         theirs: list[tuple[JudgedMessage, Approval, Withdrawal]] = []
-        for transactions in self._named(message, now):
+        async for transactions in self._named(message, now):
             for transaction_id in transactions:
                 sent = await self._steps.take_up(transaction_id)
                 if self._steps.may_stop(person, sent, now):
-                    theirs.append((sent, *self._steps.sent(sent, now)))
+                    theirs.append((sent, *await self._steps.sent(sent, now)))
             if theirs:
                 break
         # A mail program may send a message in several transactions, and anybody may send another
@@ -190,11 +190,11 @@ class ApprovalClerk:
             await self._steps.stop_sent(one, given, by)
         await self._steps.stop_sent(sent, given, by, letter=letter.id, notes=note)
 
-    def _named(self, message: Message, now: float) -> Iterable[Sequence[str]]:
+    async def _named(self, message: Message, now: float) -> AsyncIterator[Sequence[str]]:
         """The transactions of each Message-ID that an answer names, the likeliest first."""
         for name in ("In-Reply-To", "References"):
             for message_id in reversed(message.value(name)[-2_000:].split()):
-                yield self._matters.sent_as(message_id, now - _STOPPABLE)
+                yield await self._matters.sent_as(message_id, now - _STOPPABLE)
 
     async def _refuse(
         self, letter: UnreadMail, dossier: JudgedMessage, found: _Found, by: str, inside: bool
@@ -265,16 +265,16 @@ class ApprovalClerk:
         """What others decided, what is due, and what has come in; see `desk.each_alone`."""
         await each_alone(KIND, self._work(now))
 
-    def _work(self, now: float) -> Iterator[tuple[int, Callable[[], Awaitable[None]]]]:
+    async def _work(self, now: float) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
         steps = self._steps
-        for matter in self._matters.overtaken(KIND):
+        for matter in await self._matters.overtaken(KIND):
             yield matter.id, partial(steps.overtaken, matter, now)
-        for matter in self._matters.due(KIND, now):
+        for matter in await self._matters.due(KIND, now):
             yield matter.id, partial(steps.look_at, matter, now)
-        for matter in self._matters.due(GRANTS, now):
+        for matter in await self._matters.due(GRANTS, now):
             yield matter.id, partial(steps.grant_ends, matter, now)
         each: dict[tuple[str, str], list[KeptCopy]] = {}
-        for hold in self._matters.unclaimed(Disposition.HOLD):
+        for hold in await self._matters.unclaimed(Disposition.HOLD):
             each.setdefault((hold.digest, hold.reverse_path), []).append(hold)
         for holds in each.values():
             yield 0, partial(steps.open, holds, now)
@@ -327,7 +327,7 @@ class ApprovalClerk:
         """The question whose page this is, while who was asked is in office."""
         for one in question.found_in([token]):
             try:
-                found = self._found(one, page_about) if one.matter == matter.id else None
+                found = await self._found(one, page_about) if one.matter == matter.id else None
             except ValueError:
                 log.error("approval_unreadable", approval=matter.id)
                 return None

@@ -43,8 +43,8 @@ from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import identity
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline import standing
-from mailguard.pipeline.judge import aside
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing, World
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
@@ -103,7 +103,7 @@ class ApprovalSteps:
             tells=self._sender_to_tell(dossier, sender),
             opened_at=now,
         )
-        given, uses = self._granted(matter, approval, dossier, sender, codes, holds, now)
+        given, uses = await self._granted(matter, approval, dossier, sender, codes, holds, now)
         return approval, given, uses
 
     def _sender_to_tell(self, dossier: JudgedMessage, sender: Sender) -> str:
@@ -117,7 +117,7 @@ class ApprovalSteps:
             self.world.notices.spend(mailbox, now)
         return mailbox
 
-    def _granted(
+    async def _granted(
         self,
         matter: Ticket,
         approval: Approval,
@@ -134,7 +134,7 @@ class ApprovalSteps:
         who = identity(dossier.transaction, dossier.facts)
         mailbox = who.authenticated_as or address.normalise(approval.tells)
         by_giver: dict[str, dict[str, tuple[Ticket, PreApproval]]] = {}
-        for found in self.matters.find(GRANTS):
+        for found in await self.matters.find(GRANTS):
             try:
                 grant = GRANT.validate_json(found.state)
             except ValueError:  # another version's; it covers nothing, and holds up nobody
@@ -178,7 +178,8 @@ class ApprovalSteps:
     ) -> None:
         """One commit of what a step asks for. `notes` go with it; `more` are other matters'."""
         approval, do = step.approval, step.do
-        waiting = [h for h in holds or self.matters.holds_of(matter.id) if h.state == "waiting"]
+        theirs = holds or await self.matters.holds_of(matter.id)
+        waiting = [hold for hold in theirs if hold.state == "waiting"]
         if not waiting and (Do.RELEASE in do or Do.DISCARD in do):
             raise Conflict(f"the copies of approval {matter.id} were decided about elsewhere")
         post = ApprovalMailer(self.snapshot(), matter.id, approval, self.terms, now)
@@ -225,7 +226,8 @@ class ApprovalSteps:
         outgoing: list[Outgoing] = []
         for transaction_id, kept in each.items():
             dossier = await self.take_up(transaction_id)
-            outgoing += await aside(dossier.transaction, released, dossier, kept)
+            size = weight(dossier.transaction)
+            outgoing += await off_loop_if_large(size, released, dossier, kept)
         return outgoing
 
     def _there(self, asked: Iterable[Asked], now: float) -> list[Asked]:
@@ -241,7 +243,7 @@ class ApprovalSteps:
         today = standing.day_at(now, snapshot.district.time_zone)
         sender, seats = Sender(None, False), state_of(matter).seats
         then: tuple[Person, ...] = ()
-        for hold in self.matters.holds_of(matter.id)[:1]:
+        for hold in (await self.matters.holds_of(matter.id))[:1]:
             try:
                 dossier = await self.take_up(hold.transaction_id)
             except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
@@ -284,7 +286,7 @@ class ApprovalSteps:
         except ValueError:
             await self._unreadable(matter, now, over=True)
             return
-        holds = self.matters.holds_of(matter.id)
+        holds = await self.matters.holds_of(matter.id)
         last = max(holds, key=lambda hold: hold.decided_at or 0.0)
         let_go = any(hold.state == "released" for hold in holds)
         step = life.overtaken(approval, let_go, last.decided_by or "the console", now)
@@ -300,17 +302,17 @@ class ApprovalSteps:
 
     # Stopping (R21)
 
-    def withdrawal(self, transactions: Iterable[str], released_copies: int) -> Withdrawal:
+    async def withdrawal(self, transactions: Iterable[str], released_copies: int) -> Withdrawal:
         """What of these messages has not left yet."""
-        found = [entry for one in transactions for entry in self.matters.leaving(one)]
+        found = [entry for one in transactions for entry in await self.matters.leaving(one)]
         number = sum(len(recipients) for _, recipients in found)
         entries = tuple(entry for entry, _ in found)
         return Withdrawal(entries, number, max(0, released_copies - number))
 
-    def withdrawal_of(self, matter: Ticket) -> Withdrawal:
+    async def withdrawal_of(self, matter: Ticket) -> Withdrawal:
         """The same for what an approval released."""
-        gone = [h for h in self.matters.holds_of(matter.id) if h.state == "released"]
-        return self.withdrawal(dict.fromkeys(h.transaction_id for h in gone), len(gone))
+        gone = [h for h in await self.matters.holds_of(matter.id) if h.state == "released"]
+        return await self.withdrawal(dict.fromkeys(h.transaction_id for h in gone), len(gone))
 
     def may_stop(self, person: Person, dossier: JudgedMessage, now: float) -> bool:
         """Whether this person may stop a message that needed no approval, as of now."""
@@ -323,7 +325,7 @@ class ApprovalSteps:
         )
         return person.id in office
 
-    def sent(self, dossier: JudgedMessage, now: float) -> tuple[Approval, Withdrawal]:
+    async def sent(self, dossier: JudgedMessage, now: float) -> tuple[Approval, Withdrawal]:
         """A message that needed no approval, as if it had one; and what of it can be taken back."""
         transaction, recipients = dossier.transaction, dossier.plan.forwarded
         sender = approvers.sender_of(transaction, dossier.facts, self.snapshot().directory)
@@ -336,7 +338,7 @@ class ApprovalSteps:
             opened_at=now,
             outcome=ApprovalOutcome.GRANTED,
         )
-        return approval, self.withdrawal((transaction.id,), len(recipients))
+        return approval, await self.withdrawal((transaction.id,), len(recipients))
 
     async def stop_sent(
         self,
@@ -349,7 +351,7 @@ class ApprovalSteps:
     ) -> Withdrawal:
         """Stop such a message, on a record of its own; nothing is written where nothing is left."""
         now = given.at
-        approval, taken = self.sent(dossier, now)
+        approval, taken = await self.sent(dossier, now)
         if taken.entries:
             key = f"stop|{dossier.transaction.id}|{taken.entries}"
             matter = await self.matters.new(KIND, key, now)

@@ -38,7 +38,7 @@ class CaseConsole:
 
     async def review(self, number: int, accept: bool, remark: str) -> str:
         """A look at the content of everything that the case has (R32)."""
-        matter, case = self._open(number)
+        matter, case = await self._open(number)
         now = self.steps.world.clock()
         given = self._given(accept, remark, now)
         reviewers = self.steps.asked_reviewers(now)
@@ -51,7 +51,7 @@ class CaseConsole:
 
     async def decide(self, number: int, approve: bool, remark: str) -> str:
         """Unblock the sender, or deny it, for everybody who was asked."""
-        matter, case = self._open(number)
+        matter, case = await self._open(number)
         now = self.steps.world.clock()
         step = life.decided(case, None, self._given(approve, remark, now), self.steps.at(now))
         if step.late:
@@ -63,7 +63,7 @@ class CaseConsole:
 
     async def ask(self, number: int, person: Person | None) -> str:
         """Send V2 once more to those who are silent, or to somebody else who knows the sender."""
-        matter, case = self._open(number)
+        matter, case = await self._open(number)
         now = self.steps.world.clock()
         if person is not None and not person.addresses:
             raise CommandRefused(f"{person.name} has no address")
@@ -78,7 +78,7 @@ class CaseConsole:
 
     async def note(self, number: int, text: str) -> str:
         """A line for the history, of a case that is open or over."""
-        matter = self._one(number)
+        matter = await self._one(number)
         case, now = state_of(matter), self.steps.world.clock()
         await self.steps.carry_out(matter, CaseStep(case, ("note",)), now, self._by, detail=text)
         return "noted"
@@ -86,7 +86,7 @@ class CaseConsole:
     async def match(self, number: int, holds: Sequence[int]) -> str:
         """Say which kept copies a case is about that matched none: it ends, and goes on as a case
         of their author's."""
-        matter, case = self._open(number)
+        matter, case = await self._open(number)
         if case.stage is not Stage.UNMATCHED:
             raise CommandRefused(f"case {number} is about {', '.join(case.addresses)} already")
         kept = [await self._kept(hold) for hold in holds]
@@ -112,7 +112,7 @@ class CaseConsole:
         return f"it goes on as case {theirs.id}: {step.case.stage.value}"
 
     async def _kept(self, number: int) -> Kept:
-        hold = self.steps.matters.hold(number)
+        hold = await self.steps.matters.hold(number)
         quarantined = hold is not None and hold.disposition is Disposition.QUARANTINE
         if hold is None or hold.state != "waiting" or not quarantined:
             raise CommandRefused(f"no copy {number} waits in the quarantine")
@@ -142,14 +142,14 @@ class CaseConsole:
     def _given(self, yes: bool, remark: str, now: float) -> CaseAnswer:
         return CaseAnswer("", self.operator, Said.YES if yes else Said.NO, now, "console", remark)
 
-    def _one(self, number: int) -> Ticket:
-        matter = self.steps.matters.load(number)
+    async def _one(self, number: int) -> Ticket:
+        matter = await self.steps.matters.load(number)
         if matter is None or matter.kind != KIND or not matter.version:
             raise CommandRefused(f"there is no case {number}; see: mailguard cases list --all")
         return matter
 
-    def _open(self, number: int) -> tuple[Ticket, Case]:
-        matter = self._one(number)
+    async def _open(self, number: int) -> tuple[Ticket, Case]:
+        matter = await self._one(number)
         case = state_of(matter)
         if case.ended:
             raise CommandRefused(f"case {number} is over: {case.stage.value}")

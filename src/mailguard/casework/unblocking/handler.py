@@ -7,7 +7,7 @@ know how a step is committed (`case_steps`) or what a request asks for (`case_re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -85,7 +85,7 @@ class CaseClerk:
             await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
             return
         who, person, reading = heard.who, heard.person, heard.reading
-        found = [one for token in heard.tokens if (one := self._found(token)) is not None]
+        found = [one for token in heard.tokens if (one := await self._found(token)) is not None]
         theirs = next((one for one in found if self._may_answer(one, person)), None)
         if theirs is not None and person is not None:
             await self._answered(letter, dossier, theirs, person, reading)
@@ -101,8 +101,8 @@ class CaseClerk:
         else:
             await self._requests.from_outside(letter, dossier)
 
-    def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
-        matter = self._matters.load(token.matter)
+    async def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
+        matter = await self._matters.load(token.matter)
         if matter is None or matter.kind != KIND or not matter.version:
             return None
         case = state_of(matter)
@@ -142,7 +142,7 @@ class CaseClerk:
             return
         now = self._steps.world.clock()
         given = CaseAnswer(person.id, person.name, says, now, "mail", read.remark[:_REMARK])
-        step = self._step(found, given, now)
+        step = await self._step(found, given, now)
         if step.what == ("again",):
             await self._matters.settle(letter.id, f"said so before: {says.value}")
         elif step.late:
@@ -163,7 +163,7 @@ class CaseClerk:
                 notes=notes,
             )
 
-    def _step(self, found: _Found, given: CaseAnswer, now: float) -> CaseStep:
+    async def _step(self, found: _Found, given: CaseAnswer, now: float) -> CaseStep:
         """What an answer makes of a case."""
         at, reviewers = self._steps.at(now), self._steps.asked_reviewers(now)
         match found.query.asks:
@@ -174,7 +174,7 @@ class CaseClerk:
             case Asks.VERIFY:
                 step = life.answered(found.case, found.query, given, reviewers, at)
                 gone = step.what == ("late yes",)
-                if gone and not self._steps.still_waits(found.matter, step.releases):
+                if gone and not await self._steps.still_waits(found.matter, step.releases):
                     return CaseStep(found.case, ("late",), late=True)
                 return step
 
@@ -226,10 +226,10 @@ class CaseClerk:
         """What others decided, what is due, and the morning's summary; see `desk.each_alone`."""
         await each_alone(KIND, self._work(now))
 
-    def _work(self, now: float) -> Iterator[tuple[int, Callable[[], Awaitable[None]]]]:
-        for matter in self._matters.overtaken(KIND):
+    async def _work(self, now: float) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
+        for matter in await self._matters.overtaken(KIND):
             yield matter.id, partial(self._steps.overtaken, matter, now)
-        for matter in self._matters.due(KIND, now):
+        for matter in await self._matters.due(KIND, now):
             yield matter.id, partial(self._steps.look_at, matter, now)
         yield 0, partial(self._summaries.turn, now)
 
@@ -237,25 +237,25 @@ class CaseClerk:
 
     async def question(self, matter: Ticket, token: str) -> Question | None:
         """What stands behind the link of a question."""
-        found = self._on_page(matter, token)
+        found = await self._on_page(matter, token)
         if found is None:
             return None
         now, case, query = self._steps.world.clock(), found.case, found.query
         late = False
         if case.stage is Stage.APPROVED and query.asks is Asks.VERIFY:
             own = CaseAnswer(query.who.person, query.who.name, Said.YES, now, "page")
-            late = self._step(found, own, now).what == ("late yes",)
+            late = (await self._step(found, own, now)).what == ("late yes",)
         return page(self._post(matter, case, now), query, late=late)
 
     async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
         """A POST on that page."""
-        found = self._on_page(matter, token)
+        found = await self._on_page(matter, token)
         if found is None or choice not in set(Said):
             return None
         now, who = self._steps.world.clock(), found.query.who
         said = one_line(remark[:2_000])[:_REMARK]
         given = CaseAnswer(who.person, who.name, Said(choice), now, "page", said)
-        step = self._step(found, given, now)
+        step = await self._step(found, given, now)
         post = self._post(matter, step.case, now)
         outcome = post.outcome()
         if not step.late and step.what != ("again",):
@@ -266,11 +266,11 @@ class CaseClerk:
             )
         return f"Nothing has changed. {outcome}" if step.late else outcome
 
-    def _on_page(self, matter: Ticket, token: str) -> _Found | None:
+    async def _on_page(self, matter: Ticket, token: str) -> _Found | None:
         """The question whose page this is, while who was asked is there."""
         for one in question.found_in([token]):
             try:
-                found = self._found(one, page_about) if one.matter == matter.id else None
+                found = await self._found(one, page_about) if one.matter == matter.id else None
             except ValueError:
                 log.error("case_unreadable", case=matter.id)
                 return None

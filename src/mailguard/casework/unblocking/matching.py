@@ -22,8 +22,8 @@ from mailguard.core.sender.identity import author
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.new_text import own_words, words_of
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline.judge import aside
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 
 Row = tuple[KeptCopy, Mapping[str, Any]]
 
@@ -64,7 +64,9 @@ class Finder:
     async def forwarded(self) -> Matched:
         """What the letter forwards, or names by our own reference."""
         transaction, reading = self._letter.transaction, self._reading
-        found = await aside(transaction, forwarded.originals, transaction.message, reading)
+        found = await off_loop_if_large(
+            weight(transaction), forwarded.originals, transaction.message, reading
+        )
         rows = await self._by_reference()
         rows |= await self._by_originals(found)
         return await self._grouped(rows.values(), bool(found or rows))
@@ -81,12 +83,12 @@ class Finder:
         reverse_path = self._letter.transaction.envelope.reverse_path
         if not mailbox or mailbox != normalise(reverse_path):
             return Matched()
-        found = self._matters.kept(sender=reverse_path, limit=_COPIES)
+        found = await self._matters.kept(sender=reverse_path, limit=_COPIES)
         return await self._grouped(found, False)
 
     async def by(self, mailbox: str, recipients: Sequence[str]) -> tuple[Kept, ...]:
         """What we keep by this author: what came to these recipients, else everything."""
-        rows = self._matters.kept(sender=mailbox, limit=_COPIES)
+        rows = await self._matters.kept(sender=mailbox, limit=_COPIES)
         own = {normalise(recipient) for recipient in recipients}
         theirs = [row for row in rows if normalise(row[0].recipient) in own]
         grouped = await self._grouped(theirs or rows, False)
@@ -103,7 +105,7 @@ class Finder:
         for transaction_id in references.transactions(message, self._reading)[:_IDS]:
             dossier = await self._taken_up(transaction_id)
             if dossier is not None:
-                found = self._matters.kept(digest=dossier.digest, limit=_COPIES)
+                found = await self._matters.kept(digest=dossier.digest, limit=_COPIES)
                 rows |= {row[0].id: row for row in found}
         return rows
 
@@ -112,10 +114,10 @@ class Finder:
         rows: dict[int, Row] = {}
         for original in found:
             for digest in original.digests:
-                rows |= self._rows(digest=digest)
+                rows |= await self._rows(digest=digest)
             bare = original.message_id.strip("<> \t")
             if bare:
-                rows |= self._rows(message_id=f"<{bare}>") | self._rows(message_id=bare)
+                rows |= await self._rows(message_id=f"<{bare}>") | await self._rows(message_id=bare)
         rows |= await self._by_subject(found)
         candidates = [await self._candidate(row) for row in rows.values()]
         matches = [forwarded.match((original,), candidates) for original in found]
@@ -133,12 +135,14 @@ class Finder:
             return {}
         rows: dict[int, Row] = {}
         for sender in {original.sender for original in found} - {""}:
-            rows |= self._rows(sender=sender)
-        rows |= {row[0].id: row for row in self._matters.kept(limit=_RECENT)}
+            rows |= await self._rows(sender=sender)
+        rows |= {row[0].id: row for row in await self._matters.kept(limit=_RECENT)}
         return {n: row for n, row in rows.items() if folded_subject(row[1]["subject"]) in wanted}
 
-    def _rows(self, *, message_id: str = "", digest: str = "", sender: str = "") -> dict[int, Row]:
-        found = self._matters.kept(
+    async def _rows(
+        self, *, message_id: str = "", digest: str = "", sender: str = ""
+    ) -> dict[int, Row]:
+        found = await self._matters.kept(
             message_id=message_id, digest=digest, sender=sender, limit=_COPIES
         )
         return {row[0].id: row for row in found}

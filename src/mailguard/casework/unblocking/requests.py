@@ -116,7 +116,7 @@ class Requests:
         """One commit for all the cases of a letter. Addresses of which nothing is kept have no
         content to look at: staff get them on the list at once, together."""
         now = self.steps.world.clock()
-        opened = self.open_cases()
+        opened = await self.open_cases()
         asked: list[_Asked] = []
         bare = tuple(a for a, kept in senders.items() if not kept and a not in opened)
         if bare:
@@ -157,11 +157,11 @@ class Requests:
         ]
         await self.steps.move(prepared)
 
-    def open_cases(self) -> dict[str, Ticket]:
+    async def open_cases(self) -> dict[str, Ticket]:
         """The open case of each address."""
         return {
             address: matter
-            for matter, case in readable(self.steps.matters.find(KIND))
+            for matter, case in readable(await self.steps.matters.find(KIND))
             for address in case.addresses
         }
 
@@ -170,7 +170,7 @@ class Requests:
     ) -> None:
         """What is forwarded is nothing that we keep: reviewers see it, and nobody is written to."""
         now = self.steps.world.clock()
-        waiting = self.steps.matters.find(KIND)
+        waiting = await self.steps.matters.find(KIND)
         if sum(matter.status == Stage.UNMATCHED.value for matter in waiting) >= _UNMATCHED:
             await self.steps.matters.settle(letter.id, "unmatched, as too many others")
             return

@@ -37,8 +37,8 @@ from mailguard.core.people.model import Person
 from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline import standing
-from mailguard.pipeline.judge import aside
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing, StoreError, World
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
@@ -140,7 +140,9 @@ class CaseSteps:
         case = state_of(matter) if matter.version else Case(addresses, requester.at)
         known = {copy.hold for copy in case.copies}
         fresh = [
-            one for one in kept if one.hold.id not in known and self._is_free(one.hold, matter)
+            one
+            for one in kept
+            if one.hold.id not in known and await self._is_free(one.hold, matter)
         ]
         fresh = fresh[: max(0, _COPIES - len(known))]
         proofs = [letter, *(one.dossier for one in fresh)]
@@ -161,11 +163,11 @@ class CaseSteps:
         )
         return step, tuple(one.hold.id for one in fresh)
 
-    def _is_free(self, hold: KeptCopy, matter: Ticket) -> bool:
+    async def _is_free(self, hold: KeptCopy, matter: Ticket) -> bool:
         """Whether it may hang on this case: on none, on this one, or on one that has ended."""
         if hold.matter_id is None or hold.matter_id == matter.id:
             return True
-        other = self.matters.load(hold.matter_id)
+        other = await self.matters.load(hold.matter_id)
         return other is None or other.closed_at is not None
 
     # Every step
@@ -212,9 +214,9 @@ class CaseSteps:
         """Everything that a step's one commit holds. `told_already` are mailboxes that hear of it
         by a note."""
         case = step.case
-        holds = {h.id: h for h in self.matters.holds_of(matter.id)}
+        holds = {h.id: h for h in await self.matters.holds_of(matter.id)}
         for number in claims:
-            hold = self.matters.hold(number)
+            hold = await self.matters.hold(number)
             if hold is not None:
                 holds[number] = hold
         waiting = {number: h for number, h in holds.items() if h.state == "waiting"}
@@ -269,7 +271,8 @@ class CaseSteps:
             except (KeyError, ValueError):
                 unreadable |= {number for number, _ in kept}
                 continue
-            outgoing += await aside(dossier.transaction, released, dossier, kept)
+            size = weight(dossier.transaction)
+            outgoing += await off_loop_if_large(size, released, dossier, kept)
         return outgoing, frozenset(unreadable)
 
     async def _questions(self, post: CaseMailer, step: CaseStep) -> Sequence[Outgoing]:
@@ -353,19 +356,18 @@ class CaseSteps:
 
     async def overtaken(self, matter: Ticket, now: float) -> None:
         """All its copies were released or discarded one by one, past the case."""
-        holds = self.matters.holds_of(matter.id)
+        holds = await self.matters.holds_of(matter.id)
         last = max(holds, key=lambda hold: hold.decided_at or 0.0)
         let_go = any(hold.state == "released" for hold in holds)
         by = last.decided_by or "the console"
         step = life.overtaken(state_of(matter), let_go, by, self.at(now))
         await self.carry_out(matter, step, now, "mailguard", detail=f"the copies: {by}")
 
-    def still_waits(self, matter: Ticket, holds: Iterable[int]) -> bool:
+    async def still_waits(self, matter: Ticket, holds: Iterable[int]) -> bool:
         """Whether any of these copies waits."""
         wanted = set(holds)
-        return any(
-            h.id in wanted and h.state == "waiting" for h in self.matters.holds_of(matter.id)
-        )
+        theirs = await self.matters.holds_of(matter.id)
+        return any(hold.id in wanted and hold.state == "waiting" for hold in theirs)
 
     def _today(self, now: float) -> date:
         return standing.day_at(now, self.snapshot().district.time_zone)

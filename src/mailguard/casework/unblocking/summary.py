@@ -39,8 +39,8 @@ class Summaries:
             return
         if local.time() < calendar.opens:
             return
-        cases = self._steps.matters.find(KIND)
-        kept = self._steps.matters.unclaimed(Disposition.QUARANTINE, _COUNTED)
+        cases = await self._steps.matters.find(KIND)
+        kept = await self._steps.matters.unclaimed(Disposition.QUARANTINE, _COUNTED)
         if cases or kept:
             await self._send(today, cases, kept, now)
         self._done = today

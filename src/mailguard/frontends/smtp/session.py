@@ -18,12 +18,10 @@ from mailguard.frontends.smtp.identity import IdentifiedConnection
 from mailguard.frontends.smtp.message_data import MessageData, objection
 from mailguard.frontends.smtp.parameters import ArgumentError, MailArguments, read_mail, read_rcpt
 from mailguard.frontends.smtp.service import Service
+from mailguard.pipeline.off_loop import off_loop_if_large
 
 _BEFORE_TLS = frozenset((b"EHLO", b"HELO", b"NOOP", b"STARTTLS", b"QUIT", b"RSET"))  # RFC 3207 4
 _BATCH = 0.25  # seconds that replies to pipelined commands are kept together
-
-
-_BIG = 4_194_304  # octets
 
 
 @dataclass(slots=True)
@@ -146,10 +144,7 @@ class SmtpSession(IdentifiedConnection):
         self._suspend_timeout()
         if sink.too_big:
             return self._too_big(sink)
-        if sink.held > _BIG:  # each step is short, all of them are not: let others in between
-            raw, refused = await asyncio.to_thread(_finished, sink, limits)
-        else:
-            raw, refused = _finished(sink, limits)
+        raw, refused = await off_loop_if_large(sink.held, _finished, sink, limits)
         if refused is not None:
             self._errors += 1
             return refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -28,11 +28,11 @@ from tests.office import (
 
 from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import Conflict
+from mailguard.casework.tickets import Conflict, KeptCopy
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Role
-from mailguard.pipeline.ports import Authentication
+from mailguard.pipeline.ports import Authentication, StoreError
 
 TARA, PAULA, TOMAS, SAM = (f"{n}@example.org" for n in ("tara", "paula", "tomas", "sam"))
 
@@ -97,7 +97,7 @@ async def test_a_no_tells_the_sender_the_approvers_words(office: Office) -> None
     told = to(sent, TARA)[0].text
     assert "Tomas Birch said no" in told
     assert "Please ask in the staff meeting first." in told
-    assert [h.state for h in office.state.matters.holds_of(1)] == ["discarded"]
+    assert [h.state for h in await office.state.matters.holds_of(1)] == ["discarded"]
 
 
 @pytest.mark.parametrize("first", [PAULA, TOMAS])
@@ -148,7 +148,7 @@ async def test_the_wrong_insider_is_refused_politely_and_on_record(office: Offic
     assert "Your answer was not counted" in note.text.replace("was not counted.", "was not counted")
     assert "Bake sale" not in note.raw.decode()
     assert office.history() == ["opened", "refused"]
-    detail = office.state.matters.history(1)[-1].detail
+    detail = (await office.state.matters.history(1))[-1].detail
     assert "sam@example.org" in detail
     assert office.approval().outcome is ApprovalOutcome.WAITING
 
@@ -175,7 +175,7 @@ async def test_an_answer_forged_from_outside_is_refused_and_not_answered(office:
     await office.reply(questions[PAULA], "Yes", sender=PAULA, role=Role.MX)
     assert await office.round() == []
     assert office.history() == ["opened", "refused"]
-    assert "outside" in office.state.matters.history(1)[-1].detail
+    assert "outside" in (await office.state.matters.history(1))[-1].detail
 
 
 async def test_under_the_approvers_name_but_by_anothers_login_it_is_refused(office: Office) -> None:
@@ -204,7 +204,7 @@ async def test_refusals_fill_no_history_without_end(office: Office) -> None:
         await office.reply(questions[PAULA], f"Yes {number}", sender=PAULA, role=Role.MX)
     await office.round()
     assert office.history().count("refused") == 20
-    assert office.state.matters.unread() == (0, None)
+    assert await office.state.matters.unread() == (0, None)
 
 
 async def test_a_token_of_another_message_or_person_proves_nothing(office: Office) -> None:
@@ -292,7 +292,7 @@ async def test_on_expiry_the_sender_is_told_and_the_archive_keeps_it(office: Off
     await office.reply(questions[PAULA], "Yes")
     (note,) = await office.round()
     assert "Nobody answered in time" in note.text
-    entry = office.state.ledger.find(f"{1:026}")
+    entry = await office.state.ledger.find(f"{1:026}")
     assert entry is not None
     assert office.state.blobs.read(entry.digest) == mail(TARA, MAPLE, "Bake sale")
 
@@ -330,7 +330,7 @@ async def test_a_grants_count_is_not_overrun_by_two_at_once(office: Office) -> N
     await office.send(NEEDS, subject="One")
     await office.send(NEEDS, subject="Two")
     other = replace(office.steps)
-    holds = list(office.state.matters.unclaimed(office.approval_disposition))
+    holds = list(await office.state.matters.unclaimed(office.approval_disposition))
     ended = await asyncio.gather(
         *(
             steps.open([hold], office.now)
@@ -404,7 +404,7 @@ async def test_paper_counts_as_that_persons_yes(office: Office) -> None:
     await office.console("wanda").record(1, PEOPLE["tomas"], "Memo 14")
     await office.deliver()
     assert released(office) == [(MAPLE,)]
-    last = office.state.matters.history(1)[-1]
+    last = (await office.state.matters.history(1))[-1]
     assert (last.by, last.detail) == ("console: wanda", "Tomas Birch, Memo 14")
 
 
@@ -430,7 +430,7 @@ async def test_what_was_decided_copy_by_copy_elsewhere_ends_it(
     office: Office, state: str, copies: int
 ) -> None:
     questions = await asked(office)
-    (hold,) = office.state.matters.holds_of(1)
+    (hold,) = await office.state.matters.holds_of(1)
     await office.state.ledger.decide_hold([hold.id], state, "wanda", ())
     sent = await office.round()
     assert "wanda" in to(sent, TARA)[0].text
@@ -444,7 +444,7 @@ async def test_what_was_decided_copy_by_copy_elsewhere_ends_it(
 
 async def test_of_several_copies_one_decided_elsewhere_is_left_alone(office: Office) -> None:
     questions = await asked(office, to=(MAPLE, CEDAR))
-    holds = office.state.matters.holds_of(1)
+    holds = await office.state.matters.holds_of(1)
     await office.state.ledger.decide_hold([holds[0].id], "discarded", "wanda", ())
     await office.turn()
     assert office.approval().outcome is ApprovalOutcome.WAITING
@@ -480,7 +480,7 @@ async def test_stop_takes_back_what_is_still_queued(office: Office) -> None:
         to(sent, TOMAS)[-1].text.split()
     )
     assert "stopped by Tomas Birch" in to(sent, TARA)[-1].text
-    ends = office.state.ledger.end_states(f"{1:026}")
+    ends = await office.state.ledger.end_states(f"{1:026}")
     assert {r: state.value for r, (_, state, _) in ends.items()} == {
         first.to[0]: "released",
         (set(ends) - set(first.to)).pop(): "discarded",
@@ -553,7 +553,7 @@ async def test_the_console_stops_by_transaction_or_by_number(office: Office) -> 
 
 async def test_a_crash_before_the_first_step_leaves_one_approval(office: Office) -> None:
     await office.send(NEEDS)
-    (hold,) = office.state.matters.unclaimed(office.approval_disposition)
+    (hold,) = await office.state.matters.unclaimed(office.approval_disposition)
     await office.state.matters.new("approval", f"{hold.digest}|{hold.reverse_path}|{hold.id}", 0.0)
     office.restart()
     assert len([m for m in await office.round() if m.kind == "question"]) == 2
@@ -585,7 +585,7 @@ async def test_two_answers_at_once_release_once(office: Office) -> None:
     await office.deliver()
     assert released(office) == [(MAPLE,)]
     assert office.history().count("granted") == 1
-    assert office.state.matters.unread() == (0, None)
+    assert await office.state.matters.unread() == (0, None)
 
 
 async def test_one_broken_message_stops_no_other(office: Office) -> None:
@@ -700,6 +700,39 @@ async def test_the_page_shows_and_takes_the_answer(office: Office) -> None:
     assert "Nothing has changed" in (await office.desk.answer(questions[TOMAS].page, "no") or "")
     await office.deliver()
     assert released(office) == [(MAPLE,)]
+
+
+async def test_two_answers_on_the_page_at_the_same_moment_are_one_answer(office: Office) -> None:
+    token = (await asked(office))[PAULA].page
+    said = await asyncio.gather(*(office.desk.answer(token, one) for one in ("yes", "no") * 3))
+    first = office.approval().given[0]
+    assert [given.person for given in office.approval().given] == [first.person]
+    assert sum("Nothing has changed" not in (one or "") for one in said) == 1
+    await office.deliver()
+    assert released(office) == ([(MAPLE,)] if first.yes else [])
+
+
+async def test_a_copy_decided_between_the_look_and_the_commit_is_not_released(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, look = (await asked(office))[PAULA].page, office.state.matters.holds_of
+    decided: list[int] = []
+
+    async def slowly(matter: int) -> Sequence[KeptCopy]:
+        seen = await look(matter)
+        if waiting := [hold.id for hold in seen if hold.state == "waiting"]:
+            await office.state.ledger.decide_hold(waiting, "discarded", "console: root")
+            decided.extend(waiting)
+        return seen
+
+    monkeypatch.setattr(office.state.matters, "holds_of", slowly)
+    with pytest.raises(StoreError, match="others act"):
+        await office.desk.answer(token, "yes")
+    assert decided
+    await office.turn()
+    assert office.approval().decided_by == "console: root"
+    await office.deliver()
+    assert released(office) == []
 
 
 @pytest.mark.parametrize("change", ["9" * 5, "-7-", "x"])
