@@ -32,12 +32,12 @@ from mailguard.casework.approvals.life import Approval, ApprovalDeadlines
 from mailguard.casework.approvals.steps import KIND, ApprovalSteps, state_of
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.tickets import Ticket
+from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.notices.notice import TEMPLATES
 from mailguard.core.people.calendar import Calendar
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District

@@ -15,6 +15,7 @@ from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database import outbox
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.ledger import DatabaseLedger
+from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.decision.plan import State
 from mailguard.core.decision.policy import Policy, PolicyStep
@@ -22,7 +23,6 @@ from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.notices.notice import TEMPLATES
 from mailguard.core.people.directory import Directory
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.ports import Authentication, World

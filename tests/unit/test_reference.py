@@ -20,10 +20,11 @@ from mailguard.config.form.forms import Address
 from mailguard.config.form.validate import bare, element
 from mailguard.config.form.yaml import load_file
 from mailguard.config.json_schema import schema
+from mailguard.config.notices import TEMPLATES
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.settings.schema import Settings
 from mailguard.core.mail.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS
-from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.notices.notice import NOTICE_TEXTS
 from mailguard.core.spam.features import FEATURES
 from mailguard.reference import pages
 from mailguard.reference.commands import commands
@@ -76,7 +77,7 @@ def test_every_check_and_finding_is_described(check) -> None:
     for kind in check.findings:
         assert kind.code.startswith(f"{check.name.replace('_', '-')}.")
         assert kind.summary.strip()
-        assert kind.notice in TEMPLATES
+        assert kind.notice in NOTICE_TEXTS.templates
         assert f"`{kind.code}`" in PAGES["findings.md"]
 
 

@@ -1,6 +1,7 @@
 """The district's own notice texts: `notices/*.txt`, named slots in braces and nothing more.
 
-Owns the check that a text fills only slots its template has; there is no template language.
+Owns the list of all that is told, and the check that a text fills only slots its template has;
+there is no template language.
 Must not know when a notice is sent.
 """
 
@@ -13,10 +14,16 @@ from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.validate import suggest
 from mailguard.config.form.yaml import place_at, read_text
 from mailguard.core.mail.visible import quote
-from mailguard.core.notices.notice import TEMPLATES
+from mailguard.core.notices.approval_texts import APPROVAL_TEXTS
+from mailguard.core.notices.case_texts import CASE_TEXTS
+from mailguard.core.notices.notice import NOTICE_TEXTS
+from mailguard.core.notices.template import together
 
 FOLDER = "notices"
 MAX_OCTETS = 65_536
+NOTICES = together((NOTICE_TEXTS, APPROVAL_TEXTS, CASE_TEXTS))
+"""Every text that people are told: whoever tells something declares its own, and stands here."""
+TEMPLATES = NOTICES.templates
 
 
 def load_notices(directory: Path) -> Mapping[str, str]:

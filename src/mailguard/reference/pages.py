@@ -28,11 +28,12 @@ from mailguard.config.form.forms import Address
 from mailguard.config.form.validate import bare, element, kind_of
 from mailguard.config.json_schema import first_paragraph, schema
 from mailguard.config.load import default_checks
+from mailguard.config.notices import NOTICES
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.policy import Check
 from mailguard.core.mail.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS, DefectKind
-from mailguard.core.notices.notice import SLOTS, TEMPLATES
+from mailguard.core.notices.notice import SLOTS
 from mailguard.core.notices.template import DISTRICT_SLOTS
 from mailguard.core.people.rights import ROLES
 from mailguard.core.spam.features import FEATURES
@@ -47,40 +48,6 @@ _BOUNDS = {
     "max_length": "at most {} long",
 }
 _NAMED = "`mailguard.yaml`. "  # how its model's docstring begins, as the heading does here
-_SLOT_MEANINGS = {
-    "district": "the district's full name",
-    "short_name": "its usual abbreviation",
-    "department": "the department that runs mail",
-    "spammail": "where people forward blocked mail to",
-    "postmaster": "whom people may write to",
-    "events_address": "the District Events mailbox; the postmaster's where there is none",
-    "subject": "the message's Subject, at most 200 characters",
-    "recipients": "those whose copies it is about; ten at most are named",
-    "what": "what was found: the finding's meaning, in lower case, without a full stop",
-    "evidence": "what was seen in this message; the mail server's answer in `undeliverable`",
-    "rules": "the rules' ids, or `none`",
-    "advice": "what would make the message pass, a sentence",
-    "reference": "the transaction's id: what `mailguard explain` takes",
-    "leaver": "the name of who has left",
-    "address": "the leaver's main address",
-    "since": "the first day on which they were gone, as in 2026-07-01",
-    "successor": "the name of who gets the mail",
-    "mailbox": "the address that it goes to",
-    "sender": "who wrote the message that waits: name and mailbox",
-    "why": "why it waits, in sentences",
-    "people": "the approvers who are asked, by name",
-    "until": "when the wait ends, in the district's time",
-    "number": "the approval's number: what `mailguard approvals show` takes",
-    "decided_by": "who decided",
-    "decided_at": "when, in the district's time",
-    "remark": "what the approver wrote below the answer, as a sentence; else nothing",
-    "outcome": "what became of the message, as a sentence",
-    "senders": "the outside addresses in question",
-    "requester": "who asked for it, by name or address",
-    "case": "the case's number: what `mailguard cases show` takes",
-    "due": "when it ought to be done, in the district's time",
-    "administrator": "who signs V2, as the setting `district.administrator` says",
-}
 
 
 def settings_page(checks: Sequence[Check]) -> str:
@@ -162,11 +129,8 @@ def notices_page() -> str:
     lines += ["paragraph also stands in the SMTP reply. A slot that a template does not have is"]
     lines += ["refused when the configuration is loaded.", "", "## Slots", ""]
     lines += ["| slot | is |", "|---|---|"]
-    lines += [
-        _row((f"`{{{slot}}}`", _SLOT_MEANINGS[slot]))
-        for slot in _in_order(frozenset().union(*(t.slots for t in TEMPLATES.values())))
-    ]
-    for name, template in TEMPLATES.items():
+    lines += [_row((f"`{{{slot}}}`", meaning)) for slot, meaning in NOTICES.meanings.items()]
+    for name, template in NOTICES.templates.items():
         lines += ["", f"## {name}", "", f"{template.purpose[:1].upper()}{template.purpose[1:]}."]
         known = {SLOTS: "all", DISTRICT_SLOTS: "those of the district"}
         slots = ", ".join(f"`{{{slot}}}`" for slot in _in_order(template.slots))
@@ -325,9 +289,8 @@ def _defects(kinds: Mapping[str, DefectKind]) -> Iterator[str]:
 
 
 def _in_order(slots: frozenset[str]) -> list[str]:
-    """Slots as they are told above; KeyError where one is not."""
-    known = list(_SLOT_MEANINGS)
-    return sorted(slots, key=known.index)
+    """Slots as the table has them."""
+    return [slot for slot in NOTICES.meanings if slot in slots]
 
 
 def _words(text: Any) -> str:

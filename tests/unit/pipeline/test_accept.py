@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.unit.core.decision.test_decide import DISTRICT, Says, finds
 
+from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.facts import Unavailable
 from mailguard.core.decision.plan import Hold, InboundMail, State
 from mailguard.core.decision.policy import Policy, PolicyStep
@@ -19,7 +20,6 @@ from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.notices.notice import TEMPLATES
 from mailguard.core.people.directory import Directory
 from mailguard.core.text import reader
 from mailguard.pipeline.accept import accept

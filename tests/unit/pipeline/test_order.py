@@ -17,11 +17,11 @@ from mailguard.adapters.signing.signing import Signer, SigningKey
 from mailguard.checks.disclaimer.check import Disclaimer
 from mailguard.checks.links.check import Links
 from mailguard.cli.dkim import record_of
+from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.facts import Arc, Dmarc, Spf
 from mailguard.core.decision.policy import Policy, PolicyStep
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.notices.notice import TEMPLATES
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Account, Person
 from mailguard.pipeline.accept import accept

@@ -13,13 +13,13 @@ from tests.unit.pipeline.test_accept import LATE, NO, OK, Ports, make_world, sta
 from tests.unit.pipeline.test_render_fault import OVERLAPPING, step
 
 from mailguard.checks.leavers import GONE, ROUTED, Leavers
+from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.plan import State
 from mailguard.core.decision.policy import Mode, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.notices.notice import TEMPLATES
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.pipeline import standing

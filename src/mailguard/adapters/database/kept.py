@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import outbox, unblocked
 from mailguard.adapters.database.tables import holds, matters, transactions
+from mailguard.adapters.database.upsert import Upsert
 from mailguard.casework.tickets import KeptCopy, Listing
 from mailguard.core.decision.plan import Hold, State
 from mailguard.core.decision.verdict import Disposition
@@ -82,7 +81,7 @@ def keep(
             "state": "waiting",
             "created_at": now,
         }
-        insert = _insert(connection.dialect.name)
+        insert = _HOLD.into(connection)
         reference = connection.execute(insert, row).scalar()
         if reference is None and not _found_again(connection, entry.id, row, now):
             reference = connection.execute(insert, row).scalar()
@@ -177,11 +176,7 @@ def _expire_one(connection: Connection, item: Expiring) -> int:
 _ENDS = {RELEASED: State.RELEASED, DISCARDED: State.DISCARDED, EXPIRED: State.EXPIRED}
 
 
-@cache
-def _insert(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = make(holds).on_conflict_do_nothing(index_elements=["hold_key"])
-    return statement.returning(holds.c.id)
+_HOLD = Upsert(holds, "hold_key", returning=holds.c.id)
 
 
 def from_row(row: Any) -> KeptCopy:

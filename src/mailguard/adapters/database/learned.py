@@ -9,15 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import revisions
 from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import learned, lessons, tokens
+from mailguard.adapters.database.upsert import Columns, Upsert
 from mailguard.core.decision.facts import Bayes, Unavailable
 from mailguard.core.spam import bayes
 
@@ -189,11 +188,10 @@ def _carry_out(connection: Connection, lesson: _Taught, revision: int) -> bool:
     if lesson.spam is not None:
         weight = bayes.weight(lesson.at)
         count = {"spam": weight, "ham": 0.0} if lesson.spam else {"spam": 0.0, "ham": weight}
-        total, word = _adding(connection.dialect.name)
-        connection.execute(total, {"id": 1, "pruned": 0} | count)
+        connection.execute(_SUMS.into(connection), {"id": 1, "pruned": 0} | count)
         rows = [{"token": number, "revision": revision} | count for number in lesson.tokens]
         if rows:
-            connection.execute(word, rows)
+            connection.execute(_WORD.into(connection), rows)
         taught = {"example": lesson.example, "spam": lesson.spam, "taught_at": lesson.at}
         connection.execute(lessons.insert(), taught)
     return known is not None
@@ -234,25 +232,13 @@ def _prune(connection: Connection, revision: int) -> None:
         connection.execute(delete(lessons).where(lessons.c.example.in_(going)))
 
 
-@cache
-def _adding(dialect: str) -> tuple[Any, Any]:
-    """Inserts that add to what is there: of the examples' sums, and of a word's."""
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    total, word = make(learned), make(tokens)
-    return (
-        total.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                "spam": learned.c.spam + total.excluded.spam,
-                "ham": learned.c.ham + total.excluded.ham,
-            },
-        ),
-        word.on_conflict_do_update(
-            index_elements=["token"],
-            set_={
-                "spam": tokens.c.spam + word.excluded.spam,
-                "ham": tokens.c.ham + word.excluded.ham,
-                "revision": word.excluded.revision,
-            },
-        ),
-    )
+def _added(there: Columns, given: Columns) -> dict[str, Any]:
+    return {"spam": there.spam + given.spam, "ham": there.ham + given.ham}
+
+
+_SUMS = Upsert(learned, "id", change=_added)
+_WORD = Upsert(
+    tokens,
+    "token",
+    change=lambda there, given: _added(there, given) | {"revision": given.revision},
+)

@@ -307,5 +307,5 @@ def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[st
 
 
 def _store_policies(connection: Connection, items: Sequence[dict[str, Any]]) -> Sequence[None]:
-    connection.execute(ledger_rows.statements(connection.dialect.name).policy, items)
+    connection.execute(ledger_rows.NEW_POLICY.into(connection), items)
     return [None] * len(items)

@@ -6,14 +6,12 @@ Owns how a LedgerEntry stands in `transactions` and `recipients`. Must not know 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database.tables import policies, recipients, transactions
+from mailguard.adapters.database.upsert import Upsert, all_but, replacing
 from mailguard.core.decision.plan import State
 from mailguard.core.decision.verdict import Disposition
 from mailguard.pipeline.ports import LedgerEntry
@@ -21,51 +19,30 @@ from mailguard.pipeline.ports import LedgerEntry
 SHORT = [column for column in transactions.c if column.name not in ("facts", "decision")]
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """Made once for a dialect, so that their compiled form is found in the cache at once."""
-
-    transaction: Any
-    recipient: Any
-    new_transaction: Any
-    new_recipient: Any
-    policy: Any
-
-
-@cache
-def statements(dialect: str) -> Statements:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    transaction, recipient = insert(transactions), insert(recipients)
-    of_transaction, of_recipient = ["id"], ["transaction_id", "position"]
-    return Statements(
-        transaction=transaction.on_conflict_do_update(
-            index_elements=of_transaction,
-            set_={c.name: transaction.excluded[c.name] for c in transactions.c if c.name != "id"},
-        ),
-        recipient=recipient.on_conflict_do_update(
-            index_elements=of_recipient,
-            set_={
-                name: recipient.excluded[name]
-                for name in ("recipient", "disposition", "state", "reason", "updated_at")
-            },
-            where=~recipients.c.settled_later,
-        ),
-        new_transaction=transaction.on_conflict_do_nothing(index_elements=of_transaction),
-        new_recipient=recipient.on_conflict_do_nothing(index_elements=of_recipient),
-        policy=insert(policies).on_conflict_do_nothing(index_elements=["digest"]),
-    )
+_OF_RECIPIENT = ("transaction_id", "position")
+_TRANSACTION = Upsert(transactions, "id", change=replacing(*all_but(transactions, "id")))
+_RECIPIENT = Upsert(
+    recipients,
+    *_OF_RECIPIENT,
+    change=replacing("recipient", "disposition", "state", "reason", "updated_at"),
+    where=~recipients.c.settled_later,
+)
+_NEW_TRANSACTION = Upsert(transactions, "id")
+_NEW_RECIPIENT = Upsert(recipients, *_OF_RECIPIENT)
+NEW_POLICY = Upsert(policies, "digest")
 
 
 def write(
     connection: Connection, items: Sequence[tuple[LedgerEntry, float]], replace: bool
 ) -> None:
     """Write entries, each with the time of writing; `replace` what stands there, or leave it."""
-    prepared = statements(connection.dialect.name)
     rows = [_transaction_row(entry, now) for entry, now in items]
     ends = [row for entry, now in items for row in _recipient_rows(entry, now)]
-    connection.execute(prepared.transaction if replace else prepared.new_transaction, rows)
+    transaction = _TRANSACTION if replace else _NEW_TRANSACTION
+    recipient = _RECIPIENT if replace else _NEW_RECIPIENT
+    connection.execute(transaction.into(connection), rows)
     if ends:
-        connection.execute(prepared.recipient if replace else prepared.new_recipient, ends)
+        connection.execute(recipient.into(connection), ends)
 
 
 def _transaction_row(entry: LedgerEntry, now: float) -> dict[str, Any]:

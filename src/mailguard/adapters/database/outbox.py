@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import outbox, recipients, transactions
+from mailguard.adapters.database.upsert import Upsert
 from mailguard.core.decision.plan import State
 from mailguard.pipeline.ports import Outgoing
 
@@ -210,13 +209,10 @@ def free(
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows of `OutboxStore.prepare`; those with a known key are left as they are."""
     if rows:
-        connection.execute(_insert(connection.dialect.name), rows)
+        connection.execute(_ROW.into(connection), rows)
 
 
-@cache
-def _insert(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return make(outbox).on_conflict_do_nothing(index_elements=["key"])
+_ROW = Upsert(outbox, "key")
 
 
 def _row(outgoing: Outgoing, digest: str, now: float) -> dict[str, Any]:

@@ -6,19 +6,16 @@ one name follow each other, so no reader can see a number before everything belo
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database.tables import revisions
+from mailguard.adapters.database.upsert import Upsert
 
 
 def bump(connection: Connection, name: str) -> int:
     """Take the next number of that name, within the transaction that changes something."""
-    statement = _bump(connection.dialect.name)
-    return int(connection.execute(statement, {"name": name, "number": 1}).scalar_one())
+    bumped = connection.execute(_NEXT.into(connection), {"name": name, "number": 1})
+    return int(bumped.scalar_one())
 
 
 def current(connection: Connection, name: str) -> int:
@@ -27,10 +24,9 @@ def current(connection: Connection, name: str) -> int:
     return int(connection.execute(wanted).scalar() or 0)
 
 
-@cache
-def _bump(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = make(revisions)
-    return statement.on_conflict_do_update(
-        index_elements=["name"], set_={"number": revisions.c.number + 1}
-    ).returning(revisions.c.number)
+_NEXT = Upsert(
+    revisions,
+    "name",
+    change=lambda there, _: {"number": there.number + 1},
+    returning=revisions.c.number,
+)

@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, func, insert, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import kept as kept_copies
 from mailguard.adapters.database import outbox as outbox_store
@@ -21,6 +19,7 @@ from mailguard.adapters.database import unblocked
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.outbox import OutboxStore
 from mailguard.adapters.database.tables import happenings, holds, letters, matters, transactions
+from mailguard.adapters.database.upsert import Upsert
 from mailguard.casework.tickets import (
     Conflict,
     KeptCopy,
@@ -35,6 +34,7 @@ from mailguard.pipeline.ports import Clock, LedgerEntry, Outgoing
 
 _DETAIL = 2_000  # characters of a line of history
 _MATTER = [matters.c[f.name] for f in fields(Ticket)]
+_NEW_MATTER, _NEW_LETTER = Upsert(matters, "key"), Upsert(letters, "key")
 _HOLD = [holds.c[f.name] for f in fields(KeptCopy)]
 
 
@@ -228,7 +228,7 @@ def put(
         for letter in arrived
     ]
     if rows:
-        connection.execute(_known(connection.dialect.name, "letters"), rows)
+        connection.execute(_NEW_LETTER.into(connection), rows)
 
 
 def _new(connection: Connection, items: Sequence[tuple[str, str, float]]) -> Sequence[Ticket]:
@@ -236,7 +236,7 @@ def _new(connection: Connection, items: Sequence[tuple[str, str, float]]) -> Seq
     for kind, key, now in items:
         hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         row = {"kind": kind, "key": hashed, "version": 0, "status": "new", "state": b""}
-        connection.execute(_known(connection.dialect.name, "matters"), row | {"opened_at": now})
+        connection.execute(_NEW_MATTER.into(connection), row | {"opened_at": now})
         wanted = select(*_MATTER).where(matters.c.key == hashed)
         found.append(Ticket(**connection.execute(wanted).mappings().one()))
     return found
@@ -354,12 +354,3 @@ def _take(connection: Connection, items: Sequence[int]) -> Sequence[list[UnreadM
             connection.execute(tried.values(attempts=letters.c.attempts + 1))
         taken.append([UnreadMail(**{**row, "attempts": row["attempts"] + 1}) for row in rows])
     return taken
-
-
-@cache
-def _known(dialect: str, table: str) -> Any:
-    """An insert that leaves a row of the same key as it is."""
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return make({"letters": letters, "matters": matters}[table]).on_conflict_do_nothing(
-        index_elements=["key"]
-    )

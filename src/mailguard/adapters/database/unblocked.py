@@ -17,15 +17,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailguard.adapters.database import revisions
 from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import allowlist
+from mailguard.adapters.database.upsert import Upsert, all_but, replacing
 from mailguard.casework.tickets import Listing
 from mailguard.core.decision.facts import Unavailable, Unblocked
 from mailguard.core.mail.address import normalise
@@ -281,7 +280,7 @@ def _add(connection: Connection, items: Sequence[tuple[dict[str, Any], ...]]) ->
         for item in items
         for row in item
     }
-    connection.execute(_insert(connection.dialect.name), [rows[key] for key in sorted(rows)])
+    connection.execute(_ENTRY.into(connection), [rows[key] for key in sorted(rows)])
     return [None] * len(items)
 
 
@@ -301,11 +300,5 @@ def _remove(
     return removed
 
 
-@cache
-def _insert(dialect: str) -> Any:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement, keys = make(allowlist), ("address", "batch")
-    return statement.on_conflict_do_update(
-        index_elements=list(keys),
-        set_={c.name: statement.excluded[c.name] for c in allowlist.c if c.name not in keys},
-    )
+_KEY = ("address", "batch")
+_ENTRY = Upsert(allowlist, *_KEY, change=replacing(*all_but(allowlist, *_KEY)))

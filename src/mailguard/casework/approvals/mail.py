@@ -237,9 +237,7 @@ class ApprovalMailer:
 
     def _words(self, template: str, **slots: str) -> str:
         """The text, with its paragraphs; an empty slot leaves no empty one behind."""
-        filled = notice.fill(self.snapshot.notices[template], self.slots(**slots))
-        paragraphs = (paragraph.strip() for paragraph in filled.split("\n\n"))
-        return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+        return notice.paragraphs(self.snapshot.notices[template], self.slots(**slots))
 
     def _note(
         self,

@@ -230,9 +230,7 @@ class CaseMailer:
 
     def words(self, template: str, **more: str) -> str:
         """The text, with its paragraphs; an empty slot leaves no empty one behind."""
-        filled = notice.fill(self.snapshot.notices[template], self._slots(**more))
-        paragraphs = (paragraph.strip() for paragraph in filled.split("\n\n"))
-        return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+        return notice.paragraphs(self.snapshot.notices[template], self._slots(**more))
 
     def _slots(self, **more: str) -> Mapping[str, str]:
         case, district = self.case, self.snapshot.district

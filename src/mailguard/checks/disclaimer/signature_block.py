@@ -7,10 +7,10 @@ directory. Linear in the text. Must not know what policy asks of a message witho
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from mailguard.checks.disclaimer import slots
 from mailguard.core.people.model import Person
 from mailguard.core.text.folding import folded
 
@@ -47,11 +47,11 @@ def lacking(found: frozenset[str], person: Person, wanted: Sequence[str]) -> tup
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """A template with its slots; a line with a slot that has no value is left out."""
-    rows = []
-    for row in template.splitlines():
-        slots = [name for _, name, _, _ in string.Formatter().parse(row) if name is not None]
-        if all(values[slot] for slot in slots):
-            rows.append(row.format(**values))
+    rows = (
+        row.format(**values)
+        for row in template.splitlines()
+        if all(values[slot] for slot in slots.slots_of(row))
+    )
     return "\n".join(rows)
 
 

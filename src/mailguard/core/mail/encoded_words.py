@@ -1,7 +1,7 @@
 """Unstructured header text: unfolding and encoded words (RFC 5322 2.2.3, RFC 2047), both ways.
 
-Owns which charset names are understood. Never raises on hostile input, linear in its length.
-Must not know what a field means.
+Never raises on hostile input, linear in its length. Must not know what a field means, nor which
+charsets there are.
 """
 
 from __future__ import annotations
@@ -9,48 +9,12 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64encode
-from encodings.aliases import aliases
 from typing import Final
+
+from mailguard.core.mail import charset
 
 MAX_WORDS: Final = 4_000
 """Encoded words decoded in one value; what follows stays as written."""
-
-# Codecs of real mail. A name that is not here is never given to Python's registry: that would
-# import modules by a stranger's choice and remember every failure, and holds quadratic codecs.
-_CODECS: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        ascii latin_1 utf_8 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le
-        utf_7 iso8859_2 iso8859_3 iso8859_4 iso8859_5 iso8859_6 iso8859_7 iso8859_8
-        iso8859_9 iso8859_10 iso8859_11 iso8859_13 iso8859_14 iso8859_15 iso8859_16
-        cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp437 cp850
-        cp852 cp866 cp874 koi8_r koi8_u mac_roman mac_cyrillic big5 big5hkscs cp950
-        gb2312 gbk gb18030 hz shift_jis cp932 euc_jp iso2022_jp iso2022_jp_1
-        iso2022_jp_2 iso2022_kr euc_kr cp949 johab tis_620
-        """,
-    )
-)
-# What every mail client decodes these names with, whatever they say (WHATWG Encoding 4.2).
-_AS_READ: Final = {
-    "latin_1": "cp1252",
-    "iso8859_9": "cp1254",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "tis_620": "cp874",
-    "iso8859_11": "cp874",
-}
-_NAMES: Final = {
-    **{alias: codec for alias, codec in aliases.items() if codec in _CODECS},
-    **{codec: codec for codec in _CODECS},
-    "iso_8859_1": "latin_1",
-    "unicode_1_1_utf_7": "utf_7",
-    "ks_c_5601_1987": "euc_kr",
-    "cp_850": "cp850",
-    "utf8mb4": "utf_8",
-}
 
 _FOLD: Final = re.compile(rb"\r?\n(?=[ \t])")
 # Neither class in the word can run over its own delimiter, so that a failed match costs no more
@@ -62,18 +26,6 @@ _PRINTABLE: Final = re.compile(rb"[ -~]*\Z")
 _CONTROLS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000))
 _TO_REPLACEMENT: Final = {**dict.fromkeys(_CONTROLS, "\ufffd"), 0x09: " "}
 _TO_NOTHING: Final = {**dict.fromkeys(_CONTROLS, ""), 0x09: " "}
-
-
-def codec(charset: str) -> str | None:
-    """Python's codec for a charset name as mail clients read it; None when it is unknown.
-
-    The codec always decodes text in linear time, and `errors="replace"` always succeeds with it.
-    """
-    if len(charset) > 80:
-        return None
-    key = charset.strip(" \t\"'").lower().replace("-", "_").replace(":", "_").replace(" ", "_")
-    found = _NAMES.get(key) or _NAMES.get(key.replace("iso_8859", "iso8859"))
-    return _AS_READ.get(found, found) if found is not None else None
 
 
 def decode(value: bytes) -> str:
@@ -125,7 +77,8 @@ def _decode_words(text: str) -> str:
         between = text[position : match.start()]
         position = match.end()
         # RFC 2231 5: a language may follow the charset after "*".
-        python_codec = codec(name.partition("*")[0]) or "ascii"
+        known = charset.named(name.partition("*")[0])
+        python_codec = "ascii" if known is None else known.header
         adjacent = bool(held_codec) and not between.strip(" \t\r\n")
         if held_codec and not (adjacent and python_codec == held_codec):
             out.append(b"".join(held).decode(held_codec, "replace"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from mailguard.core.mail import encoded_words
+from mailguard.core.mail import charset, encoded_words
 
 MAX_PARAMETERS: Final = 200
 MAX_OCTETS: Final = 65_536
@@ -200,15 +200,15 @@ def _extended(octets: bytes, encoded: bool) -> str:
     """charset'language'value (RFC 2231 4)."""
     if not encoded:
         return encoded_words.decode(_QUOTED_PAIR.sub(rb"\1", octets))
-    charset, quote, rest = octets.partition(b"'")
+    label, quote, rest = octets.partition(b"'")
     language, second, text = rest.partition(b"'")
     if not quote or not second or len(language) > 40:
-        charset, text = b"", octets
+        label, text = b"", octets
     decoded = unquote_to_bytes(text)
-    codec = encoded_words.codec(charset.decode("latin-1")) if charset else None
-    if codec is None:
+    known = charset.named(label.decode("latin-1"))
+    if known is None:
         return encoded_words.plain(decoded)
-    return encoded_words.plain(decoded.decode(codec, "replace").encode("utf-8", "replace"))
+    return encoded_words.plain(decoded.decode(known.header, "replace").encode("utf-8", "replace"))
 
 
 def _boundary(forms: _Collected, defects: dict[str, None]) -> bytes:

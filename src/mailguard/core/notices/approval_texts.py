@@ -6,24 +6,29 @@ when one is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from mailguard.core.notices.template import (
+    DECIDED_MEANINGS,
+    DISTRICT_MEANINGS,
+    DISTRICT_SLOTS,
+    MESSAGE_MEANINGS,
+    RULES_MEANING,
+    WAITING_MEANINGS,
+    NoticeTexts,
+    Template,
+)
 
-from mailguard.core.notices.template import DISTRICT_SLOTS, Template
-
-APPROVAL_SLOTS = DISTRICT_SLOTS | {
-    "sender",
-    "subject",
-    "recipients",
-    "why",
-    "rules",
-    "people",
-    "until",
-    "number",
-    "decided_by",
-    "decided_at",
-    "remark",
-    "outcome",
+_MEANINGS = {
+    **DISTRICT_MEANINGS,
+    **MESSAGE_MEANINGS,
+    **RULES_MEANING,
+    "sender": "who wrote the message that waits: name and mailbox",
+    **WAITING_MEANINGS,
+    "people": "the approvers who are asked, by name",
+    "until": "when the wait ends, in the district's time",
+    "number": "the approval's number: what `mailguard approvals show` takes",
+    **DECIDED_MEANINGS,
 }
+APPROVAL_SLOTS = frozenset(_MEANINGS)
 
 _ABOUT = "\n\nFrom: {sender}\nTo: {recipients}\nSubject: {subject}\n\n"
 _ASK = (
@@ -33,7 +38,7 @@ _ASK = (
 )
 _QUESTIONS = "Questions go to {postmaster}; please quote approval {number}."
 
-APPROVAL_TEXTS: Mapping[str, Template] = {
+_TEMPLATES = {
     "approval-request": Template(
         "A message needs your approval. Nobody has got it yet."
         f"{_ABOUT}Why it waits: {{why}} Rule: {{rules}}. Asked: {{people}}.\n\n{_ASK}\n\n"
@@ -130,3 +135,4 @@ APPROVAL_TEXTS: Mapping[str, Template] = {
         "told to the postmaster when an approval cannot come about by mail",
     ),
 }
+APPROVAL_TEXTS = NoticeTexts(_TEMPLATES, _MEANINGS)

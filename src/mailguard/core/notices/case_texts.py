@@ -6,29 +6,33 @@ policy's own. Must not know when one is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from mailguard.core.notices import policy_texts
-from mailguard.core.notices.template import DISTRICT_SLOTS, Template
+from mailguard.core.notices.template import (
+    DECIDED_MEANINGS,
+    DISTRICT_MEANINGS,
+    DISTRICT_SLOTS,
+    MESSAGE_MEANINGS,
+    WAITING_MEANINGS,
+    NoticeTexts,
+    Template,
+)
 
-CASE_SLOTS = DISTRICT_SLOTS | {
-    "subject",
-    "recipients",
-    "senders",
-    "requester",
-    "case",
-    "why",
-    "due",
-    "decided_by",
-    "decided_at",
-    "remark",
-    "outcome",
-    "administrator",
+_MEANINGS = {
+    **DISTRICT_MEANINGS,
+    **MESSAGE_MEANINGS,
+    **WAITING_MEANINGS,
+    **DECIDED_MEANINGS,
+    "senders": "the outside addresses in question",
+    "requester": "who asked for it, by name or address",
+    "case": "the case's number: what `mailguard cases show` takes",
+    "due": "when it ought to be done, in the district's time",
+    "administrator": "who signs V2, as the setting `district.administrator` says",
 }
+CASE_SLOTS = frozenset(_MEANINGS)
 _QUESTIONS = "Questions go to {postmaster}; please quote case {case}."
 _REPLY = "To answer, reply to this mail from your own account and write in the first line"
 
-CASE_TEXTS: Mapping[str, Template] = {
+_TEMPLATES = {
     "verification": Template(
         policy_texts.V2_VERIFICATION.replace("{mailbox}", "{spammail}"),
         DISTRICT_SLOTS | {"administrator"},
@@ -172,3 +176,4 @@ CASE_TEXTS: Mapping[str, Template] = {
         "the daily summary to the reviewers; open cases and the quarantine follow (R29)",
     ),
 }
+CASE_TEXTS = NoticeTexts(_TEMPLATES, _MEANINGS)

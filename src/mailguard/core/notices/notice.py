@@ -1,7 +1,7 @@
 """What people are told: notices and the copy for spammail@, as complete messages.
 
-Owns the templates' names, slots and default texts, and how they become mail. Districts put their
-own texts into `config/notices/`. Slots are named and filled once: no template language over mail
+Owns the texts about mail that was not delivered, and how texts become mail. Districts put their own
+into `config/notices/`. Slots are named and filled once: no template language over mail
 content, and control characters never pass (header and line injection).
 Must not know when a notice is due (`plan`) or how it is sent.
 """
@@ -9,8 +9,8 @@ Must not know when a notice is due (`plan`) or how it is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email import policy as email_policy
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import formatdate
 
 from mailguard.core.decision.decide import Judgement
@@ -19,27 +19,38 @@ from mailguard.core.mail import encoded_words
 from mailguard.core.mail.message import Message
 from mailguard.core.mail.transaction import Transaction
 from mailguard.core.notices import policy_texts
-from mailguard.core.notices.approval_texts import APPROVAL_TEXTS
-from mailguard.core.notices.case_texts import CASE_TEXTS
-from mailguard.core.notices.template import DISTRICT_SLOTS, Template
+from mailguard.core.notices.template import (
+    DISTRICT_MEANINGS,
+    DISTRICT_SLOTS,
+    MESSAGE_MEANINGS,
+    RULES_MEANING,
+    NoticeTexts,
+    Template,
+)
 from mailguard.core.people.district import District
 
-SLOTS = DISTRICT_SLOTS | {
-    "subject",
-    "recipients",
-    "what",
-    "evidence",
-    "rules",
-    "advice",
-    "reference",
+_REASON_MEANINGS = {
+    **MESSAGE_MEANINGS,
+    "what": "what was found: the finding's meaning, in lower case, without a full stop",
+    "evidence": "what was seen in this message; the mail server's answer in `undeliverable`",
+    **RULES_MEANING,
+    "advice": "what would make the message pass, a sentence",
+    "reference": "the transaction's id: what `mailguard explain` takes",
 }
-
-ROUTED_SLOTS = DISTRICT_SLOTS | {"leaver", "address", "since", "successor", "mailbox"}
+_ROUTED_MEANINGS = {
+    "leaver": "the name of who has left",
+    "address": "the leaver's main address",
+    "since": "the first day on which they were gone, as in 2026-07-01",
+    "successor": "the name of who gets the mail",
+    "mailbox": "the address that it goes to",
+}
+SLOTS = DISTRICT_SLOTS.union(_REASON_MEANINGS)
+ROUTED_SLOTS = DISTRICT_SLOTS.union(_ROUTED_MEANINGS)
 
 
 # V1 (R27) and, in V1's form, the notices of the other checks: what was blocked and by which
 # system, why and by which rule, what would make it pass, whom to write to, thanks.
-TEMPLATES: Mapping[str, Template] = {
+_TEMPLATES = {
     "blocked": Template(
         policy_texts.V1_BLOCK_NOTICE,
         DISTRICT_SLOTS,
@@ -91,9 +102,15 @@ TEMPLATES: Mapping[str, Template] = {
         SLOTS,
         "the summary above a quarantined message in the spammail@ mailbox (R28)",
     ),
-    **APPROVAL_TEXTS,
-    **CASE_TEXTS,
 }
+NOTICE_TEXTS = NoticeTexts(_TEMPLATES, DISTRICT_MEANINGS | _REASON_MEANINGS | _ROUTED_MEANINGS)
+
+
+def paragraphs(template: str, slots: Mapping[str, str]) -> str:
+    """The filled text without the paragraphs that its slots left empty. Raises KeyError, as
+    `fill`."""
+    filled = (paragraph.strip() for paragraph in fill(template, slots).split("\n\n"))
+    return "\n\n".join(paragraph for paragraph in filled if paragraph)
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:
@@ -159,9 +176,25 @@ def district_slots(district: District) -> dict[str, str]:
     }
 
 
+class _AsGiven(EmailPolicy):
+    """The standard library decodes encoded words in what it is given, in addresses and Message-IDs
+    too: a stranger's charset would reach Python's registry of codecs, and a line end in one begin a
+    field of ours. So what looks like one stays as it is."""
+
+    def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
+        if "=?" not in value:
+            return super().header_store_parse(name, value)
+        value = one_line(value)
+        structured = name != "Subject" and value.isascii()
+        return name, value if structured else encoded_words.encode(value)
+
+
+_POLICY = _AsGiven(linesep="\r\n", max_line_length=78, cte_type="7bit", refold_source="none")
+
+
 def template_for(kind: FindingType | None) -> str:
     """The template that tells the sender of this kind of finding."""
-    return kind.notice if kind is not None and kind.notice in TEMPLATES else "quarantined"
+    return kind.notice if kind is not None and kind.notice in _TEMPLATES else "quarantined"
 
 
 def build(
@@ -176,7 +209,7 @@ def build(
     title: str = "Not delivered",
 ) -> bytes:
     """One notice to the sender as message octets with CRLF: automatic (RFC 3834), threaded."""
-    message = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=78, cte_type="7bit"))
+    message = EmailMessage(policy=_POLICY)
     message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
     message["To"] = f"<{to}>"
     subject = transaction.message.value("Subject")[:120] or "(no subject)"
@@ -201,7 +234,7 @@ def announce(
     *, district: District, to: Sequence[str], subject: str, text: str, token: str, at: float
 ) -> bytes:
     """One notice to the district's own people, which answers nobody."""
-    message = EmailMessage(policy=email_policy.SMTP.clone(max_line_length=78, cte_type="7bit"))
+    message = EmailMessage(policy=_POLICY)
     message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
     message["To"] = ", ".join(f"<{mailbox}>" for mailbox in to)
     message["Subject"] = one_line(subject)

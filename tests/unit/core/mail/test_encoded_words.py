@@ -57,26 +57,6 @@ def test_nothing_decoded_can_break_a_line(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"),
-    [
-        ("UTF-8", "utf_8"),
-        ("us-ascii", "ascii"),
-        ("ISO-8859-1", "cp1252"),
-        ("gb2312", "gb18030"),
-        ("ks_c_5601-1987", "cp949"),
-        ("windows-1251", "cp1251"),
-        ("hex", None),
-        ("idna", None),
-        ("unicode_escape", None),
-        ("os.path", None),
-        ("a" * 100, None),
-    ],
-)
-def test_codec(name: str, codec: str | None) -> None:
-    assert encoded_words.codec(name) == codec
-
-
-@pytest.mark.parametrize(
     "text", ["plain", "Jürgen Müller " * 20, "日本語" * 60, "=?utf-8?q?a?=", "😀" * 50]
 )
 def test_encode_is_decoded_back(text: str) -> None:
