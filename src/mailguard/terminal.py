@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from mailguard.core.mail.safe_text import terminal
+
 ConfigOption = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="MAILGUARD_CONFIG", help="The configuration directory."),
@@ -27,17 +29,6 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
 
 
-def shown(text: str) -> str:
-    """Hostile text for a terminal: control characters, line separators and overrides escaped."""
-    return "".join(
-        c if c.isprintable() and c not in _OVERRIDES else c.encode("unicode_escape").decode()
-        for c in text
-    )
-
-
-_OVERRIDES = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people; every cell is escaped."""
     from rich.box import SIMPLE_HEAD
@@ -49,7 +40,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
-        table.add_row(*(Text(shown(str(cell)), style=style_of(str(cell))) for cell in row))
+        table.add_row(*(Text(terminal(str(cell)), style=style_of(str(cell))) for cell in row))
     Console().print(table)
 
 

@@ -29,7 +29,7 @@ from tests.browser.asked import (
 from tests.browser.test_copy_page import CONTRAST, OVERFLOW
 from tests.browser.webdriver import ENTER, TAB, Browser, WebDriverError
 
-from mailguard.core.text.excerpt import without_links
+from mailguard.core.mail.safe_text import unlinked
 
 pytestmark = pytest.mark.peer
 
@@ -135,7 +135,7 @@ def test_what_a_stranger_wrote_is_shown_and_does_nothing(
     assert shown["Subject"].startswith("<script>document.title='owned'</script>")
     assert shown["Subject"].endswith(LONG)
     lines = browser.run("return document.querySelector('pre').textContent").splitlines()
-    assert lines[:2] == [without_links(line) for line in BODY.splitlines()[:2]]
+    assert lines[:2] == [unlinked(line) for line in BODY.splitlines()[:2]]
     assert '<form action="[link to evil[.]' in lines[2]
     assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069]", browser.run(TEXT))
     clipped = (
@@ -523,7 +523,7 @@ def test_the_mail_itself_is_legible_wherever_it_is_opened(
     browser.run("document.documentElement.style.backgroundColor = '#fff'")
     assert not [pair for pair in browser.run(CONTRAST) if pair[1] < 4.5]
     shown = " ".join(browser.run("return document.body.textContent").split())
-    for line in map(without_links, BODY.splitlines()[:2]):
+    for line in map(unlinked, BODY.splitlines()[:2]):
         assert " ".join(line.split()) in shown
         assert " ".join(line.split()) in " ".join(question.text.split())
 

@@ -15,7 +15,7 @@ from tests.timing import within
 from mailguard.core.files import filenames, filetypes, scan, source
 from mailguard.core.files.filetypes import KINDS
 from mailguard.core.files.scan import LIGHT
-from mailguard.core.mail import mime
+from mailguard.core.mail import mime, safe_text
 
 _VBA = ole(("dir", b"x"), ("\1Ole10Native", made.packaged("a.txt", b"x")), storages=("VBA",))
 SEEDS = (
@@ -99,7 +99,7 @@ def test_a_magic_is_not_enough_to_raise(octets: bytes) -> None:
 def test_names_are_read_whatever_they_hold(name: str) -> None:
     for extension in filenames.extensions(name):
         assert extension and len(extension) <= 20 and "/" not in extension
-    shown = filenames.shown(name)
+    shown = safe_text.file_name(name)
     assert len(shown) <= 80 + 8 * 80
     assert not set(shown) & set("\r\n\x1b\u202e\u2028\u2066\x00\x85")
     assert filenames.deceptions(name + ".pdf.exe")

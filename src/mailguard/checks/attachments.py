@@ -17,7 +17,7 @@ from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.files import filenames
 from mailguard.core.files.file import File
 from mailguard.core.files.filetypes import KINDS, words_of
-from mailguard.core.mail import address
+from mailguard.core.mail import address, safe_text
 from mailguard.core.mail.transaction import Origin, Transaction
 from mailguard.core.sender import identity
 from mailguard.core.sender.outside_proof import author_authenticated
@@ -256,7 +256,7 @@ def _called(file: File) -> str:
     within = "".join(f' in "{name}"' for name in reversed(file.within))
     if not file.names:
         return f"{words_of(file.kind)} without a name{within}"
-    return f'"{filenames.shown(file.names[0])}"{within}'
+    return f'"{safe_text.file_name(file.names[0])}"{within}'
 
 
 def _extensions(file: File) -> list[str]:

@@ -15,7 +15,8 @@ import typer
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
 from mailguard.cli.retry import carried_out
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import line, terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mailguard.config.load import Loaded
     from mailguard.core.people.model import Person
     from mailguard.pipeline.ports import World
+
+_REMARK = 500  # characters
 
 commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)
 
@@ -101,11 +104,11 @@ def show(
         "Until": when(told["expires_at"]),
     }
     for label, value in lines.items():
-        typer.echo(f"{label}: {shown(value)}")
+        typer.echo(f"{label}: {terminal(value)}")
     for asked in told["asked"]:
-        typer.echo(f"Asked: {shown(asked['name'])} <{shown(asked['mailbox'])}>")
+        typer.echo(f"Asked: {terminal(asked['name'])} <{terminal(asked['mailbox'])}>")
     for copy in copies:
-        typer.echo(f"Copy {copy['number']} to {shown(copy['recipient'])}: {copy['state']}")
+        typer.echo(f"Copy {copy['number']} to {terminal(copy['recipient'])}: {copy['state']}")
     rows = [(when(h["at"]), h["by"], h["what"], h["detail"]) for h in history]
     print_table("History", ("When", "Who", "What", ""), rows)
 
@@ -136,8 +139,8 @@ def record(
     """Record a written approval on paper: it counts as that person's yes."""
     loaded = load_or_exit(config)
     person = _person(loaded, by)
-    said = _carry_out(loaded, "", lambda c: c.record(number, person, _text(reference)))
-    typer.echo(f"{number}  {shown(said)}")
+    said = _carry_out(loaded, "", lambda c: c.record(number, person, line(reference, _REMARK)))
+    typer.echo(f"{number}  {terminal(said)}")
 
 
 @commands.command("stop")
@@ -149,8 +152,8 @@ def stop(
 ) -> None:
     """Stop an announcement: what waits is not delivered, what is queued is taken back (R21)."""
     wanted = id.strip().upper()
-    said = _carry_out(load_or_exit(config), by, lambda c: c.stop(wanted, _text(remark)))
-    typer.echo(shown(said))
+    said = _carry_out(load_or_exit(config), by, lambda c: c.stop(wanted, line(remark, _REMARK)))
+    typer.echo(terminal(said))
 
 
 @commands.command("grant")
@@ -181,7 +184,7 @@ def grant(
             last=last,
             count=count,
             giver=giver,
-            reference=_text(reference),
+            reference=line(reference, _REMARK),
         ),
     )
     typer.echo(f"grant {made}: until {last}, {count} message(s)")
@@ -226,8 +229,10 @@ def revoke(number: Number, config: ConfigOption = Path("config"), by: By = "") -
 
 
 def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
-    said = _carry_out(load_or_exit(config), by, lambda c: c.decide(number, yes, _text(remark)))
-    typer.echo(f"{number}  {shown(said)}")
+    said = _carry_out(
+        load_or_exit(config), by, lambda c: c.decide(number, yes, line(remark, _REMARK))
+    )
+    typer.echo(f"{number}  {terminal(said)}")
 
 
 def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaitable[T]]) -> T:
@@ -242,7 +247,7 @@ def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaita
     try:
         return carried_out(loaded, carry_out)
     except CommandRefused as refused:
-        fail(shown(str(refused)))
+        fail(terminal(str(refused)))
 
 
 def _all(state: StateDirectory, kind: str, everything: bool) -> list[Ticket]:
@@ -281,7 +286,7 @@ def _person(loaded: Loaded, named: str) -> Person:
 
     person = person_named(loaded.snapshot.directory, named.strip())
     if person is None:
-        fail(f"{shown(named)} is nobody's id or address in the directory")
+        fail(f"{terminal(named)} is nobody's id or address in the directory")
     return person
 
 
@@ -289,10 +294,4 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
-        fail(f"{shown(text)} is no day; write it as in 2026-11-30")
-
-
-def _text(text: str) -> str:
-    from mailguard.core.notices.notice import one_line
-
-    return one_line(text)[:500]
+        fail(f"{terminal(text)} is no day; write it as in 2026-11-30")

@@ -14,7 +14,8 @@ import typer
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
 from mailguard.cli.retry import carried_out
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import line, terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mailguard.casework.unblocking.console import CaseConsole
     from mailguard.config.load import Loaded
     from mailguard.pipeline.ports import World
+
+_REMARK = 500  # characters
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
 
@@ -91,29 +94,31 @@ def show(
         return
     late = " (overdue)" if one["overdue"] else ""
     typer.echo(f"Case {number}: {one['state']}{late}")
-    typer.echo(f"Sender: {shown(', '.join(one['addresses'])) or 'nothing that is kept'}")
+    typer.echo(f"Sender: {terminal(', '.join(one['addresses'])) or 'nothing that is kept'}")
     for requester in one["requesters"]:
         proven = "vouches" if requester["vouches"] else "asks"
-        name, mailbox = shown(requester["name"]), shown(requester["mailbox"]) or "unproven"
+        name, mailbox = terminal(requester["name"]), terminal(requester["mailbox"]) or "unproven"
         typer.echo(f"Requester: {name} ({mailbox}) {proven}, {when(requester['at'])}")
     if not one["ended"]:
         typer.echo(f"Due: {when(one['due_at'])}")
     for query in one["asked"]:
         who = query["who"]
-        typer.echo(f"Asked to {query['asks']}: {shown(who['name'])} <{shown(who['mailbox'])}>")
+        typer.echo(
+            f"Asked to {query['asks']}: {terminal(who['name'])} <{terminal(who['mailbox'])}>"
+        )
     for copy in one["copies"]:
         kept = f", {copy['hard']}" if copy["hard"] else ""
         seen = f", reviewed by {copy['reviewed']}" if copy["reviewed"] else ""
         typer.echo(
-            f"Copy {copy['hold']} to {shown(copy['recipient'])}: {copy['state']}"
-            f"{shown(seen)}{shown(kept)}"
+            f"Copy {copy['hold']} to {terminal(copy['recipient'])}: {copy['state']}"
+            f"{terminal(seen)}{terminal(kept)}"
         )
     for told in one["told"]:
         typer.echo()
         for label in ("sender", "subject", "date", "why"):
-            typer.echo(f"{label.capitalize()}: {shown(told[label])}")
-        for line in told["excerpt"].splitlines():
-            typer.echo(f"    {shown(line)}")
+            typer.echo(f"{label.capitalize()}: {terminal(told[label])}")
+        for row in told["excerpt"].splitlines():
+            typer.echo(f"    {terminal(row)}")
     rows = [(when(h["at"]), h["by"], h["what"], h["detail"]) for h in history]
     print_table("History", ("When", "Who", "What", ""), rows)
 
@@ -130,7 +135,7 @@ def review(
     remark: Remark = "",
 ) -> None:
     """Say whether the content is fit (R32); if so, the recipients are asked."""
-    _carry_out(number, config, by, lambda c: c.review(number, accept, _text(remark)))
+    _carry_out(number, config, by, lambda c: c.review(number, accept, line(remark, _REMARK)))
 
 
 @commands.command("ask")
@@ -147,7 +152,7 @@ def ask(
     directory = loaded.snapshot.directory
     asked = directory.people.get(person.strip()) or directory.person_at(person.strip())
     if person and asked is None:
-        fail(f"{shown(person)} is nobody's id or address in the directory")
+        fail(f"{terminal(person)} is nobody's id or address in the directory")
     _carry_out(number, config, by, lambda c: c.ask(number, asked))
 
 
@@ -156,7 +161,7 @@ def approve(
     number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
 ) -> None:
     """Unblock the sender, and deliver what may be delivered. Who said no does not get it."""
-    _carry_out(number, config, by, lambda c: c.decide(number, True, _text(remark)))
+    _carry_out(number, config, by, lambda c: c.decide(number, True, line(remark, _REMARK)))
 
 
 @commands.command("deny")
@@ -164,7 +169,7 @@ def deny(
     number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
 ) -> None:
     """Do not unblock the sender, and discard the messages. The archive keeps them."""
-    _carry_out(number, config, by, lambda c: c.decide(number, False, _text(remark)))
+    _carry_out(number, config, by, lambda c: c.decide(number, False, line(remark, _REMARK)))
 
 
 @commands.command("note")
@@ -175,7 +180,7 @@ def note(
     by: By = "",
 ) -> None:
     """Put something on record."""
-    _carry_out(number, config, by, lambda c: c.note(number, _text(text)))
+    _carry_out(number, config, by, lambda c: c.note(number, line(text, _REMARK)))
 
 
 @commands.command("match")
@@ -203,9 +208,9 @@ def _carry_out(
         return await work(CaseConsole(steps, by.strip() or getpass.getuser()))
 
     try:
-        typer.echo(f"{number}  {shown(carried_out(loaded, carry_out))}")
+        typer.echo(f"{number}  {terminal(carried_out(loaded, carry_out))}")
     except CommandRefused as refused:
-        fail(shown(str(refused)))
+        fail(terminal(str(refused)))
 
 
 def _at(loaded: Loaded) -> At:
@@ -228,9 +233,3 @@ def _record(matter: Ticket, at: At) -> dict[str, Any]:
         "overdue": is_overdue(case, at),
         **CASE.dump_python(case, mode="json"),
     }
-
-
-def _text(text: str) -> str:
-    from mailguard.core.notices.notice import one_line
-
-    return one_line(text)[:500]

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailguard.terminal import (
-    INTERNAL,
-    ConfigOption,
-    JsonOption,
-    fail,
-    print_json,
-    print_table,
-    shown,
-)
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import INTERNAL, ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.cli.checking import Checker
@@ -125,6 +118,6 @@ def _show(answer: dict[str, Any]) -> None:
         f"Edits: {len(answer['edits'])}   Links: {len(answer['links'])}   {answer['elapsed_ms']} ms"
     )
     if answer["internal_error"]:
-        typer.echo(f"A defect of mailguard's: {shown(answer['internal_error'])}")
+        typer.echo(f"A defect of mailguard's: {terminal(answer['internal_error'])}")
     for line in answer["reply"].splitlines():
-        typer.echo(f"Reply: {shown(line)}")
+        typer.echo(f"Reply: {terminal(line)}")

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailguard.terminal import INTERNAL, ConfigOption, fail, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import INTERNAL, ConfigOption, fail
 
 if TYPE_CHECKING:
     from mailguard.demo.district import DemoDistrict
@@ -110,7 +111,7 @@ async def _run(district: DemoDistrict, once: bool, accounts: list[str]) -> int:
         _say("")
     for problem in problems:
         for line in f"not as expected: {problem}".splitlines():
-            typer.echo(shown(line), err=True)
+            typer.echo(terminal(line), err=True)
     return _DIFFERS if problems else 0
 
 

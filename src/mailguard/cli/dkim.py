@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailguard.terminal import fail, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import fail
 
 if TYPE_CHECKING:
     from mailguard.adapters.authentication.dns import Answer
@@ -121,7 +122,7 @@ def check(
     answer = asyncio.run(_look_up(settings, name))
     problems, remarks = judge(answer, private)
     for text in problems:
-        typer.secho(f"{name}: {shown(text)}", err=True)
+        typer.secho(f"{name}: {terminal(text)}", err=True)
     if problems:
         if private is not None:
             typer.secho("The record ought to be:", err=True)
@@ -189,7 +190,7 @@ def _public_octets(key: object) -> bytes:
 def _name(domain: str, selector: str) -> str:
     for text in (domain, selector):
         if not _NAME.fullmatch(text):
-            fail(f"{shown(text)} is not a domain name in ASCII, without a dot at its end.")
+            fail(f"{terminal(text)} is not a domain name in ASCII, without a dot at its end.")
     name = f"{selector}._domainkey.{domain}".lower()
     if len(name) > 253:
         fail(f"{name} is too long for a domain name.")

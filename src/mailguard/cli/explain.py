@@ -11,7 +11,8 @@ import typer
 
 from mailguard.cli.ledger import as_record, when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -33,7 +34,9 @@ def explain(
     with opened(loaded) as state:
         entry = asyncio.run(state.ledger.find(id.strip().upper()))
         if entry is None:
-            fail(f"no transaction {shown(id)} in the ledger; `mailguard ledger --all` lists them")
+            fail(
+                f"no transaction {terminal(id)} in the ledger; `mailguard ledger --all` lists them"
+            )
         answer = asyncio.run(_explained(entry, state, loaded))
     if as_json:
         print_json(answer)
@@ -90,17 +93,17 @@ def _show(answer: dict[str, Any]) -> None:
         f"{record['id']}  received {when(record['received_at'])} UTC on {record['listener']}"
     )
     typer.echo(
-        f"From:    {shown(record['reverse_path'] or '<>')}"
-        + (f" (account {shown(record['account'])})" if record["account"] else "")
+        f"From:    {terminal(record['reverse_path'] or '<>')}"
+        + (f" (account {terminal(record['account'])})" if record["account"] else "")
     )
-    typer.echo(f"Subject: {shown(record['subject'])}")
+    typer.echo(f"Subject: {terminal(record['subject'])}")
     rows = [
         (recipient, given["disposition"], given["state"], given["reason"])
         for recipient, given in record["recipients"].items()
     ]
     print_table("", ("Recipient", "Disposition", "End state", "Reason"), rows)
     if "problem" in answer:
-        typer.echo(shown(answer["problem"]))
+        typer.echo(terminal(answer["problem"]))
         return
     found = [
         (f["code"], _effect(f), f["evidence"], ", ".join(f["rules"])) for f in answer["findings"]
@@ -108,10 +111,10 @@ def _show(answer: dict[str, Any]) -> None:
     print_table("What was found", ("Finding", "Effect", "Evidence", "Rules"), found)
     identity = answer["identity"]
     typer.echo(
-        f"Proven identity: {shown(identity['authenticated_as']) or 'none'} ({identity['basis']})"
+        f"Proven identity: {terminal(identity['authenticated_as']) or 'none'} ({identity['basis']})"
     )
     typer.echo(f"Edits: {len(answer['edits'])}   Anomalies: {len(answer['anomalies'])}")
     for line in record["reply"].splitlines():
-        typer.echo(f"Reply: {shown(line)}")
+        typer.echo(f"Reply: {terminal(line)}")
     same = "the same" if answer["reproduced"] else "NOT the same: the version or the policy differs"
     typer.echo(f"Decided again from the recorded facts: {same}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailguard.cli.loading import load_or_exit
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.core.people.directory import Directory
@@ -105,7 +106,7 @@ def can(
     else:
         typer.echo("yes" if right.allowed else "no")
         said = (*right.derivation, right.advice, f"Rules: {', '.join(right.rules)}.")
-        typer.echo("".join(f"  {shown(line)}\n" for line in said if line), nl=False)
+        typer.echo("".join(f"  {terminal(line)}\n" for line in said if line), nl=False)
     if not right.allowed:
         raise typer.Exit(NOT_ALLOWED)
 

@@ -14,7 +14,8 @@ import typer
 from mailguard.cli.explain import reopened
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -88,18 +89,18 @@ def show(
         print_json({"kept": [_record(h) for h in holds], "fields": fields, "texts": texts})
         return
     for hold in holds:
-        typer.echo(f"{hold.id}  to {shown(hold.recipient)}: {hold.state}, {hold.reason}")
-        typer.echo(f"    {shown(hold.evidence)}")
+        typer.echo(f"{hold.id}  to {terminal(hold.recipient)}: {hold.state}, {hold.reason}")
+        typer.echo(f"    {terminal(hold.evidence)}")
     for name, value in fields.items():
         if value:
-            typer.echo(f"{name}: {shown(value)}")
+            typer.echo(f"{name}: {terminal(value)}")
     for part in message.parts:
         if part.filenames:
-            typer.echo(f"Attachment: {shown(part.filenames[0])} ({part.content_type})")
+            typer.echo(f"Attachment: {terminal(part.filenames[0])} ({part.content_type})")
     for text in texts[:1]:
         typer.echo()
         for line in text.splitlines()[:200]:
-            typer.echo(shown(line))
+            typer.echo(terminal(line))
 
 
 @commands.command("raw")
@@ -161,7 +162,7 @@ def _decide(
         except AlreadyDecided as error:
             fail(f"somebody else has just decided about {error}; see: mailguard quarantine list")
     for hold in holds:
-        typer.echo(f"{hold.id}  {shown(hold.recipient)}: {decided}")
+        typer.echo(f"{hold.id}  {terminal(hold.recipient)}: {decided}")
 
 
 async def _carry_out(
@@ -219,7 +220,7 @@ def _listing(dossier: JudgedMessage, hold: KeptCopy, by: str) -> Listing:
     if not mailbox:
         fail(f"{hold.id} has no single author, so nobody can be put on the list; nothing was done")
     if dossier.facts.district.owns(mailbox):
-        fail(f"{shown(mailbox)} is an address of the district, which the list is not for")
+        fail(f"{terminal(mailbox)} is an address of the district, which the list is not for")
     now = dossier.world.clock()
     return Listing(mailbox, f"release {hold.id}", "", by, now, now + _YEAR)
 
@@ -240,7 +241,7 @@ async def _found(
             holds = list(await state.ledger.holds(state=wanted, transaction_id=text))
             holds = holds or await _moved(state, text, wanted)
         if not holds:
-            fail(f"nothing is kept under {shown(reference)}; see: mailguard quarantine list")
+            fail(f"nothing is kept under {terminal(reference)}; see: mailguard quarantine list")
         found |= {h.id: h for h in holds}
     return list(found.values())
 

@@ -13,7 +13,8 @@ import typer
 
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table, shown
+from mailguard.core.mail.safe_text import terminal
+from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
@@ -79,7 +80,7 @@ def _teach(paths: Sequence[Path], spam: bool | None, config: Path) -> None:
         except OSError as error:
             fail(f"mailguard spam: {error}")
     for problem in unread:
-        typer.echo(shown(problem), err=True)
+        typer.echo(terminal(problem), err=True)
     if spam is None:
         typer.echo(f"{known} of {taught} message(s) forgotten")
     else:

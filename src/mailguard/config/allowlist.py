@@ -20,7 +20,7 @@ from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.yaml import read_text
 from mailguard.core.decision.facts import Unblocked
 from mailguard.core.mail.mailbox import single_address
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 FOLDER = "allowlist.d"
 _DEFAULTS = "defaults:"
@@ -150,7 +150,7 @@ def day(text: str) -> date:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{quote(text)} is no date; allowed: YYYY-MM-DD") from None
+        raise ValueError(f"{quoted(text)} is no date; allowed: YYYY-MM-DD") from None
 
 
 def _shared(entry: AllowlistLine, origin: str, saved_at: float, time_zone: str) -> Unblocked:
@@ -172,11 +172,11 @@ def _particulars(text: str, defaults: AllowlistLine) -> AllowlistLine:
         if not equals or key not in _KEYS or not value:
             allowed = ", ".join(f"{key}=…" for key in _KEYS)
             raise ValueError(
-                f"{quote(word)} is not understood after the address; allowed: {allowed}, and last "
+                f"{quoted(word)} is not understood after the address; allowed: {allowed}, and last "
                 f"{_LAST}…; one address a line"
             )
         if key in given:
-            raise ValueError(f"{quote(key)} comes twice; allowed: each once")
+            raise ValueError(f"{quoted(key)} comes twice; allowed: each once")
         given[key] = value
     entry = replace(
         defaults,

@@ -11,7 +11,7 @@ from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.forms import Section
 from mailguard.config.form.validate import suggest, validate
 from mailguard.config.form.yaml import load_file
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.calendar import Calendar
 
 FILE = "calendar.yaml"
@@ -55,13 +55,13 @@ def load_calendar(directory: Path, time_zone: str) -> Calendar:
             hours[name] = time.fromisoformat(text)
         except ValueError:
             where = ("business_hours", name)
-            errors.append(document.error(where, f"{quote(text)} is no time", "00:00 to 23:59"))
+            errors.append(document.error(where, f"{quoted(text)} is no time", "00:00 to 23:59"))
     if len(hours) == 2 and hours["opens"] >= hours["closes"]:
         where = ("business_hours", "closes")
         errors.append(document.error(where, "is not after the opening", "a later time"))
     for index, weekday in enumerate(written.business_hours.days):
         if weekday not in DAYS:
-            problem = f"{quote(weekday)} is no day of the week{suggest(weekday, DAYS)}"
+            problem = f"{quoted(weekday)} is no day of the week{suggest(weekday, DAYS)}"
             errors.append(
                 document.error(("business_hours", "days", index), problem, ", ".join(DAYS))
             )
@@ -71,7 +71,7 @@ def load_calendar(directory: Path, time_zone: str) -> Calendar:
         try:
             day = date.fromisoformat(holiday.date)
         except ValueError:
-            errors.append(document.error(at, f"{quote(holiday.date)} is no date", "YYYY-MM-DD"))
+            errors.append(document.error(at, f"{quoted(holiday.date)} is no date", "YYYY-MM-DD"))
             continue
         if day in holidays:
             errors.append(document.error(at, f"{day} is in the list already", "each day once"))

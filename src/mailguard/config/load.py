@@ -23,8 +23,8 @@ from mailguard.config.policy import canonical, load_policy
 from mailguard.config.settings.read import FILE, district_of, load_settings
 from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.policy import Check, Policy
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.mail.transaction import Role
-from mailguard.core.mail.visible import quote
 from mailguard.core.people.calendar import Calendar
 from mailguard.core.people.directory import Directory
 from mailguard.pipeline.snapshot import Snapshot
@@ -103,12 +103,12 @@ def _odd(settings: Settings, directory: Path) -> Iterable[ConfigError]:
     file = str(directory / FILE)
     passwords = settings.auth.password_file
     if passwords is not None and not passwords.is_file():
-        problem = f"there is no file {quote(str(passwords))} yet, so nobody can log in"
+        problem = f"there is no file {quoted(str(passwords))} yet, so nobody can log in"
         yield ConfigError(file, 1, 1, "auth.password_file", problem)
     if settings.auth.insecure_login:
         for listener in settings.listeners:
             if listener.role is Role.SUBMISSION and not _loopback(listener.address.host):
-                problem = f"listener {quote(listener.name)} takes passwords without TLS"
+                problem = f"listener {quoted(listener.name)} takes passwords without TLS"
                 yield ConfigError(file, 1, 1, "auth.insecure_login", problem)
 
 

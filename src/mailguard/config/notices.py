@@ -13,7 +13,7 @@ from pathlib import Path
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.validate import suggest
 from mailguard.config.form.yaml import place_at, read_text
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.notices.approval_texts import APPROVAL_TEXTS
 from mailguard.core.notices.case_texts import CASE_TEXTS
 from mailguard.core.notices.notice import NOTICE_TEXTS
@@ -39,7 +39,7 @@ def load_notices(directory: Path) -> Mapping[str, str]:
             continue
         template = TEMPLATES.get(path.stem)
         if template is None:
-            problem = f"{quote(path.stem)} is no notice{suggest(path.stem, TEMPLATES)}"
+            problem = f"{quoted(path.stem)} is no notice{suggest(path.stem, TEMPLATES)}"
             errors.append(ConfigError(str(path), 1, 1, "", problem, ", ".join(TEMPLATES)))
             continue
         try:
@@ -78,6 +78,6 @@ def check_text(text: str, slots: frozenset[str], file: str) -> list[ConfigError]
             continue
         slot = text[opened + 1 : closed]
         if slot not in slots:
-            problem = f"{quote('{' + slot + '}')} is no slot of this notice{suggest(slot, slots)}"
+            problem = f"{quoted('{' + slot + '}')} is no slot of this notice{suggest(slot, slots)}"
             errors.append(ConfigError(file, *place_at(text, opened), "", problem, allowed))
         at = closed + 1

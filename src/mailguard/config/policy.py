@@ -20,7 +20,7 @@ from mailguard.config.form.yaml import Document, Key, load_file
 from mailguard.core.decision.decide import error_code
 from mailguard.core.decision.policy import Check, CheckSettings, Mode, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 FILE = "policy.yaml"
 Word = Literal["forward", "quarantine", "hold", "bounce", "defer"]
@@ -70,10 +70,10 @@ def load_policy(directory: Path, checks: Sequence[Check]) -> tuple[Policy, tuple
         at: Key = ("steps", index)
         check = by_name.get(step.check)
         if check is None:
-            problem = f"{quote(step.check)} is no check{suggest(step.check, by_name)}"
+            problem = f"{quoted(step.check)} is no check{suggest(step.check, by_name)}"
             errors.append(document.error((*at, "check"), problem, ", ".join(by_name)))
         elif first.setdefault(step.check, index) != index:
-            problem = f"{quote(step.check)} is steps[{first[step.check]}] already"
+            problem = f"{quoted(step.check)} is steps[{first[step.check]}] already"
             errors.append(document.error((*at, "check"), problem, "each check once"))
         else:
             try:
@@ -84,7 +84,7 @@ def load_policy(directory: Path, checks: Sequence[Check]) -> tuple[Policy, tuple
         raise ConfigErrors(errors)
     missing = [name for name in by_name if name not in first]
     warnings = tuple(
-        document.error(("steps",), f"the check {quote(name)} is not listed, so it does not run")
+        document.error(("steps",), f"the check {quoted(name)} is not listed, so it does not run")
         for name in missing
     )
     return Policy(tuple(steps), digest_of(steps)), warnings

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mailguard.core.mail.safe_text import terminal
 from mailguard.demo.district import HOST, PASSWORD, DemoDistrict
 from mailguard.demo.results import ResultRow
 from mailguard.demo.runner import DemoOutcome
 from mailguard.demo.samples import SAMPLES, path
-from mailguard.terminal import shown, style_of
+from mailguard.terminal import style_of
 
 _WIDE = 120  # columns from which addresses and codes are never broken
 _LONG = 18  # octets from which they are broken elsewhere
@@ -47,9 +48,11 @@ def table(outcome: DemoOutcome) -> None:
         cells = [
             Text(row.sample.rule if first else "", style="dim"),
             Text(row.sample.title if first else ""),
-            Text(shown(row.recipient) if wide else _broken(row.recipient, "@")),
+            Text(terminal(row.recipient) if wide else _broken(row.recipient, "@")),
             Text(row.disposition, style=style_of(row.disposition)),
-            Text(shown(row.reason) if wide else _broken(row.reason, ".")) if row.reason else _NONE,
+            Text(terminal(row.reason) if wide else _broken(row.reason, "."))
+            if row.reason
+            else _NONE,
             Text(", ".join(row.rules)),
         ]
         if differs:
@@ -67,7 +70,11 @@ _NONE = Text("nothing against it", style="dim")
 def _broken(text: str, mark: str) -> str:
     """A long address or code in two lines, where it would be cut anywhere otherwise."""
     first, found, rest = text.partition(mark)
-    return f"{shown(first)}\n{found}{shown(rest)}" if found and len(text) > _LONG else shown(text)
+    return (
+        f"{terminal(first)}\n{found}{terminal(rest)}"
+        if found and len(text) > _LONG
+        else terminal(text)
+    )
 
 
 def arrivals(district: DemoDistrict, outcome: DemoOutcome) -> None:

@@ -26,6 +26,7 @@ from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL
 from mailguard.adapters.authentication.dns import NoData, NxDomain, Records, Resolver
 from mailguard.core.authentication.dmarc import a_label
 from mailguard.core.decision.facts import Spf, Unavailable
+from mailguard.core.mail import safe_text
 
 LONGEST_RECORD = 4_096  # octets; RFC 7208 3.4 advises 450, DNS would carry 65,535
 MOST_TERMS = 400  # of one record
@@ -90,7 +91,9 @@ async def _check(
     ascii_domain = a_label(domain)
     if "." not in ascii_domain:
         # 4.3: a malformed domain, or an address literal, has no policy; A-labels: RFC 8616 4.
-        return Spf("none", _printable(domain, 255), identity, "no domain name to ask about")
+        return Spf(
+            "none", safe_text.ascii_line(domain, 255), identity, "no domain name to ask about"
+        )
     clock = asyncio.get_running_loop().time
     remaining = deadline - clock()
     if remaining <= 0:
@@ -107,7 +110,9 @@ async def _check(
     except TimeoutError:
         return _TOO_LATE
     except ValueError as error:
-        return Spf("permerror", ascii_domain, identity, _printable(str(error), _LONGEST_REASON))
+        return Spf(
+            "permerror", ascii_domain, identity, safe_text.ascii_line(str(error), _LONGEST_REASON)
+        )
     except Exception as error:  # noqa: BLE001 - the evaluator's trouble is a fact, not a crash
         return Unavailable(f"SPF: {type(error).__name__}")
     if found.result == "temperror" and clock() >= deadline:
@@ -117,8 +122,8 @@ async def _check(
         found.result,
         ascii_domain,
         identity,
-        _printable(_reason(found), _LONGEST_REASON),
-        _printable(explanation or "", LONGEST_EXPLANATION),
+        safe_text.ascii_line(_reason(found), _LONGEST_REASON),
+        safe_text.ascii_line(explanation or "", LONGEST_EXPLANATION),
     )
 
 
@@ -201,8 +206,3 @@ def _reason(found: Result) -> str:
         if event.kind == "mech_match" and event.depth == 0:
             return f"matched {event.data.get('raw', '')}"
     return ""
-
-
-def _printable(text: str, most: int) -> str:
-    """Hostile text for replies, fields and logs: printable ASCII only, cut."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:most])

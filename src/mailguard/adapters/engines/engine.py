@@ -11,6 +11,7 @@ from typing import Protocol
 
 from mailguard.core.decision.engines import Scanned, Symbol, Target
 from mailguard.core.decision.facts import Unavailable
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.transaction import Transaction
 from mailguard.core.text.reading import Reading
 
@@ -70,9 +71,9 @@ def heaviest(symbols: list[Symbol]) -> tuple[Symbol, ...]:
 
 def word(text: str) -> str:
     """A name as it may stand in evidence, fields and logs: printable ASCII without spaces."""
-    return "".join(c if "!" <= c <= "~" else "_" for c in text[:_NAME])
+    return safe_text.ascii_line(text, _NAME, "_").replace(" ", "_")
 
 
 def words(text: str) -> str:
     """An engine's own words as they may stand in a reason."""
-    return "".join(c if " " <= c <= "~" else "_" for c in text[:_REASON]).strip()
+    return safe_text.ascii_line(text, _REASON, "_").strip()

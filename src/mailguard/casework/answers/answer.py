@@ -14,8 +14,8 @@ from enum import Enum
 
 from mailguard.casework.answers import words as answer_words
 from mailguard.casework.answers.words import LONGEST, TABLE, Says
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.message import Message
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text.new_text import MARKER, bare, listed, own_words
 from mailguard.core.text.reading import Reading
 
@@ -65,8 +65,8 @@ def read_answer(message: Message, reading: Reading) -> Answer:
         kind, told = _answered(sentences, own.signature)
         if own.truncated and kind is not AnswerKind.NONE:
             kind = AnswerKind.CONFLICT
-        remark = one_line(" ".join(own.rows[:_REMARK_LINES]))[:_LONGEST_REMARK]
-        found.append(Answer(kind, remark, one_line(told)[:_LONGEST_EVIDENCE]))
+        remark = safe_text.line(" ".join(own.rows[:_REMARK_LINES]), _LONGEST_REMARK)
+        found.append(Answer(kind, remark, safe_text.line(told, _LONGEST_EVIDENCE)))
     in_subject = _in_subject(message)
     if not found:
         return in_subject or Answer(AnswerKind.NONE)
@@ -309,4 +309,4 @@ def _in_subject(message: Message) -> Answer | None:
     kind, told = _answered(sentences, ())
     if kind in (AnswerKind.NONE, AnswerKind.CONFLICT):
         return None
-    return Answer(kind, "", one_line(told)[:_LONGEST_EVIDENCE])
+    return Answer(kind, "", safe_text.line(told, _LONGEST_EVIDENCE))

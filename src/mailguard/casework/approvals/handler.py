@@ -31,8 +31,8 @@ from mailguard.casework.approvals.withdrawal import Withdrawal
 from mailguard.casework.inbox import each_alone, hear
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
 from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.message import Message
-from mailguard.core.notices.notice import one_line
 from mailguard.core.people.model import Person
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
@@ -201,7 +201,7 @@ class ApprovalClerk:
     ) -> None:
         """An answer by somebody else, or with a token that we did not make: on record, told only
         to somebody of the district."""
-        claimed = one_line(by or dossier.transaction.envelope.reverse_path)[:200]
+        claimed = safe_text.line(by or dossier.transaction.envelope.reverse_path, 200)
         place = "somebody of the district" if inside else "outside, or not proven"
         why = "not the one who was asked, or not in office" if found.proven else "not our token"
         detail = f"{claimed}: {place}; {why}"
@@ -343,9 +343,7 @@ class ApprovalClerk:
 
 
 def _given(asked: Asked, yes: bool, now: float, how: str, remark: str) -> ApprovalAnswer:
-    return ApprovalAnswer(
-        asked.person, asked.name, yes, now, how, one_line(remark[:2_000])[:_REMARK]
-    )
+    return ApprovalAnswer(asked.person, asked.name, yes, now, how, safe_text.line(remark, _REMARK))
 
 
 def _more_than(said: Answer) -> str:

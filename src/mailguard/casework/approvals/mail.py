@@ -21,6 +21,7 @@ from mailguard.casework.approvals.life import (
 from mailguard.casework.tickets import KeptCopy
 from mailguard.core.decision.decide import Judgement
 from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import safe_text
 from mailguard.core.notices import letter, notice
 from mailguard.core.notices.letter import OutboundMail
 from mailguard.core.text.excerpt import as_read
@@ -54,13 +55,15 @@ def about(dossier: JudgedMessage, recipients: Sequence[str]) -> About:
         group, audience = facts.groups.get(recipient), facts.audiences.get(recipient)
         size = audience.size if audience is not None else 0
         people = f" ({size} {'person' if size == 1 else 'people'})" if size else ""
-        shown.append(_safe(f"{group.name}{people}" if group is not None else recipient, 200))
+        shown.append(
+            safe_text.line(f"{group.name}{people}" if group is not None else recipient, 200)
+        )
     if len(recipients) > _GROUPS:
         shown.append(f"{len(recipients) - _GROUPS} more")
     return About(
-        sender=_safe(_sender(dossier), 200),
-        subject=_safe(transaction.message.value("Subject"), 200) or "(no subject)",
-        message_id=_safe(transaction.message.value("Message-ID"), 250),
+        sender=safe_text.line(_sender(dossier), 200),
+        subject=safe_text.line(transaction.message.value("Subject"), 200) or "(no subject)",
+        message_id=safe_text.line(transaction.message.value("Message-ID"))[:250],
         to=tuple(shown),
         why=tuple(dict.fromkeys(sentences))[:_SENTENCES],
         rules=", ".join(dict.fromkeys(rules)) or "none",
@@ -83,10 +86,10 @@ def suspicions(dossier: JudgedMessage, recipients: Collection[str]) -> tuple[Jud
 def about_unread(holds: Sequence[KeptCopy]) -> About:
     """The same of a message whose record another version wrote."""
     return About(
-        sender=_safe(holds[0].reverse_path, 200) or "<>",
+        sender=safe_text.line(holds[0].reverse_path, 200) or "<>",
         subject="(not known)",
         message_id="",
-        to=tuple(_safe(hold.recipient, 200) for hold in holds[:_GROUPS]),
+        to=tuple(safe_text.line(hold.recipient, 200) for hold in holds[:_GROUPS]),
         why=tuple(dict.fromkeys(_sentence(hold.evidence) for hold in holds[:_SENTENCES])),
         rules="none",
         excerpt="",
@@ -100,11 +103,7 @@ def _sender(dossier: JudgedMessage) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{_safe(text, 400).rstrip('.')}."
-
-
-def _safe(text: str, longest: int) -> str:
-    return notice.one_line(text[: 4 * longest])[:longest]
+    return f"{safe_text.line(text, 400).rstrip('.')}."
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from mailguard.casework.unblocking.forwarded_headers import (
     blocks,
     strict,
 )
-from mailguard.core.mail import encoded_words, mime
+from mailguard.core.mail import encoded_words, mime, safe_text
 from mailguard.core.mail.address import normalise
 from mailguard.core.mail.message import Message, Part
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text import folding, reader
 from mailguard.core.text.new_text import renderings
 from mailguard.core.text.reading import Reading
@@ -154,12 +153,12 @@ def _original(message: Message, intact: bool) -> Original:
         digests = tuple(hashlib.sha256(octets).hexdigest() for octets in (raw, raw + b"\r\n"))
     recipients = (*message.mailboxes("To").boxes, *message.mailboxes("Cc").boxes)[:_RECIPIENTS]
     return Original(
-        message_id=one_line(message.value("Message-ID"))[:_LONGEST],
+        message_id=safe_text.line(message.value("Message-ID"))[:_LONGEST],
         sender=strict(author[0].address) if author else "",
-        sender_display=one_line(author[0].display_name)[:200] if author else "",
+        sender_display=safe_text.line(author[0].display_name)[:200] if author else "",
         recipients=tuple(filter(None, (strict(box.address) for box in recipients))),
-        subject=one_line(message.value("Subject"))[:_LONGEST],
-        date=one_line(message.value("Date"))[:100],
+        subject=safe_text.line(message.value("Subject"))[:_LONGEST],
+        date=safe_text.line(message.value("Date"))[:100],
         digests=digests,
         how="attached",
     )
@@ -181,7 +180,7 @@ def _attributed(message: Message, reading: Reading) -> list[Original]:
     for text in reading.texts:
         addresses = addresses_in(attributed(text))
         if addresses:
-            subject = one_line(message.value("Subject"))[:_LONGEST]
+            subject = safe_text.line(message.value("Subject"))[:_LONGEST]
             return [Original(sender=addresses[0], subject=subject)]
     return []
 
@@ -221,7 +220,7 @@ def _decoded(subject: str) -> str:
     """Bounces show header fields as they are, encoded words included (RFC 2047)."""
     if "=?" not in subject:
         return subject
-    return one_line(encoded_words.decode(subject.encode("utf-8", "replace")))
+    return safe_text.line(encoded_words.decode(subject.encode("utf-8", "replace")))
 
 
 def match(found: Sequence[Original], candidates: Iterable[Candidate]) -> Match:
@@ -282,7 +281,7 @@ _MOST_PREFIXES = 30
 
 def folded_subject(subject: str) -> str:
     """A subject in one form: without "Re:", "Fwd:" and tags of filters, case, punctuation."""
-    text = folding.caseless(_decoded(subject[:_LONGEST]))
+    text = folding.caseless(safe_text.line(_decoded(subject[:_LONGEST])))
     at = 0
     for _ in range(_MOST_PREFIXES):
         prefix = _PREFIX.match(text, at)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from turbohtml import TokenType
 
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.address import PathError, normalise, parse_path
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text import html, quote
 from mailguard.core.text.quote import Labels
 from mailguard.core.text.reading import TextPart
@@ -109,7 +109,7 @@ class Block:
     kinds: set[str] = field(default_factory=set)
 
     def add(self, kind: str, value: str) -> None:
-        value = one_line(value[:_LONGEST_VALUE]).strip(_EMPHASIS)
+        value = safe_text.line(value[:_LONGEST_VALUE]).strip(_EMPHASIS)
         self.kinds.add(kind)
         if kind == _AUTHOR:
             self.author = value
@@ -139,7 +139,7 @@ def attributed(text: TextPart) -> str:
             start = quote.attribution_start(rows, at)
             if start is not None:
                 said = " ".join(line.text for line in rows[start : at + 1])
-                return one_line(said[:_LONGEST_VALUE])
+                return safe_text.line(said[:_LONGEST_VALUE])
     return ""
 
 

@@ -36,7 +36,7 @@ from mailguard.casework.unblocking.sheets import Sheets, sheets_of
 from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.casework.unblocking.stored import KIND, readable, state_of
 from mailguard.casework.unblocking.summary import Summaries
-from mailguard.core.notices.notice import one_line
+from mailguard.core.mail import safe_text
 from mailguard.core.people.model import Person
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
@@ -183,7 +183,7 @@ class CaseClerk:
     ) -> None:
         """An answer by somebody else, or with a token that we did not make: on record, told only
         to somebody of the district."""
-        claimed = one_line(by or dossier.transaction.envelope.reverse_path)[:200]
+        claimed = safe_text.line(by or dossier.transaction.envelope.reverse_path, 200)
         place = "somebody of the district" if inside else "outside, or not proven"
         why = "not the one who was asked" if found.proven else "not our token for them"
         detail = f"{claimed}: {place}; {why}"
@@ -253,7 +253,7 @@ class CaseClerk:
         if found is None or choice not in set(Said):
             return None
         now, who = self._steps.world.clock(), found.query.who
-        said = one_line(remark[:2_000])[:_REMARK]
+        said = safe_text.line(remark, _REMARK)
         given = CaseAnswer(who.person, who.name, Said(choice), now, "page", said)
         step = await self._step(found, given, now)
         post = self._post(matter, step.case, now)

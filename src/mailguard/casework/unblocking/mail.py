@@ -24,9 +24,10 @@ from mailguard.casework.unblocking.case import (
 )
 from mailguard.casework.unblocking.life import due_at
 from mailguard.core.decision.verdict import Disposition
+from mailguard.core.mail import safe_text
 from mailguard.core.notices import letter, notice
 from mailguard.core.notices.letter import OutboundMail
-from mailguard.core.text.excerpt import as_read, hosts, without_links
+from mailguard.core.text.excerpt import as_read, hosts
 from mailguard.core.text.new_text import MARKER, words_of
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
@@ -46,16 +47,12 @@ def told(dossier: JudgedMessage, recipient: str) -> Told:
         evidence.append(f"its links go to {', '.join(where)}")
     return Told(
         transaction=dossier.transaction.id,
-        sender=_safe(message.value("From"), 200),
-        subject=_safe(message.value("Subject"), 200) or "(no subject)",
-        date=_safe(message.value("Date"), 60),
-        why=without_links(_safe("; ".join(evidence), 1_500)) or "not known",
+        sender=safe_text.line(message.value("From"), 200),
+        subject=safe_text.line(message.value("Subject"), 200) or "(no subject)",
+        date=safe_text.line(message.value("Date"), 60),
+        why=safe_text.unlinked(safe_text.line("; ".join(evidence), 1_500)) or "not known",
         excerpt=as_read(message, dossier.facts.reading),
     )
-
-
-def _safe(text: str, longest: int) -> str:
-    return notice.one_line(text[: 4 * longest])[:longest]
 
 
 @dataclass(frozen=True)

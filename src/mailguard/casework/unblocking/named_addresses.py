@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from mailguard.casework.unblocking.forwarded_headers import strict
 from mailguard.core.links.public_suffix import registrable
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.message import Message
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text.new_text import own_words
 from mailguard.core.text.reading import Reading
 
@@ -65,12 +65,12 @@ def _named(
             continue
         if "@" not in word:
             if _is_wide(word) and not owns(word.lstrip("*.")):
-                refused.setdefault(one_line(word))
+                refused.setdefault(safe_text.line(word))
             continue
         mailbox = "" if _WIDE.search(word) else strict(word)
         if not mailbox:
             if len(word) > 1 and word.strip("@"):
-                refused.setdefault(one_line(word))
+                refused.setdefault(safe_text.line(word))
         elif mailbox not in authors and not owns(mailbox.rpartition("@")[2]):
             addresses.setdefault(mailbox)
     return addresses, refused

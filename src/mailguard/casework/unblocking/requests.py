@@ -17,8 +17,8 @@ from mailguard.casework.unblocking.named_addresses import Named, named_addresses
 from mailguard.casework.unblocking.request_intent import Wish, wish
 from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.casework.unblocking.stored import KIND, readable, state_of
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.mailbox import ONLY_SINGLE, single_address
-from mailguard.core.notices.notice import one_line
 from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import author
 from mailguard.core.sender.may_answer import may_answer
@@ -94,9 +94,9 @@ class Requests:
         mailbox = author(dossier.transaction)
         requester = Requester(
             mailbox=envelope.reverse_path if told else "",
-            name=one_line(mailbox or envelope.reverse_path)[:200],
+            name=safe_text.line(mailbox or envelope.reverse_path, 200),
             at=dossier.transaction.received_at,
-            message_id=one_line(message.value("Message-ID"))[:250],
+            message_id=safe_text.line(message.value("Message-ID"))[:250],
         )
         if matched.senders:
             await self._take_up(letter, dossier, matched.senders, requester)
@@ -203,7 +203,7 @@ def _staff(dossier: JudgedMessage, person: Person) -> Requester:
         mailbox=person.addresses[0],
         name=person.name,
         at=dossier.transaction.received_at,
-        message_id=one_line(message.value("Message-ID"))[:250],
+        message_id=safe_text.line(message.value("Message-ID"))[:250],
         person=person.id,
         vouches=True,
     )

@@ -18,7 +18,7 @@ from mailguard.casework.unblocking.requests import Requests
 from mailguard.core.decision.facts import Unblocked
 from mailguard.core.mail import mime
 from mailguard.core.mail.message import Message, Part
-from mailguard.core.mail.visible import visible
+from mailguard.core.mail.safe_text import terminal
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.core.sheets import parents
@@ -71,7 +71,7 @@ class Sheets:
     ) -> str:
         steps = self.requests.steps
         snapshot, now = steps.snapshot(), steps.world.clock()
-        name = visible(part.filenames[0])[:80]
+        name = terminal(part.filenames[0], 80)
         octets, _ = mime.decoded_body(message, part)
         sheet = await self.read_sheet(octets, name)
         if isinstance(sheet, SheetRejected):

@@ -20,7 +20,7 @@ from mailguard.core.decision.facts import Facts, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.links import sealed
-from mailguard.core.mail import address, mime
+from mailguard.core.mail import address, mime, safe_text
 from mailguard.core.mail.message import Message
 from mailguard.core.mail.transaction import Origin, Transaction
 from mailguard.core.render.insertion import other_versions
@@ -316,7 +316,7 @@ class _Work:
             target = opened(link.target) if named else ""
             if target and not same_site(named, target) and not self._is_ours(link.target):
                 evidence = f"A link reads {named!r} but opens {target!r}."
-                found.append(Finding(DECEPTIVE.code, _printable(evidence), concerned))
+                found.append(Finding(DECEPTIVE.code, safe_text.evidence(evidence), concerned))
                 if len(found) == _SHOWN:
                     break
         return found
@@ -333,12 +333,6 @@ class _Work:
 
 def _list(found: Sequence[Link]) -> str:
     targets = list(dict.fromkeys(link.target for link in found))
-    shown = ", ".join(_printable(target)[:_LONGEST_SHOWN] for target in targets[:_SHOWN])
+    shown = ", ".join(safe_text.evidence(target, _LONGEST_SHOWN) for target in targets[:_SHOWN])
     more = f" and {len(targets) - _SHOWN} more" if len(targets) > _SHOWN else ""
     return f"{len(found)} of its links: {shown}{more}."
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -17,7 +17,7 @@ from pydantic import Field
 from mailguard.config.directory.draft import Draft, Where, cell
 from mailguard.config.form.csv_tables import read_table, several
 from mailguard.config.form.forms import Section
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.model import Account, Delegation
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -82,7 +82,7 @@ def read_accounts(draft: Draft, folder: Path) -> None:
             draft.errors.append(where("login", "is missing", "what AUTH names"))
             continue
         if login in draft.accounts:
-            draft.errors.append(where("login", f"{quote(login)} comes twice", "each login once"))
+            draft.errors.append(where("login", f"{quoted(login)} comes twice", "each login once"))
             continue
         owner = cells.get("owner", "") or None
         mailboxes = draft.mailboxes(several(cells.get("addresses", "")), where)
@@ -111,7 +111,7 @@ def read_accounts(draft: Draft, folder: Path) -> None:
 def _kind(draft: Draft, account: Account, where: Where) -> None:
     """A generic account has a requester, a purpose and named users (R5)."""
     if account.kind not in ("", "device", "generic"):
-        problem = f"{quote(account.kind)} does not fit here"
+        problem = f"{quoted(account.kind)} does not fit here"
         draft.errors.append(where("kind", problem, "device, generic"))
     elif account.owner and account.kind:
         problem = "an account with an owner is that person's"
@@ -142,18 +142,18 @@ def _clients(draft: Draft, texts: tuple[str, ...], where: Where) -> tuple[str, .
         problem, allowed = "", "single addresses, as in 192.0.2.7"
         if "/" in text or "-" in text or "*" in text:
             problem = (
-                f"{quote(text)} is a range: two tenants behind one address must not speak for "
+                f"{quoted(text)} is a range: two tenants behind one address must not speak for "
                 "each other"
             )
         else:
             try:
                 address = ipaddress.ip_address(text)
             except ValueError:
-                problem = f"{quote(text)} is no IP address"
+                problem = f"{quoted(text)} is no IP address"
             else:
                 mapped = getattr(address, "ipv4_mapped", None)
                 if getattr(address, "scope_id", None) or address.is_unspecified:
-                    problem = f"{quote(text)} names no single machine"
+                    problem = f"{quoted(text)} names no single machine"
                 found.append(str(mapped or address))
         if problem:
             draft.errors.append(where("clients", problem, allowed))
@@ -167,7 +167,7 @@ def _certificates(draft: Draft, texts: tuple[str, ...], where: Where) -> tuple[s
         if _FINGERPRINT.fullmatch(plain):
             found.append(plain)
         else:
-            problem = f"{quote(text)} is no SHA-256 fingerprint"
+            problem = f"{quoted(text)} is no SHA-256 fingerprint"
             draft.errors.append(where("certificates", problem, "64 hexadecimal digits"))
     return tuple(found)
 
@@ -179,7 +179,7 @@ def _alone(draft: Draft, account: Account, holders: dict[str, str], where: Where
             other = holders.setdefault(value, account.login)
             if other != account.login:
                 problem = (
-                    f"{quote(value)} belongs to {other} already: two tenants behind one address "
+                    f"{quoted(value)} belongs to {other} already: two tenants behind one address "
                     "must not speak for each other"
                 )
                 draft.errors.append(where(column, problem, "each for one account"))
@@ -208,10 +208,10 @@ def read_delegations(draft: Draft, folder: Path) -> None:
         granted = draft.day(cells.get("granted", ""), "granted", where)
         expires = draft.day(cells.get("expires", ""), "expires", where)
         if delegate and delegate == principal:
-            problem = f"{quote(delegate)} needs no grant to send as themselves"
+            problem = f"{quoted(delegate)} needs no grant to send as themselves"
             draft.errors.append(where("principal", problem, "somebody else"))
         if (delegate, principal, document) in seen:
-            problem = f"{quote(document)} is there already for these two"
+            problem = f"{quoted(document)} is there already for these two"
             draft.errors.append(where("document", problem, "each document once"))
         seen.add((delegate, principal, document))
         if granted is None or expires is None:

@@ -19,7 +19,7 @@ from mailguard.config.form.forms import Section
 from mailguard.config.form.validate import suggest, validate
 from mailguard.config.form.yaml import load_file
 from mailguard.core.mail.mailbox import mailbox as one_mailbox
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.district import District
 from mailguard.core.people.model import Account, Delegation, Event, Group, Person, Site, Unit
 
@@ -62,14 +62,14 @@ class Draft:
             if id not in known:
                 close = suggest(id, known) if len(known) <= 5_000 else ""
                 allowed = ", ".join(known) if len(known) <= 12 else ""
-                self.errors.append(where(field, f"{quote(id)} is not known{close}", allowed))
+                self.errors.append(where(field, f"{quoted(id)} is not known{close}", allowed))
 
     def hold(self, mailboxes: Iterable[str], holder: str, where: Where) -> None:
         """An address is one person's or one group's."""
         for mailbox in mailboxes:
             other = self.holders.setdefault(mailbox, holder)
             if other is not holder:
-                problem = f"{quote(mailbox)} belongs to {other} already"
+                problem = f"{quoted(mailbox)} belongs to {other} already"
                 self.errors.append(where("addresses", problem, "each address once"))
 
     def mailboxes(
@@ -94,7 +94,7 @@ class Draft:
                 return date.fromisoformat(text)
         except ValueError:
             pass
-        problem = f"{quote(text)} is no date"
+        problem = f"{quoted(text)} is no date"
         self.errors.append(where(field, problem, "year-month-day, as in 2027-06-30"))
         return None
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from mailguard.config.directory.draft import Draft, Where, entries
 from mailguard.config.form.forms import Section
 from mailguard.core.mail import mailbox
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.model import Group
 
 
@@ -99,7 +99,7 @@ def _reach(draft: Draft, where: Where, group: Group) -> None:
         inner = draft.groups.get(member)
         if inner is not None and order[inner.audience] > order[group.audience]:
             problem = (
-                f"{quote(member)} reaches all employees of a {inner.audience}, and whoever may "
+                f"{quoted(member)} reaches all employees of a {inner.audience}, and whoever may "
                 f"write to this {group.audience} group would reach them too (R14, R15)"
             )
             draft.errors.append(where("members", problem, "people and groups of the same reach"))

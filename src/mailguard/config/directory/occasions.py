@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, create_model
 
 from mailguard.config.directory.draft import Draft, entries
 from mailguard.config.form.forms import Section
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.model import Event, Unit
 from mailguard.core.text import phrases
 
@@ -78,7 +78,7 @@ def read_units(draft: Draft, folder: Path) -> None:
         groups = draft.mailboxes(row.groups, where, "groups")
         for address in groups:
             if address not in draft.groups:
-                problem = f"{quote(address)} is no group"
+                problem = f"{quoted(address)} is no group"
                 draft.errors.append(where("groups", problem, "addresses of groups.yaml"))
         draft.units[id] = Unit(id, row.name, (*people, *mailboxes), groups, row.rule)
         draft.where["unit", id] = where

@@ -24,7 +24,7 @@ from mailguard.config.form.csv_tables import read_table, several
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.forms import Section
 from mailguard.config.form.validate import suggest
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District
 from mailguard.core.people.model import Person, Site
@@ -198,14 +198,14 @@ def _flag(
 ) -> bool:
     text = cells.get(column, "").lower()
     if text not in ("", "true", "false"):
-        draft.errors.append(where(column, f"{quote(text)} does not fit here", "true, false"))
+        draft.errors.append(where(column, f"{quoted(text)} does not fit here", "true, false"))
     return text == "true" if text in ("true", "false") else default
 
 
 def _on_leaving(draft: Draft, text: str, where: Where) -> str:
     if text.lower() not in ("", "answer", "route"):
         draft.errors.append(
-            where("on_leaving", f"{quote(text)} does not fit here", "answer, route")
+            where("on_leaving", f"{quoted(text)} does not fit here", "answer, route")
         )
         return "answer"
     return text.lower() or "answer"
@@ -216,7 +216,7 @@ def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
         draft.errors.append(where("id", "is missing", "a short name, as in jdoe"))
         return
     if id in draft.people:
-        draft.errors.append(where("id", f"{quote(id)} comes twice", "each id once"))
+        draft.errors.append(where("id", f"{quoted(id)} comes twice", "each id once"))
         return
     if not row["name"]:
         draft.errors.append(where("name", "is missing", "the person's name"))
@@ -224,7 +224,7 @@ def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
     if not row["addresses"]:
         draft.errors.append(where("addresses", "is missing", "at least one address"))
     elif mailboxes and not draft.district.owns(mailboxes[0]):
-        problem = f"the main address {quote(mailboxes[0])} is at none of the district's domains"
+        problem = f"the main address {quoted(mailboxes[0])} is at none of the district's domains"
         allowed = f"an address at {', '.join(draft.district.domains)} first"
         draft.errors.append(where("addresses", problem, allowed))
     if row.get("on_leaving") == "route" and not row.get("manager"):
@@ -232,7 +232,7 @@ def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
         draft.errors.append(where("on_leaving", problem, "answer; or route with a manager"))
     for role in row.get("roles", ()):
         if role not in ROLES:
-            problem = f"{quote(role)} is no role{suggest(role, ROLES)}"
+            problem = f"{quoted(role)} is no role{suggest(role, ROLES)}"
             draft.errors.append(where("roles", problem, ", ".join(ROLES)))
     draft.hold(mailboxes, f"person {id}", where)
     personal = _personal(draft, row.get("personal_addresses", ()), f"person {id}", where)
@@ -250,7 +250,7 @@ def _personal(draft: Draft, texts: Iterable[str], holder: str, where: Where) -> 
     mailboxes = draft.mailboxes(texts, there)
     for mailbox in mailboxes:
         if draft.district.owns(mailbox):
-            problem = f"{quote(mailbox)} is at a domain of the district"
+            problem = f"{quoted(mailbox)} is at a domain of the district"
             draft.errors.append(there("", problem, "addresses outside; the others in addresses"))
     draft.hold(mailboxes, holder, there)
     return mailboxes

@@ -11,7 +11,7 @@ import re
 import zoneinfo
 from urllib.parse import urlsplit
 
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
@@ -20,7 +20,7 @@ def hostname(text: str) -> str:
     """A host's name in lower case: what may stand in EHLO (RFC 5321 4.1.2)."""
     lowered = text.strip().lower().rstrip(".")
     if len(lowered) > 253 or not all(_LABEL.fullmatch(label) for label in lowered.split(".")):
-        raise ValueError(f"{quote(text)} is no host name; allowed: a name as in mail.example.org")
+        raise ValueError(f"{quoted(text)} is no host name; allowed: a name as in mail.example.org")
     return lowered
 
 
@@ -31,9 +31,9 @@ def network(text: str) -> str:
     except ValueError as error:
         if "host bits" in str(error):
             meant = ipaddress.ip_network(text.strip(), strict=False)
-            problem = f"{quote(text)} has bits set beyond its prefix; allowed: {meant}"
+            problem = f"{quoted(text)} has bits set beyond its prefix; allowed: {meant}"
         else:
-            problem = f"{quote(text)} is no address or network; allowed: 192.0.2.1, 192.0.2.0/24"
+            problem = f"{quoted(text)} is no address or network; allowed: 192.0.2.1, 192.0.2.0/24"
         raise ValueError(problem) from None
 
 
@@ -42,7 +42,7 @@ def host_port(text: str) -> dict[str, str | int]:
     host, colon, port = text.strip().rpartition(":")
     allowed = "allowed: host:port, as in 127.0.0.1:25 or [::1]:25"
     if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not host:
-        raise ValueError(f"{quote(text)} is no address with a port; {allowed}")
+        raise ValueError(f"{quoted(text)} is no address with a port; {allowed}")
     if int(port) > 65_535:
         raise ValueError(f"{port} is no port; allowed: 0 to 65535")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -51,9 +51,9 @@ def host_port(text: str) -> dict[str, str | int]:
         try:
             address = ipaddress.ip_address(bare)
         except ValueError:
-            raise ValueError(f"{quote(bare)} is no IP address; {allowed}") from None
+            raise ValueError(f"{quoted(bare)} is no IP address; {allowed}") from None
         if bracketed != (address.version == 6):
-            raise ValueError(f"{quote(text)} needs brackets for IPv6 alone; {allowed}")
+            raise ValueError(f"{quoted(text)} needs brackets for IPv6 alone; {allowed}")
         return {"host": str(address), "port": int(port)}
     return {"host": hostname(bare), "port": int(port)}
 
@@ -70,7 +70,7 @@ def time_zone(text: str) -> str:
         known = True
     if not known:
         raise ValueError(
-            f"{quote(text)} is no time zone; allowed: an IANA name, as in America/Los_Angeles"
+            f"{quoted(text)} is no time zone; allowed: an IANA name, as in America/Los_Angeles"
         )
     return text
 
@@ -84,7 +84,7 @@ def http_url(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment or parts.username or not text.isprintable():
-        raise ValueError(f"{quote(text)} is no address of a web page; {allowed}")
+        raise ValueError(f"{quoted(text)} is no address of a web page; {allowed}")
     if " " in text or any(c in text for c in "\"<>\\'"):
-        raise ValueError(f"{quote(text)} is no address of a web page; {allowed}")
+        raise ValueError(f"{quoted(text)} is no address of a web page; {allowed}")
     return text.rstrip("/")

@@ -15,7 +15,7 @@ from pathlib import Path
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.validate import suggest
 from mailguard.config.form.yaml import read_text
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 MAX_OCTETS = 67_108_864  # 64 MiB: some hundred thousand people
 
@@ -76,13 +76,13 @@ def read_table(path: Path, allowed: Mapping[str, bool]) -> CsvTable:
     errors = list(table.errors)
     for index, column in enumerate(table.columns):
         if column not in allowed:
-            problem = f"{quote(column)} is no column here{suggest(column, allowed)}"
+            problem = f"{quoted(column)} is no column here{suggest(column, allowed)}"
             errors.append(table.error(header_line, column, problem, ", ".join(allowed)))
         elif column in table.columns[:index]:
             errors.append(table.error(header_line, column, "comes twice", "each column once"))
     for column, required in allowed.items():
         if required and column not in table.columns:
-            problem = f"the column {quote(column)} is missing"
+            problem = f"the column {quoted(column)} is missing"
             errors.append(table.error(header_line, "", problem, ", ".join(allowed)))
     if errors:
         raise ConfigErrors(errors)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailguard.core.mail.visible import visible
+from mailguard.core.mail.safe_text import terminal
 
 SHOWN = 200  # errors reported at most; a file in the wrong format has one in every line
 
@@ -26,9 +26,9 @@ class ConfigError:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"
-        path = f"{visible(self.path)}: " if self.path else ""
-        allowed = f"; allowed: {visible(self.allowed)}" if self.allowed else ""
-        return f"{place}: {path}{visible(self.problem)}{allowed}"
+        path = f"{terminal(self.path)}: " if self.path else ""
+        allowed = f"; allowed: {terminal(self.allowed)}" if self.allowed else ""
+        return f"{place}: {path}{terminal(self.problem)}{allowed}"
 
 
 class ConfigErrors(Exception):

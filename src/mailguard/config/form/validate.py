@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.yaml import Document, Key
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -63,7 +63,7 @@ def _echo(detail: ErrorDetails) -> bool:
 def suggest(word: str, known: Iterable[str]) -> str:
     """The known word that was probably meant, as a sentence's end; may be empty."""
     close = difflib.get_close_matches(word.lower(), list(known), 1, 0.65)
-    return f", did you mean {quote(close[0])}?" if close else ""
+    return f", did you mean {quoted(close[0])}?" if close else ""
 
 
 def _explain(
@@ -86,15 +86,15 @@ def _explain(
     if kind in ("enum", "literal_error"):
         options = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
         close = suggest(str(given), options.split(", "))
-        return document.error(path, f"{quote(given)} is not one of the values{close}", options)
+        return document.error(path, f"{quoted(given)} is not one of the values{close}", options)
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern", ""))
         words = pattern.removeprefix("^(").removesuffix(")$").split("|")
         if all(word.replace("_", "").isalnum() for word in words):
             close = suggest(str(given), words)
-            problem = f"{quote(given)} is not one of the values{close}"
+            problem = f"{quoted(given)} is not one of the values{close}"
             return document.error(path, problem, ", ".join(words))
-        return document.error(path, f"{quote(given)} has another form", pattern)
+        return document.error(path, f"{quoted(given)} has another form", pattern)
     bounds = {
         "greater_than": ("is too small", "more than {gt}"),
         "greater_than_equal": ("is too small", "{ge} or more"),
@@ -107,7 +107,7 @@ def _explain(
     }
     if kind in bounds:
         problem, allowed = bounds[kind]
-        shown = "" if isinstance(given, (list, tuple, dict)) else f"{quote(given)} "
+        shown = "" if isinstance(given, (list, tuple, dict)) else f"{quoted(given)} "
         return document.error(path, f"{shown}{problem}", allowed.format(**context))
     if given is None:
         return document.error(path, "has no value", kind_of(_type_at(model, location)))
@@ -118,7 +118,7 @@ def _explain(
 def _shown(value: Any) -> str:
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
-    return quote(value)
+    return quoted(value)
 
 
 def _known(location: Iterable[str | int], model: type[BaseModel]) -> Key:

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from mailguard.config.form.errors import ConfigError, ConfigErrors
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 try:
     from yaml import CSafeLoader as _Loader
@@ -244,7 +244,7 @@ class _Builder:
             number = float(text)
             if math.isfinite(number):
                 return number
-            self._refuse(place, f"{quote(text)} is too large a number")
+            self._refuse(place, f"{quoted(text)} is too large a number")
         return text
 
     def _refuse(self, place: Place, problem: str, allowed: str = "") -> None:

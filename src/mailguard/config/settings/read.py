@@ -11,8 +11,8 @@ from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.validate import validate
 from mailguard.config.form.yaml import Document, Key, load_file
 from mailguard.config.settings.schema import ListenerSettings, Settings
+from mailguard.core.mail.safe_text import quoted
 from mailguard.core.mail.transaction import Role
-from mailguard.core.mail.visible import quote
 from mailguard.core.people.district import District
 
 FILE = "mailguard.yaml"
@@ -59,7 +59,7 @@ def _listeners(settings: Settings, document: Document) -> list[ConfigError]:
         at: Key = ("listeners", index)
         first = names.setdefault(listener.name, index)
         if first != index:
-            problem = f"{quote(listener.name)} is the name of listeners[{first}] already"
+            problem = f"{quoted(listener.name)} is the name of listeners[{first}] already"
             errors.append(document.error((*at, "name"), problem, "each name once"))
         first = sockets.setdefault(str(listener.address), index)
         if first != index and listener.address.port:
@@ -92,13 +92,13 @@ def _listener(
         errors.append(document.error((*at, "proxy_protocol"), problem, "trusted_peers set"))
     for index, peer in enumerate(listener.trusted_peers):
         if peer.endswith("/0"):
-            problem = f"{quote(peer)} trusts the whole world"
+            problem = f"{quoted(peer)} trusts the whole world"
             allowed = "the district's own servers"
             errors.append(document.error((*at, "trusted_peers", index), problem, allowed))
     if listener.role is Role.SUBMISSION:
         auth = settings.auth
         if auth.password_file is None and not auth.pass_to_next_hop:
-            problem = f"is needed by the submission listener {quote(listener.name)}"
+            problem = f"is needed by the submission listener {quoted(listener.name)}"
             allowed = "auth.password_file, or auth.pass_to_next_hop: true"
             errors.append(document.error(("auth",), problem, allowed))
         if not certified and not auth.insecure_login:
@@ -115,7 +115,7 @@ def _files(settings: Settings, document: Document) -> list[ConfigError]:
         wanted.append((("listeners", index, "tls_certificate"), listener.tls_certificate))
         wanted.append((("listeners", index, "tls_key"), listener.tls_key))
     return [
-        document.error(path, f"there is no file {quote(str(file))}")
+        document.error(path, f"there is no file {quoted(str(file))}")
         for path, file in wanted
         if file is not None and not file.is_file()
     ]
@@ -128,13 +128,13 @@ def _addresses(settings: Settings, document: Document) -> list[ConfigError]:
     for name in ("spammail", "postmaster", "events_address"):
         mailbox = getattr(settings.district, name)
         if mailbox and not district.owns(mailbox):
-            problem = f"{quote(mailbox)} is at none of the district's domains"
+            problem = f"{quoted(mailbox)} is at none of the district's domains"
             allowed = f"an address at {', '.join(district.domains)}"
             errors.append(document.error(("district", name), problem, allowed))
     seen: dict[str, int] = {}
     for index, domain in enumerate(settings.district.domains):
         if seen.setdefault(domain, index) != index:
-            problem = f"{quote(domain)} is in the list already"
+            problem = f"{quoted(domain)} is in the list already"
             errors.append(
                 document.error(("district", "domains", index), problem, "each domain once")
             )

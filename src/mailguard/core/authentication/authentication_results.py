@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailguard.core.decision.facts import Arc, Dkim, Dmarc, Spf, Unavailable
+from mailguard.core.mail import safe_text
 
 MAX_READ: Final = 16_384  # characters; nobody's field is longer, and we do not read it
 MAX_VALUE: Final = 320  # of one property: the longest address
@@ -243,5 +244,4 @@ def _value(text: str) -> str:
 
 def _quoted(text: str) -> str:
     """A quoted string of printable ASCII; all else becomes "?", so that nothing ends a line."""
-    printable = "".join(c if " " <= c <= "~" else "?" for c in text)
-    return '"' + printable.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + safe_text.ascii_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -80,7 +80,6 @@ _OVERRIDES: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UNSEEN: Final = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff\ufffd]")
 _SPACES: Final = re.compile("[\\s\u3164\u115f\u1160]{8}")
 _CLASS_ID: Final = re.compile(r"\.\{[0-9A-Fa-f-]{30,40}\}")
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def extensions(name: str) -> tuple[str, ...]:
@@ -123,10 +122,3 @@ def _second(name: str) -> str:
     """The extension before the last: "pdf" of "invoice.pdf.exe" and of "invoice.pdf   .exe"."""
     pieces = _UNSEEN.sub("", _OVERRIDES.sub("", name))[-200:].rstrip(". ").lower().rsplit(".", 2)
     return pieces[1].strip(" _-") if len(pieces) == 3 else ""
-
-
-def shown(name: str) -> str:
-    """A name for evidence: one line, at most 80 characters, what turns letters around spelt out."""
-    name = name if len(name) <= 80 else f"{name[:38]}…{name[-40:]}"
-    name = _CONTROL.sub("\ufffd", name)
-    return _OVERRIDES.sub(lambda m: f"[U+{ord(m[0]):04X}]", name)

@@ -25,7 +25,7 @@ from mailguard.core.files import (
 from mailguard.core.files.container import Contents, Member
 from mailguard.core.files.file import File
 from mailguard.core.files.source import Source
-from mailguard.core.mail import encoded_words, mime, transfer_encoding
+from mailguard.core.mail import encoded_words, mime, safe_text, transfer_encoding
 from mailguard.core.mail.message import Message, Part
 
 
@@ -81,7 +81,7 @@ class _Place:
 
     def inside(self, file: File, kind: str) -> _Place:
         name = file.names[0] if file.names else filetypes.words_of(kind)
-        return _Place(self.part, (*self.within, filenames.shown(name)), self.depth + 1, kind)
+        return _Place(self.part, (*self.within, safe_text.file_name(name)), self.depth + 1, kind)
 
 
 class _Look:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
-from mailguard.core.mail.visible import quote
+from mailguard.core.mail.safe_text import quoted
 
 ONLY_SINGLE = (
     "only specific, individual addresses are unblocked; a whole domain or a pattern would let in "
@@ -29,8 +29,8 @@ class TooWide(ValueError):
     """More than one address is meant. `problem` says in a few words what it is."""
 
     def __init__(self, text: str, problem: str) -> None:
-        super().__init__(f"{quote(text)} is no single address: {ONLY_SINGLE}; allowed: {ALLOWED}")
-        self.problem = f"{quote(text)} {problem} (R37)"
+        super().__init__(f"{quoted(text)} is no single address: {ONLY_SINGLE}; allowed: {ALLOWED}")
+        self.problem = f"{quoted(text)} {problem} (R37)"
 
 
 def single_address(text: str) -> str:
@@ -57,7 +57,7 @@ def mailbox(text: str) -> str:
     if at and len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local):
         return f"{local}@{_domain(host)}"  # the usual case, a tenth of the full grammar's time
     if not at:
-        raise ValueError(f"{quote(text)} is no mail address; allowed: name@domain")
+        raise ValueError(f"{quoted(text)} is no mail address; allowed: name@domain")
     try:
         checked = validate_email(
             lowered,
@@ -67,7 +67,7 @@ def mailbox(text: str) -> str:
             allow_domain_literal=False,
         )
     except EmailNotValidError as error:
-        raise ValueError(f"{quote(text)} is no mail address: {_said(error)}") from None
+        raise ValueError(f"{quoted(text)} is no mail address: {_said(error)}") from None
     return f"{checked.local_part}@{checked.ascii_domain}".lower()
 
 
@@ -79,13 +79,13 @@ def domain(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _domain(text: str) -> str:
     if "@" in text:
-        raise ValueError(f"{quote(text)} is no domain; allowed: a name as in example.org")
+        raise ValueError(f"{quoted(text)} is no domain; allowed: a name as in example.org")
     try:
         checked = validate_email(
             f"postmaster@{text}", check_deliverability=False, test_environment=True
         )
     except EmailNotValidError as error:
-        raise ValueError(f"{quote(text)} is no mail domain: {_said(error)}") from None
+        raise ValueError(f"{quoted(text)} is no mail domain: {_said(error)}") from None
     return checked.ascii_domain.lower()
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mailguard.core.mail import safe_text
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -35,7 +37,7 @@ def refusal(text: str, code: int = 550, status: str = "5.7.1") -> Reply:
     """A refusal that a person reads: any text becomes printable ASCII. Spaces survive, since V1 has
     double ones (R27); the session breaks lines that are too long."""
     plain = text.translate(_TYPOGRAPHY)
-    lines = ["".join(c if " " <= c <= "~" else "?" for c in line) for line in plain.splitlines()]
+    lines = [safe_text.ascii_line(line) for line in plain.splitlines()]
     said = "\n".join(line.rstrip() for line in lines if line.strip())
     return Reply(code, f"{status} {said or 'Refused'}")
 

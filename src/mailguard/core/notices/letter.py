@@ -9,15 +9,13 @@ written, to whom policy sends it, or when it leaves.
 from __future__ import annotations
 
 import hashlib
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import formatdate
 
-from mailguard.core.mail import encoded_words
-from mailguard.core.notices.notice import one_line
+from mailguard.core.mail import encoded_words, safe_text
 from mailguard.core.people.district import District
 
 _WIDTH = 78
@@ -102,12 +100,12 @@ def compose(letter: OutboundMail) -> bytes:
 
 def _fields(letter: OutboundMail) -> bytes:
     """The header above the content's own fields; written by hand, so that nothing folds a token."""
-    name = "".join(c for c in one_line(letter.sender_name) if c not in '"\\')
+    name = safe_text.display_name(letter.sender_name)
     shown = f'"{name}"' if name.isascii() else encoded_words.encode(name)
     lines = [
         f"From: {shown} <{letter.sender}>",
         "To: " + ",\r\n ".join(f"<{mailbox}>" for mailbox in letter.to),
-        f"Subject: {encoded_words.encode(one_line(letter.subject))}",
+        f"Subject: {encoded_words.encode(safe_text.header(letter.subject))}",
         f"Date: {formatdate(letter.at, localtime=False)}",
         f"Message-ID: <{letter.message_id}>",
         f"Auto-Submitted: {letter.automatic}",
@@ -146,16 +144,16 @@ def _html(letter: OutboundMail) -> str:
     links = "".join(
         '<table role="presentation" cellspacing="0" cellpadding="0" style="margin:16px 0"><tr>'
         '<td bgcolor="#1a4480" style="background:#1a4480;border-radius:4px;padding:4px 8px">'
-        f'<a href="{html.escape(address)}" style="color:#ffffff;display:inline-block;'
+        f'<a href="{_escaped(address)}" style="color:#ffffff;display:inline-block;'
         'font-weight:bold;padding:8px 16px;text-decoration:none">'
-        f"{html.escape(label)}</a></td></tr></table>\n"
+        f"{_escaped(label)}</a></td></tr></table>\n"
         for label, address in letter.choices
     )
     excerpt = (
         f"{_paragraph(_BEGINS)}"
         '<pre dir="auto" style="white-space:pre-wrap;overflow-wrap:anywhere;word-break:break-word;'
         "border-left:3px solid #767676;margin:16px 0;padding:4px 12px;font-family:inherit;"
-        f'font-size:16px">{html.escape(letter.excerpt)}</pre>\n'
+        f'font-size:16px">{_escaped(letter.excerpt)}</pre>\n'
         if letter.excerpt
         else ""
     )
@@ -170,9 +168,14 @@ def _html(letter: OutboundMail) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{html.escape(text).replace(chr(10), '<br>' + chr(10))}</p>\n"
+    return f"<p>{_escaped(text).replace(chr(10), '<br>' + chr(10))}</p>\n"
+
+
+def _escaped(text: str) -> str:
+    """As the text part has it: both say the same."""
+    return safe_text.html(text, running=True)
 
 
 def paragraphs(pairs: Sequence[tuple[str, str]]) -> str:
     """ "Subject: …" lines for what a message is, each value on one safe line."""
-    return "\n".join(f"{label}: {one_line(value)[:300]}" for label, value in pairs if value)
+    return "\n".join(f"{label}: {safe_text.line(value, 300)}" for label, value in pairs if value)

@@ -15,7 +15,7 @@ from email.utils import formatdate
 
 from mailguard.core.decision.decide import Judgement
 from mailguard.core.decision.policy import FindingType
-from mailguard.core.mail import encoded_words
+from mailguard.core.mail import encoded_words, safe_text
 from mailguard.core.mail.message import Message
 from mailguard.core.mail.transaction import Transaction
 from mailguard.core.notices import policy_texts
@@ -122,22 +122,8 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
     filled = [pieces[0]]
     for piece in pieces[1:]:
         name, closed, rest = piece.partition("}")
-        filled.append(one_line(slots[name]) + rest if closed else "{" + piece)
+        filled.append(safe_text.line(slots[name]) + rest if closed else "{" + piece)
     return "".join(filled)
-
-
-def one_line(value: str) -> str:
-    """Without control characters, bidirectional overrides and line separators (log and header
-    injection, RTLO); half a character, which cannot be written, as U+FFFD."""
-    return "".join(
-        " " if c in "\r\n\t\u2028\u2029" else "\ufffd" if "\ud800" <= c <= "\udfff" else c
-        for c in value
-        if (c >= " " and c != "\x7f" and not "\x80" <= c <= "\x9f" and c not in _BIDI)
-        or c in "\r\n\t"
-    ).strip()
-
-
-_BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
 def slots_for(
@@ -184,7 +170,7 @@ class _AsGiven(EmailPolicy):
     def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
         if "=?" not in value:
             return super().header_store_parse(name, value)
-        value = one_line(value)
+        value = safe_text.line(value)
         structured = name != "Subject" and value.isascii()
         return name, value if structured else encoded_words.encode(value)
 
@@ -210,10 +196,12 @@ def build(
 ) -> bytes:
     """One notice to the sender as message octets with CRLF: automatic (RFC 3834), threaded."""
     message = EmailMessage(policy=_POLICY)
-    message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
+    message["From"] = (
+        f'"{safe_text.display_name(district.short_name)} Mail" <{district.postmaster}>'
+    )
     message["To"] = f"<{to}>"
     subject = transaction.message.value("Subject")[:120] or "(no subject)"
-    message["Subject"] = one_line(f"{title}: {subject}")
+    message["Subject"] = safe_text.header(f"{title}: {subject}")
     _automatic(message, district, token, at)
     original = transaction.message.value("Message-ID")
     if (
@@ -225,7 +213,10 @@ def build(
     ):
         message["In-Reply-To"] = original
         message["References"] = original
-    about = [f"Subject: {one_line(subject)}", *(f"To: {one_line(r)}" for r in recipients[:50])]
+    about = [
+        f"Subject: {safe_text.line(subject)}",
+        *(f"To: {safe_text.line(r)}" for r in recipients[:50]),
+    ]
     message.set_content(text + "\n\n" + "\n".join(about) + f"\nReference: {transaction.id}\n")
     return bytes(message)
 
@@ -235,9 +226,11 @@ def announce(
 ) -> bytes:
     """One notice to the district's own people, which answers nobody."""
     message = EmailMessage(policy=_POLICY)
-    message["From"] = f'"{_quotable(district.short_name)} Mail" <{district.postmaster}>'
+    message["From"] = (
+        f'"{safe_text.display_name(district.short_name)} Mail" <{district.postmaster}>'
+    )
     message["To"] = ", ".join(f"<{mailbox}>" for mailbox in to)
-    message["Subject"] = one_line(subject)
+    message["Subject"] = safe_text.header(subject)
     _automatic(message, district, token, at, "auto-generated")
     message.set_content(text + "\n")
     return bytes(message)
@@ -250,10 +243,6 @@ def _automatic(
     message["Message-ID"] = f"<{token}@{district.domains[0]}>"
     message["Auto-Submitted"] = how  # RFC 3834 5
     message["X-Auto-Response-Suppress"] = "All"
-
-
-def _quotable(text: str) -> str:
-    return "".join(c for c in one_line(text) if c not in '"\\')
 
 
 def wrap(
@@ -271,10 +260,12 @@ def wrap(
     boundary = f"mailguard-{token}"
     while boundary.encode() in message.raw:
         boundary += "-"
-    subject = encoded_words.encode(one_line(f"[{subject_prefix}] {message.value('Subject')[:120]}"))
+    subject = encoded_words.encode(
+        safe_text.header(f"[{subject_prefix}] {message.value('Subject')[:120]}")
+    )
     encoding = "7bit" if message.raw.isascii() else "8bit"
     head = [
-        f'From: "{_quotable(district.short_name)} Mail" <{district.postmaster}>',
+        f'From: "{safe_text.display_name(district.short_name)} Mail" <{district.postmaster}>',
         f"To: <{district.spammail}>",
         f"Subject: {subject}",
         f"Date: {formatdate(at, localtime=False)}",

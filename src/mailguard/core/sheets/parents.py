@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from mailguard.core.mail.mailbox import ONLY_SINGLE, TooWide, single_address
-from mailguard.core.mail.visible import quote, visible
+from mailguard.core.mail.safe_text import quoted, terminal
 from mailguard.core.sheets.sheet import Sheet, SheetRow, SheetTable, cell_name
 
 SHOWN = 50  # lines of one kind that a report has at most
@@ -59,7 +59,7 @@ class Problem:
     name: str = ""  # of the parent, as the row has it
 
     def __str__(self) -> str:
-        name = f" ({visible(self.name[:60])})" if self.name else ""
+        name = f" ({terminal(self.name, 60)})" if self.name else ""
         return f"{self.place}{name}: {self.problem}"
 
 
@@ -124,16 +124,16 @@ def plan(
     reading = _Reading(existing, site_ids(sites))
     several = len(sheet.tables) > 1
     for table in sheet.tables:
-        before = f"{visible(table.name[:40])}!" if several else ""
+        before = f"{terminal(table.name, 40)}!" if several else ""
         if table.hidden:
             reading.passed_over.append(Problem(before.rstrip("!"), "is hidden, and was not read"))
         elif table.rows:
             _read_table(table, before, site, reading)
     if not reading.entries and not reading.errors:
-        reading.errors.append(Problem(quote(sheet.name), "holds no mail address"))
+        reading.errors.append(Problem(quoted(sheet.name), "holds no mail address"))
     return ImportPlan(
-        visible(sheet.name),
-        origin or f"import {visible(sheet.name)}",
+        terminal(sheet.name),
+        origin or f"import {terminal(sheet.name)}",
         expires_at,
         tuple(reading.entries.values()),
         tuple(reading.errors),
@@ -206,10 +206,10 @@ def _read_table(table: SheetTable, before: str, default_site: str, reading: _Rea
             if column == columns.site and cell.strip():
                 site = _site(cell, reading.sites)
                 if site is None:
-                    problem = f"{quote(cell.strip())} is no site of the district"
+                    problem = f"{quoted(cell.strip())} is no site of the district"
                     reading.errors.append(Problem(place, problem, name))
             elif column not in columns.addresses and "@" in cell and column not in columns.names:
-                problem = f"{quote(cell)} stands in no column of addresses"
+                problem = f"{quoted(cell)} stands in no column of addresses"
                 reading.passed_over.append(Problem(place, problem, name))
         if site is not None:
             _read_row(row, columns, (before, site, name), reading)
@@ -246,7 +246,7 @@ def _addresses(cell: str) -> Iterator[str | Problem]:
         yield _address(cell)
         return
     if "@" not in cell:
-        yield _address(cell) if _wide(cell) else Problem("", f"{quote(cell)} is no address")
+        yield _address(cell) if _wide(cell) else Problem("", f"{quoted(cell)} is no address")
         return
     if "<" not in cell:
         yield from _loose(_APART.split(cell))
@@ -255,14 +255,14 @@ def _addresses(cell: str) -> Iterator[str | Problem]:
     for part in named:
         words, angle, inside = part.rpartition("<")
         if not angle:
-            yield Problem("", f"{quote(part)} has no '<' before its '>'")
+            yield Problem("", f"{quoted(part)} has no '<' before its '>'")
             continue
         *earlier, display = _APART.split(words)
         # "Alder, Rosa <rosa@…>" has a comma in the name; what holds an address is a list before it.
         yield from _loose([piece for piece in earlier if "@" in piece or _wide(piece.strip())])
         shown, found = display.strip(" \t\"'"), _address(inside)
         if "@" in shown and isinstance(found, str) and shown.casefold() != found:
-            found = Problem("", f"{quote(shown)} is shown, and {quote(found)} is meant")
+            found = Problem("", f"{quoted(shown)} is shown, and {quoted(found)} is meant")
         yield found
     yield from _loose(_APART.split(rest))
 
@@ -275,7 +275,7 @@ def _loose(pieces: Iterable[str]) -> Iterator[str | Problem]:
         for word in held:
             yield _address(word)
         if not held and any(_NAME_LIKE.fullmatch(word) is None for word in words):
-            yield Problem("", f"{quote(piece.strip())} is no address")
+            yield Problem("", f"{quoted(piece.strip())} is no address")
 
 
 def _wide(word: str) -> bool:
@@ -287,12 +287,12 @@ def _address(text: str) -> str | Problem:
     if text[:7].lower() == "mailto:":
         text = unquote(text[7:].partition("?")[0])
     if text.startswith(("=", "+", "-")):
-        return Problem("", f"{quote(text)} begins as a formula does")
+        return Problem("", f"{quoted(text)} begins as a formula does")
     try:
         return single_address(text)
     except TooWide as wide:
         return Problem(
-            "", wide.problem if "@" in text or _wide(text) else f"{quote(text)} is no address"
+            "", wide.problem if "@" in text or _wide(text) else f"{quoted(text)} is no address"
         )
     except ValueError as error:
         return Problem("", str(error).partition("; allowed: ")[0])
@@ -301,7 +301,7 @@ def _address(text: str) -> str | Problem:
 def _site(cell: str, known: Mapping[str, str]) -> str | None:
     """The site's id; None where it is unknown. Without a list of sites any word will do."""
     words = " ".join(cell.split())
-    return known.get(words.casefold()) if known else visible(words[:60])
+    return known.get(words.casefold()) if known else terminal(words[:60])
 
 
 def _cell(row: SheetRow, column: int) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.message import Message
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text.new_text import renderings, words_of
 from mailguard.core.text.reading import Reading
 
@@ -19,8 +19,7 @@ _HOSTS = 5
 _FILES = 5
 # What programs write into the plain text when they make it of HTML: <https://...>, [image: ...].
 _ADDED = re.compile(r"<[^<>\n]{1,2000}>|\[[^\[\]\n]{1,2000}\]|https?://\S{1,2000}")
-_URL = re.compile(r"(?:https?|ftp)://([^\s/<>\"')\]]{1,253})[^\s<>\"]*+", re.IGNORECASE)
-_DOT = re.compile(r"(?<=[^\W_])\.(?=[^\W\d_]{2})")
+_HOST = re.compile(r"(?:https?|ftp)://([^\s/<>\"')\]]{1,253})", re.IGNORECASE)
 
 
 def as_read(message: Message, reading: object) -> str:
@@ -35,20 +34,16 @@ def as_read(message: Message, reading: object) -> str:
     found = [text for text in shown.values() if text]
     if len(found) > 1:
         found.insert(1, "[Other mail programs show instead:]")
-    names = [one_line(part.filenames[0])[:100] for part in message.parts if part.filenames]
+    names = [safe_text.line(part.filenames[0], 100) for part in message.parts if part.filenames]
     if names:
         more = f" and {len(names) - _FILES} more" if len(names) > _FILES else ""
-        found.append(without_links(f"[Attached: {', '.join(names[:_FILES])}{more}]"))
+        found.append(safe_text.unlinked(f"[Attached: {', '.join(names[:_FILES])}{more}]"))
     return "\n".join(found)
 
 
 def first_lines(text: str) -> str:
     """What a reader would see first of a text, in at most 15 lines."""
-    text = text[: 4 * _CHARACTERS]
-    lines = [line for row in text.splitlines() if (line := one_line(row))]
-    shown = "\n".join(lines[:_LINES])[:_CHARACTERS]
-    cut = len(lines) > _LINES or len(text) > len(shown) + 200
-    return without_links(shown) + ("\n…" if cut else "")
+    return safe_text.unlinked(safe_text.lines(text, _LINES, _CHARACTERS))
 
 
 def hosts(reading: object) -> tuple[str, ...]:
@@ -57,12 +52,7 @@ def hosts(reading: object) -> tuple[str, ...]:
         return ()
     found: dict[str, None] = {}
     for link in reading.links[:200]:
-        address = _URL.match(link.target[:1_000])
+        address = _HOST.match(link.target[:1_000])
         if address is not None:
-            found.setdefault(without_links(one_line(address[1].rpartition("@")[2])))
+            found.setdefault(safe_text.unlinked(safe_text.line(address[1].rpartition("@")[2])))
     return tuple(found)[:_HOSTS]
-
-
-def without_links(text: str) -> str:
-    """A text in which mail programs find nothing to link to but mail addresses' local parts."""
-    return _DOT.sub("[.]", _URL.sub(r"[link to \1]", text)).replace("://", "[://]")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from mailguard.core.mail import safe_text
 from mailguard.core.mail.reply import Reply
 
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
@@ -23,9 +24,7 @@ def reply_octets(reply: Reply, *, utf8: bool = False) -> bytes:
     lines: list[bytes] = []
     for line in text[len(enhanced) :].split("\n"):
         said = line.strip().removeprefix(f"{enhanced} ")  # the next hop says it on each line
-        if not said.isprintable():
-            said = "".join(c if c.isprintable() else " " for c in said)
-        octets = said.encode("utf-8" if utf8 else "ascii", "replace")
+        octets = safe_text.reply_line(said).encode("utf-8" if utf8 else "ascii", "replace")
         prefix = enhanced.encode("ascii") + b" " if enhanced else b""
         lines += [prefix + piece for piece in _pieces(octets)]
     code = b"%03d" % reply.code

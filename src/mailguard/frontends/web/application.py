@@ -17,9 +17,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from mailguard.frontends.web import pages
 from mailguard.frontends.web.answer_page import Asking, answer_routes
 from mailguard.frontends.web.copy_page import copy_page_routes
 from mailguard.pipeline.snapshot import Snapshot
+
+_HEADERS = pages.headers()
 
 Ready = Callable[[], Awaitable[Mapping[str, str]]]  # component → "ok", or what is wrong
 
@@ -33,19 +36,19 @@ def application(
     """All pages. `server.gauges` refreshes what is counted only when somebody looks."""
 
     async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse("ok\n", headers=_HEADERS)
 
     async def readyz(_: Request) -> Response:
         components = await ready()
         good = all(answer == "ok" for answer in components.values())
-        return JSONResponse({"ready": good, **components}, 200 if good else 503)
+        return JSONResponse({"ready": good, **components}, 200 if good else 503, _HEADERS)
 
     async def metrics_page(_: Request) -> Response:
         with contextlib.suppress(Exception):  # a database that is down must not hide the metrics
             await gauges()
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(), headers=_HEADERS, media_type=CONTENT_TYPE_LATEST)
 
-    pages = Starlette(
+    served = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
@@ -54,17 +57,17 @@ def application(
             *answer_routes(desk, snapshot),
         ]
     )
-    pages.router.redirect_slashes = False  # the copy page never redirects, not even to itself
-    return pages
+    served.router.redirect_slashes = False  # the copy page never redirects, not even to itself
+    return served
 
 
 class HttpServer:
     """uvicorn in our event loop; signals stay with `server.app`."""
 
-    def __init__(self, pages: Starlette, host: str, port: int) -> None:
+    def __init__(self, served: Starlette, host: str, port: int) -> None:
         self._server = uvicorn.Server(
             uvicorn.Config(
-                pages,
+                served,
                 host=host,
                 port=port,
                 log_config=None,

@@ -15,8 +15,8 @@ from tests.timing import quickest
 
 from mailguard.casework.answers.answer import MARKER, Answer, AnswerKind, read_answer
 from mailguard.core.mail import mime
+from mailguard.core.mail.safe_text import line
 from mailguard.core.notices import policy_texts
-from mailguard.core.notices.notice import one_line
 from mailguard.core.text import reader
 
 YES, NO, UNSURE = AnswerKind.YES, AnswerKind.NO, AnswerKind.UNSURE
@@ -508,8 +508,8 @@ def test_no_quote_of_our_question_changes_the_answer(own: str, program: str, lan
 def test_any_text_is_read(text: str, subtype: str, subject: str) -> None:
     raw = f"{HEAD}Subject: {subject}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n\r\n{text}"
     told = answer(raw.encode("utf-8", "replace"))
-    assert told.remark == one_line(told.remark)
-    assert told.evidence == one_line(told.evidence)
+    assert told.remark == line(told.remark)
+    assert told.evidence == line(told.evidence)
 
 
 @settings(max_examples=200, deadline=None)
