@@ -15,9 +15,12 @@ WORKDIR /build
 # The dependencies first: they change less often than mailguard, so this layer is kept.
 COPY requirements.lock ./
 COPY deploy/build.lock deploy/
+# dkimpy comes as source: built without isolation, with the setuptools of build.lock and no other.
 RUN python -m venv --without-pip /opt/mailguard \
- && python -m pip --python /opt/mailguard/bin/python install --require-hashes -r requirements.lock \
- && python -m pip install --require-hashes -r deploy/build.lock
+ && python -m pip install --require-hashes -r deploy/build.lock \
+ && python -m pip wheel --no-deps --no-build-isolation --wheel-dir wheels \
+      --require-hashes -r requirements.lock \
+ && python -m pip --python /opt/mailguard/bin/python install --no-index --no-deps wheels/*.whl
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN python -m pip --python /opt/mailguard/bin/python check \

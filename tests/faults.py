@@ -31,6 +31,7 @@ from tests.trouble import (
     Closed,
     Load,
     NextHop,
+    OrdinaryNextHop,
     now_and_then,
     numbered,
 )
@@ -219,7 +220,9 @@ async def until_normal(port: int, number: str, seconds: float) -> float:
 
 @asynccontextmanager
 async def serving(
-    hop: NextHop, settings: dict[str, str] | None = None, policy: str | None = None
+    hop: NextHop | OrdinaryNextHop,
+    settings: dict[str, str] | None = None,
+    policy: str | None = None,
 ) -> AsyncIterator[Serve]:
     """A running mailguard in front of this next hop."""
     serve = await asyncio.to_thread(Serve, hop.port, settings, policy)
@@ -458,7 +461,7 @@ async def terminated_under_load(rounds: int) -> tuple[Audit, list[float]]:
             await asyncio.to_thread(serve.__exit__)
 
 
-async def many_recipients(serve: Serve, hop: NextHop, count: int) -> dict[str, Any]:
+async def many_recipients(serve: Serve, hop: OrdinaryNextHop, count: int) -> dict[str, Any]:
     """One transaction with so many RCPT commands at once; what they and the dot were answered."""
     async with Client(serve.ports["mx"]) as client:
         await client.open()

@@ -78,6 +78,13 @@ ACCOUNT_RATE_ALERTS = Counter(
     "Messages of an account that writes to more recipients than it may (R55).",
 )
 DNS_QUERIES = Counter("mailguard_dns_queries_total", "DNS queries by result.", ["result"])
+DKIM_SECOND_OPINIONS = Counter(
+    "mailguard_dkim_second_opinions_total",
+    "Messages that dkimpy was to verify too (authentication.second_opinion): agreed, disagreed, "
+    "by_design (ours is stricter on purpose), or why it gave no opinion: too_large, white_space, "
+    "no_key, unread, killed, busy, failed.",
+    ["result"],
+)
 RELOADS = Counter("mailguard_reloads_total", "Configuration loads.", ["result"])
 RELOADED_AT = Gauge(
     "mailguard_reload_success_timestamp_seconds", "When the configuration in force was loaded."

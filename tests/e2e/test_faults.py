@@ -23,6 +23,7 @@ from tests.trouble import (
     REFUSING,
     TARA,
     NextHop,
+    OrdinaryNextHop,
     numbered,
 )
 
@@ -69,7 +70,7 @@ async def test_every_trouble_of_the_next_hop_is_451_and_passes(serve: Serve, por
 
 
 async def test_a_locked_database_is_survived(serve: Serve, port: int) -> None:
-    async with NextHop(port=port) as hop:
+    async with OrdinaryNextHop(port=port) as hop:
         mx = serve.ports["mx"]
         await until_normal(mx, "before", 5)
         with faults.locked(serve.state / "mailguard.db"):
@@ -101,7 +102,7 @@ def small_disk(serve: Serve, size: str = "8m") -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_452_and_passes() -> None:
-    async with NextHop() as hop:
+    async with OrdinaryNextHop() as hop:
         serve = await asyncio.to_thread(Serve, hop.port, brisk())
         with small_disk(serve) as state:
             try:
@@ -131,7 +132,7 @@ async def test_slow_clients_do_not_hold_up_a_message() -> None:
 async def test_a_thousand_recipients_are_taken_and_more_are_put_off(
     serve: Serve, port: int
 ) -> None:
-    async with NextHop(port=port) as hop:
+    async with OrdinaryNextHop(port=port) as hop:
         figures = await faults.many_recipients(serve, hop, 2_000)
     assert figures["codes"] == [250] * 1_000 + [452] * 1_000
     assert figures["answer"] == 250

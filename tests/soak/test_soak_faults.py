@@ -23,6 +23,7 @@ from tests.trouble import (
     TARA,
     Client,
     NextHop,
+    OrdinaryNextHop,
     numbered,
 )
 
@@ -144,7 +145,7 @@ def held_loop(serve: Serve) -> Counter[str]:
 
 
 async def test_ten_thousand_recipients() -> None:
-    async with NextHop() as hop, serving(hop, PATIENT) as serve:
+    async with OrdinaryNextHop() as hop, serving(hop, PATIENT) as serve:
         figures = await faults.many_recipients(serve, hop, 10_000)
         print({**figures, "codes": dict(Counter(figures["codes"]))})
         assert figures["codes"] == [250] * 1_000 + [452] * 9_000

@@ -63,7 +63,9 @@ def lint(text: str) -> list[str]:
         if word == "RUN" and re.search(r"\b(sudo|curl|wget)\b", rest):
             wrong.append(f"unchecked download or sudo: {rest}")
         if word == "RUN" and re.search(
-            r"pip [^&|]*install(?![^&|]*(--require-hashes|--no-deps))", rest
+            r"pip [^&|]*install(?![^&|]*(--require-hashes|--no-deps))"
+            r"|pip (?![^&|]*--require-hashes)[^&|]* -r ",  # wheels are fetched as well
+            rest,
         ):
             wrong.append(f"pip without hashes: {rest}")
         if word in ("CMD", "ENTRYPOINT") and not rest.startswith("["):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailguard.core.mail.safe_text import terminal
-from mailguard.terminal import fail
+from mailguard.terminal import JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from mailguard.adapters.authentication.dns import Answer
@@ -95,18 +95,32 @@ def check(
     key: Annotated[
         Path | None, typer.Option("--key", help="The private key that must belong to the record.")
     ] = None,
+    message: Annotated[
+        Path | None, typer.Option("--message", help="A message that was signed with the key.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Compare what DNS serves with what ought to be there; exit 1 and say what is wrong."""
+    """Compare what DNS serves with what ought to be there; exit 1 and say what is wrong.
+
+    dkimpy is asked besides: of the record, of a message signed with --key, of --message. What it
+    says stands in the table and leaves the exit code alone.
+    """
     import asyncio
 
     from pydantic import ValidationError
 
     from mailguard.adapters.signing.signing import load_private_key
+    from mailguard.cli import dkim_opinions
     from mailguard.config.form.forms import Address
     from mailguard.config.settings.schema import DnsSettings
 
     name = _name(domain, selector)
-    private = None
+    private, raw = None, None
+    if message is not None:
+        try:
+            raw = message.read_bytes()
+        except OSError as error:
+            fail(f"{message} cannot be read: {error.strerror}")
     if key is not None:
         try:
             private = load_private_key(key.read_bytes())
@@ -121,13 +135,33 @@ def check(
         fail(f"{dns} is not HOST:PORT")
     answer = asyncio.run(_look_up(settings, name))
     problems, remarks = judge(answer, private)
+    opinions = dkim_opinions.both(domain.lower(), selector.lower(), answer, private, raw)
+    wanted = zone_line(name, record_of(private)) if problems and private is not None else ""
+    if as_json:
+        print_json(
+            {
+                "name": name,
+                "good": not problems,
+                "problems": problems,
+                "remarks": remarks,
+                "record": wanted or None,
+                "opinions": [row._asdict() for row in opinions],
+            }
+        )
+    else:
+        _show(name, problems, remarks, wanted)
+        if opinions:
+            print_table("", dkim_opinions.COLUMNS, opinions)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _show(name: str, problems: list[str], remarks: list[str], wanted: str) -> None:
     for text in problems:
         typer.secho(f"{name}: {terminal(text)}", err=True)
-    if problems:
-        if private is not None:
-            typer.secho("The record ought to be:", err=True)
-            typer.echo(zone_line(name, record_of(private)))
-        raise typer.Exit(1)
+    if wanted:
+        typer.secho("The record ought to be:", err=True)
+        typer.echo(wanted)
     for text in remarks:
         typer.echo(f"{name}: {text}")
 

@@ -13,70 +13,88 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 _numbers = itertools.count()
+_SIZE = 104_857_600  # octets of a message
 
 
 class _Server(SMTP):
     line_length_limit = 1_048_576  # real mail has lines over 1,001 octets
 
 
+class LoopbackController(Controller):
+    """aiosmtpd's own server in a thread, for any handler. Port 0 becomes a port once it started;
+    when it stops, no session and no warning is left behind."""
+
+    def __init__(self, handler: object, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(
+            handler,
+            host,
+            port,
+            data_size_limit=_SIZE,
+            server_hostname="mail.example.org",
+            ident="Example next hop",
+        )
+
+    def factory(self) -> SMTP:
+        return _Server(self.handler, **self.SMTP_kwargs)
+
+    async def _create_server(self) -> Any:  # awaited in the thread
+        server: Any = await super()._create_server()
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result()
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        assert self.server is not None
+        self.server.close()
+        sessions = asyncio.all_tasks() - {asyncio.current_task()}
+        for session in sessions:
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        await asyncio.sleep(0)  # their transports close now
+
+
 class NextHopServer:
-    """An SMTP server on loopback that delivers into `directory/<address>/new/`."""
+    """An SMTP server on loopback that delivers into `directory/<address>/new/`.
+
+    It is the handler of its aiosmtpd controller, whose thread may wait for the disk."""
 
     def __init__(
-        self,
-        directory: Path,
-        mailboxes: Iterable[str],
-        host: str = "127.0.0.1",
-        port: int = 0,
-        size_limit: int = 104_857_600,
+        self, directory: Path, mailboxes: Iterable[str], host: str = "127.0.0.1", port: int = 0
     ) -> None:
         self._directory = directory
         self._mailboxes = {mailbox.lower() for mailbox in mailboxes}
         self._domains = {mailbox.rpartition("@")[2] for mailbox in self._mailboxes}
         self._host = host
         self._port = port
-        self._size_limit = size_limit
-        self._server: asyncio.Server | None = None
-        self._sessions: set[_Server] = set()
+        self._controller: LoopbackController | None = None
 
     async def start(self) -> tuple[str, int]:
         """Listen; the host and the port. Raises OSError."""
-        self._server = await asyncio.get_running_loop().create_server(
-            self._session, self._host, self._port
-        )
-        self._port = self._server.sockets[0].getsockname()[1]
+        controller = LoopbackController(self, self._host, self._port)
+        await asyncio.to_thread(controller.start)
+        self._controller = controller
+        self._port = controller.port
         return self._host, self._port
 
     async def stop(self) -> None:
         """Stop listening and cut the sessions that are left."""
-        if self._server is not None:
-            self._server.close()
-            for session in self._sessions:
-                if session.transport is not None:
-                    session.transport.close()
-            self._sessions.clear()
-            await self._server.wait_closed()
+        if self._controller is not None:
+            await asyncio.to_thread(self._controller.stop)
+            self._controller = None
 
     def delivered(self, mailbox: str) -> list[bytes]:
         """The messages in a mailbox, oldest first, each behind Return-Path and Delivered-To."""
         new = self._maildir(mailbox) / "new"
         return [f.read_bytes() for f in sorted(new.iterdir())] if new.is_dir() else []
-
-    def _session(self) -> _Server:
-        self._sessions = {s for s in self._sessions if s.transport is not None}
-        session = _Server(
-            self,
-            data_size_limit=self._size_limit,
-            enable_SMTPUTF8=True,
-            hostname="mail.example.org",
-            ident="Example next hop",
-        )
-        self._sessions.add(session)
-        return session
 
     async def handle_EHLO(
         self,
@@ -108,7 +126,7 @@ class NextHopServer:
         assert isinstance(content, bytes)
         try:
             for recipient in envelope.rcpt_tos:
-                await asyncio.to_thread(self._deliver, recipient, envelope.mail_from or "", content)
+                self._deliver(recipient, envelope.mail_from or "", content)
         except OSError:
             return "451 4.3.0 cannot deliver now"
         return "250 2.0.0 Ok: delivered"

@@ -97,6 +97,8 @@ async def process(transaction: Transaction, snapshot: Snapshot, world: World) ->
 
     with message_metrics.stage("record"):
         await _record(dossier, reply, states)
+    if world.second_opinion is not None:  # nothing waits for it, and it changes nothing
+        world.second_opinion.consider(transaction, digest, dossier.facts.dkim)
     return reply
 
 

@@ -165,6 +165,16 @@ class Authenticator(Protocol):
     async def authenticate(self, transaction: Transaction) -> Authentication: ...
 
 
+class SecondOpinion(Protocol):
+    """Another implementation's word on DKIM results: for people to hear of, never for a verdict."""
+
+    def consider(
+        self, transaction: Transaction, digest: str, dkim: tuple[Dkim, ...] | Unavailable
+    ) -> None:
+        """Take the results up for later, or leave it. Neither waits nor raises."""
+        ...
+
+
 class Engines(Protocol):
     """The scanning engines, all asked at once."""
 
@@ -242,6 +252,7 @@ class World:
     deliver_unedited: bool = False  # a copy that is not what was planned: else it is quarantined
     signing: Signing | None = None
     engines: Engines | None = None  # none are configured
+    second_opinion: SecondOpinion | None = None  # in a server alone, where it is wanted
     outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
     desk_wakes: Callable[[], None] = lambda: None  # called when something was kept for a person
     late: set[asyncio.Task[None]] = field(default_factory=set)  # outcomes not recorded yet

@@ -32,7 +32,14 @@ from mailguard.pipeline.ports import StoreError
 from mailguard.pipeline.snapshot import Snapshot
 from mailguard.server import gauges
 from mailguard.server.smtp_gateway import SmtpGateway
-from mailguard.server.wiring import case_terms, make_desk, make_outbox, make_reader, make_world
+from mailguard.server.wiring import (
+    case_terms,
+    make_desk,
+    make_outbox,
+    make_reader,
+    make_second_opinion,
+    make_world,
+)
 
 log = structlog.get_logger("mailguard.server.app")
 
@@ -62,7 +69,13 @@ class Server:
         self.resolver = CachingResolver(self.settings.dns)
         world = make_world(self.settings, self.state, self.relay, self.reader, self.resolver)
         self.outbox = make_outbox(self.settings, self.state, self.relay, self._snapshot, world)
-        self.world = replace(world, outbox_wakes=self.outbox.wake, desk_wakes=self._desk_wakes)
+        self.second_opinion = make_second_opinion(self.settings, self.resolver)
+        self.world = replace(
+            world,
+            outbox_wakes=self.outbox.wake,
+            desk_wakes=self._desk_wakes,
+            second_opinion=self.second_opinion,
+        )
         self.desk = make_desk(self.settings, self.state, self._snapshot, self.world)
         self.entrance = SmtpGateway(self.settings, self.live, self.relay, self.world)
         self.servers = Servers(self.settings, self.entrance)
@@ -122,6 +135,8 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.http.stop()
         await self.relay.close()
+        if self.second_opinion is not None:
+            await self.second_opinion.close()
         await self.resolver.close()
         await self.reader.close()
         self.state.close()

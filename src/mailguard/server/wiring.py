@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
 from mailguard.adapters.authentication.dns import CachingResolver, Resolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
 from mailguard.adapters.database.learned import Lesson
@@ -83,6 +84,12 @@ def make_reader(settings: Settings) -> PooledReader:
     """The reader with its budgets; not started."""
     pool = settings.pool
     return PooledReader(pool.workers, pool.above, pool.seconds, pool.memory)
+
+
+def make_second_opinion(settings: Settings, resolver: Resolver) -> DkimSecondOpinion | None:
+    """Who watches our DKIM verdicts while we serve; None where nobody is wanted."""
+    fraction = settings.authentication.second_opinion
+    return DkimSecondOpinion(resolver, fraction, settings.dns.lifetime) if fraction else None
 
 
 @asynccontextmanager

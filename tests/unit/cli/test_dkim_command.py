@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -119,6 +120,81 @@ async def test_wrong_use_is_said(tmp_path: Path, serve: list[DnsServer]) -> None
     assert (await check(serve, "", "--key", str(tmp_path / "none"))).exit_code == 1
     wrong = run("check", *ASKED, "--dns", "nonsense")
     assert (wrong.exit_code, "HOST:PORT" in wrong.output) == (1, True)
+
+
+async def test_both_opinions_are_shown(tmp_path: Path, serve: list[DnsServer]) -> None:
+    path, mail = tmp_path / "s1.pem", tmp_path / "mail.eml"
+    zone = keygen(path, "rsa").stdout
+    raw = b"From: a@example.org\r\nSubject: Trip\r\n\r\nHi\r\n"
+    signer = Signer([SigningKey("example.org", "s1", load_private_key(path.read_bytes()))])
+    signed = signer.sign(raw, "example.org", 1e9) + raw
+    other = signed.partition(b"From:")[0].replace(b"s=s1", b"s=s2")
+    mail.write_bytes(other + signed + b"more\r\n" + signed.partition(b"From:")[0])
+    found = await check(serve, zone, "--key", str(path), "--message", str(mail))
+    assert found.exit_code == 0, found.output
+    assert max(map(len, found.stdout.splitlines())) <= 80
+    rows = [" ".join(line.split()) for line in found.stdout.splitlines()]
+    assert "the key record rsa, 2048 bits rsa, 2048 bits agreed" in rows
+    assert "mail signed by --key pass pass agreed" in rows
+    assert any(row.startswith("--message,") and row.endswith(" fail agreed") for row in rows), rows
+
+    mail.write_bytes(signed.replace(b"\r\n", b"\n"))
+    found = await check(serve, zone, "--message", str(mail), "--json")
+    answer = json.loads(found.stdout)
+    assert (found.exit_code, answer["good"], answer["problems"]) == (0, True, [])
+    assert answer["name"] == "s1._domainkey.example.org"
+    assert answer["opinions"] == [
+        {
+            "of": "the key record",
+            "mailguard": "rsa, 2048 bits",
+            "dkimpy": "rsa, 2048 bits",
+            "together": "agreed",
+        },
+        {
+            "of": "--message, signature 1",
+            "mailguard": "policy: a CR or an LF stands on its own",
+            "dkimpy": "pass",
+            "together": "by_design: a CR or an LF stands on its own",
+        },
+    ]
+    mail.write_bytes(b"Subject:" + b" " * 1_000 + b"x\r\n" + signed)
+    found = await check(serve, zone, "--message", str(mail), "--json")
+    last = json.loads(found.stdout)["opinions"][1]
+    assert (last["dkimpy"], last["together"]) == ("no opinion", "white_space")
+
+
+@pytest.mark.parametrize(
+    ("record", "mailguard", "dkimpy", "together"),
+    [
+        ("v=DKIM1; k=rsa; p=", "permerror", "permerror", "agreed"),
+        ("v=DKIM1; h=sha1; p={p}", "permerror", "rsa, 2048 bits", "by_design"),
+        ("v=DKIM1; s=other; p={p}", "permerror", "permerror", "agreed"),
+        ("v=DKIM1; s=tlsrpt; p={p}", "permerror", "permerror", "agreed"),
+        ("p={p}", "rsa, 2048 bits", "rsa, 2048 bits", "agreed"),
+    ],
+)
+async def test_both_read_the_record(
+    record: str, mailguard: str, dkimpy: str, together: str, serve: list[DnsServer]
+) -> None:
+    key = record_of(generate_private_key(65537, 2048)).rpartition("p=")[2]
+    text = record.replace("{p}", key)
+    strings = " ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200))
+    found = await check(serve, f"s1._domainkey.example.org. 60 IN TXT {strings}", "--json")
+    answer = json.loads(found.stdout)
+    assert [list(row.values())[1:] for row in answer["opinions"]] == [[mailguard, dkimpy, together]]
+    assert (found.exit_code == 0) == answer["good"] == (mailguard != "permerror")
+
+
+async def test_what_is_wrong_is_json_too(tmp_path: Path, serve: list[DnsServer]) -> None:
+    published, held = keygen(tmp_path / "a", "ed25519"), keygen(tmp_path / "b", "ed25519")
+    found = await check(serve, published.stdout, "--key", str(tmp_path / "b"), "--json")
+    answer = json.loads(found.stdout)
+    assert (found.exit_code, answer["good"], len(answer["problems"])) == (1, False, 1)
+    assert answer["record"] == held.stdout.rstrip("\n")
+    assert {row["dkimpy"] for row in answer["opinions"]} == {"no opinion"}  # it wants PyNaCl
+    nothing = await check(serve, "", "--json")
+    assert json.loads(nothing.stdout)["opinions"] == []
+    assert (await check(serve, "", "--message", str(tmp_path / "none"))).exit_code == 1
 
 
 def test_no_answer_is_not_called_a_missing_key() -> None:

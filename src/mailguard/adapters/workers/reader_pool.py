@@ -10,6 +10,7 @@ import asyncio
 import multiprocessing
 import resource
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -78,11 +79,23 @@ def _octets_of_text(message: Message) -> int:
     ) + 200 * len(message.parts)
 
 
-class _Worker:
-    """One child process and the pipe to it. Used by one thread at a time."""
+class Overrun(Exception):
+    """A child did not answer and is gone; `error` is what ended it, "" when its time was over."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, error: str = "") -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Child:
+    """One killable child process and the pipe to it. Used by one thread at a time.
+
+    `work` is what the child runs: it says "ready", and answers each octet string with an object."""
+
+    def __init__(self, work: Callable[[Connection, int], None], memory: int, name: str) -> None:
+        self._what = work
         self._memory = memory
+        self._name = name
         self._child: SpawnProcess | None = None
         self._pipe: Connection | None = None
 
@@ -94,7 +107,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         child = context.Process(
-            target=_work, args=(theirs, self._memory), daemon=True, name="mailguard-reader"
+            target=self._what, args=(theirs, self._memory), daemon=True, name=self._name
         )
         child.start()
         theirs.close()
@@ -104,21 +117,19 @@ class _Worker:
             raise OSError("a reading worker did not start")
         return ours
 
-    def read(self, raw: bytes, seconds: float) -> Reading | Unavailable:
-        """Blocks for at most the budget and a restart."""
+    def ask(self, question: bytes, seconds: float) -> object:
+        """Blocks for at most the budget and a restart. Raises Overrun."""
+        error = ""
         try:
             pipe = self.ensure()
-            pipe.send_bytes(raw)
+            pipe.send_bytes(question)
             if pipe.poll(seconds):
-                answer = pipe.recv()
-                return answer if isinstance(answer, Reading) else Unavailable(str(answer))
-            reason = f"reading it took more than {seconds:g} seconds"
-        except (OSError, EOFError) as error:
-            reason = f"the reading worker ended ({type(error).__name__})"
-        log.warning("reading_killed", reason=reason, size=len(raw))
-        metrics.POOL_KILLED.inc()
+                answer: object = pipe.recv()
+                return answer
+        except (OSError, EOFError) as trouble:
+            error = type(trouble).__name__
         self.kill()
-        return Unavailable(reason)
+        raise Overrun(error)
 
     def kill(self) -> None:
         if self._pipe is not None:
@@ -128,6 +139,26 @@ class _Worker:
             self._child.kill()
             self._child.join()
             self._child = None
+
+
+class _Worker(Child):
+    """A child that reads messages."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__(_work, memory, "mailguard-reader")
+
+    def read(self, raw: bytes, seconds: float) -> Reading | Unavailable:
+        """Blocks for at most the budget and a restart."""
+        try:
+            answer = self.ask(raw, seconds)
+        except Overrun as over:
+            reason = f"reading it took more than {seconds:g} seconds"
+            if over.error:
+                reason = f"the reading worker ended ({over.error})"
+            log.warning("reading_killed", reason=reason, size=len(raw))
+            metrics.POOL_KILLED.inc()
+            return Unavailable(reason)
+        return answer if isinstance(answer, Reading) else Unavailable(str(answer))
 
 
 def _work(pipe: Connection, memory: int) -> None:

@@ -175,6 +175,20 @@ class DnsSettings(Section):
     lifetime: Seconds = Field(15.0, description="Seconds for all the lookups of one message.")
 
 
+class AuthenticationSettings(Section):
+    """How far our own verdicts on mail from outside are watched."""
+
+    second_opinion: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the messages with a DKIM signature that dkimpy verifies too, after "
+        "the reply and in a process of its own; which ones follows from their digests. It changes "
+        "no verdict: where the two differ, the log says so and "
+        "`mailguard_dkim_second_opinions_total` counts it. 0 for none.",
+    )
+
+
 class HttpSettings(Section):
     """Health, metrics and the copy page."""
 
@@ -298,6 +312,7 @@ class Settings(Section):
     limits: SessionLimits = SessionLimits()
     auth: AuthSettings = AuthSettings()
     dns: DnsSettings = DnsSettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
     signing: SigningSettings = SigningSettings()

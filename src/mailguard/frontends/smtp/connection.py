@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import math
 import re
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -43,21 +43,16 @@ class HangUp(Exception):
 class SmtpConnection(SMTP):
     """The lifecycle of a session; `session.SmtpSession` adds the commands."""
 
-    _handle_hooks: dict[str, Any] = {}  # noqa: RUF012 - aiosmtpd's hooks: none, for any connection
-    _tls_handshake_okay = True
-
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         # Not SMTP.__init__: it inspects every attribute and builds dictionaries at each
-        # connection. What its inherited methods read is set here.
+        # connection. What its inherited methods read is set here (docs/adr/0008).
         reader = CommandReader(loop)
         asyncio.StreamReaderProtocol.__init__(self, reader, None, loop)
         self.loop = loop
         self.service = service
         self.session = None
-        self.envelope = None
         self.transport = None
         self._original_transport = None
-        self._tls_protocol = None
         self._handler_coroutine = None
         self._timeout_handle = None
         self._timeout_duration = service.limits.idle

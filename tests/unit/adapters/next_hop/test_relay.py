@@ -73,7 +73,10 @@ class Session:
 
 class Scripted:
     """A server on a real socket. `acts` maps a command's first word (or "greeting", "dot") to a
-    reply, or to a coroutine function that may say, hang or cut; None from it means no reply."""
+    reply, or to a coroutine function that may say, hang or cut; None from it means no reply.
+
+    By hand and not aiosmtpd's, since it answers what no server answers, octet by octet, and cuts
+    wherever it is told."""
 
     def __init__(
         self, offers: tuple[str, ...] = OFFERS, by_octet: bool = False, **acts: Act
