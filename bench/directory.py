@@ -17,31 +17,21 @@ from pathlib import Path
 
 from mailguard.config.directory.people import load_directory
 from mailguard.core.decision.facts import Facts
-from mailguard.core.decision.policy import CheckSettings, Policy, PolicyStep
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District
+from mailguard.core.sender import directory_lookups
+from mailguard.core.sender.audience import Reach
 from mailguard.core.text import reader
-from mailguard.pipeline import reach
+from mailguard.core.text.reading import Reading
 from mailguard.pipeline.send_window import Mailings
-from mailguard.pipeline.snapshot import Snapshot
 
 DISTRICT = District("Example", "EX", ("example.org",), "s@example.org", "p@example.org", "mx")
 TODAY = date(2026, 11, 25)
 WORK = ("teacher", "custodian", "secretary", "nurse", "counselor")
 LOADED = 5.0  # seconds of CPU that loading may take
-
-
-class LooksBack(CheckSettings):
-    """Asks for every fact that `reach` makes."""
-
-    def looks_back(self) -> dict[str, float]:
-        return {"listed": 3_600.0, "mailing": 3_600.0}
-
-
-class _Nothing:
-    needs: frozenset[str] = frozenset()
+WINDOW = 3_600.0  # seconds that a check looks back
 
 
 def write(folder: Path, people: int, groups: int) -> None:
@@ -86,23 +76,38 @@ def micros(call: Callable[[int], object], runs: int = 300) -> float:
     return statistics.median(times) * 1e6
 
 
-def message(directory: Directory, n: int, recipients: tuple[str, ...]) -> tuple[Transaction, Facts]:
+def message(n: int, recipients: tuple[str, ...]) -> tuple[Transaction, Reading]:
     raw = f"From: p{n}@example.org\r\nSubject: x{n}\r\n\r\nHello {n}\r\n".encode()
     parsed = mime.parse(raw)
     envelope = Envelope(f"p{n}@example.org", recipients, account=f"u{n}")
     role = Role.SUBMISSION
     transaction = Transaction(f"{n:026}", 0.0, Listener("l", role), envelope, parsed)
+    return transaction, reader.read(parsed)
+
+
+def facts_of(
+    transaction: Transaction, reading: Reading, directory: Directory, mailings: Mailings
+) -> Facts:
+    """Every fact that the directory and the sender's window give, as `gather` makes them."""
+    known = directory_lookups.look_up(transaction, directory, DISTRICT, TODAY)
     facts = Facts(
         now=0.0,
         district=DISTRICT,
         today=TODAY,
-        account=directory.account_for(f"u{n}"),
-        owner=directory.people[f"p{n}"],
-        people={r: p for r in recipients if (p := directory.person_at(r)) is not None},
-        groups={r: g for r in recipients if (g := directory.group_at(r)) is not None},
-        reading=reader.read(parsed),
+        reading=reading,
+        **{name: getattr(known, name) for name in known.__slots__},
     )
-    return transaction, facts
+    reach = Reach.of(transaction, facts, directory)
+    prints, units = reach.prints, reach.units
+    mailings.count(reach.sender, transaction.id, hash(prints), prints, units, 0.0)
+    recent = mailings.recent(reach.sender, 0.0, WINDOW)
+    return replace(
+        facts,
+        audiences=reach.audiences(),
+        units=reach.bargaining_units(),
+        listed=reach.listed(recent, WINDOW),
+        mailing=reach.mailing(recent, WINDOW),
+    )
 
 
 def main() -> None:
@@ -122,12 +127,9 @@ def main() -> None:
     membership.mask("all@example.org")
     membership.present(TODAY)
     print(f"all employees, first time   {(time.perf_counter() - began) * 1e3:8.1f} ms")
-    step = PolicyStep(_Nothing(), LooksBack(), {})  # type: ignore[arg-type]  # only asked what it needs
-    snapshot = Snapshot(DISTRICT, Policy((step,), ""), directory, {}, {}, "")
 
     def reached(n: int, to: tuple[str, ...]) -> object:
-        transaction, facts = message(directory, n, to)
-        return reach.complete(replace(facts), transaction, snapshot, Mailings(), None)
+        return facts_of(*message(n, to), directory, Mailings())
 
     to_one = (f"p{count // 2}@example.org",)
     to_many = tuple(f"p{n}@example.org" for n in range(1, 101))

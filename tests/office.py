@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from tests.at_once import at_once
 from tests.unit.core.decision.test_decide import Says
-from tests.unit.pipeline.test_accept import Ports, make_world
+from tests.unit.pipeline.test_accept import Ports, World, make_world
 
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import outbox
@@ -42,10 +42,9 @@ from mailguard.core.people.calendar import Calendar
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District
 from mailguard.core.people.model import Account, Group, Person, Site
-from mailguard.pipeline.accept import accept
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import World
-from mailguard.pipeline.replay import replay
+from mailguard.pipeline.ports import Deskwork
+from mailguard.pipeline.replay import Replaying, replay
 from mailguard.pipeline.snapshot import Snapshot
 
 ZONE = "America/Los_Angeles"
@@ -181,12 +180,12 @@ class Office:
             (b"k" * 32,),
             self.calendar,
         )
-        self.world: World = replace(
-            make_world(Ports()),
+        self.world: World = make_world(Ports()).but(
             archive=self.state.blobs,
             ledger=self.state.ledger,
             next_hop=self,
             clock=lambda: self.now,
+            notices=self.state.notices,
         )
         self.restart()
 
@@ -194,11 +193,15 @@ class Office:
         """What memory there was is gone, as after a crash."""
         matters = self.state.matters
         snapshot, terms = lambda: self.snapshot, self.terms
-        self.steps = ApprovalSteps(matters, snapshot, self.take_up, self.world, terms)
+        self.work = Deskwork(lambda: self.now, self.state.notices, self.world.delivery.outbox)
+        self.steps = ApprovalSteps(matters, snapshot, self.take_up, self.work, terms)
         self.clerk = ApprovalClerk(self.steps, self.relay_vouches)
         desks, kinds = {"approvals": self.clerk}, {KIND: self.clerk}
+        delivery = self.world.delivery
         self.desk = Inbox(
-            matters, matters, self.take_up, desks, kinds, self._unread, self.world.clock
+            *(matters, matters, self.take_up, desks, kinds, self._unread),
+            delivery.clock,
+            delivery.desk,
         )
 
     def close(self) -> None:
@@ -217,7 +220,9 @@ class Office:
             raise KeyError(transaction_id)
         raw = await self.state.blobs.fetch(entry.digest)
         snapshot = replace(self.snapshot, policy=self.policies[entry.policy_digest])
-        return await replay(entry, raw, snapshot, self.world)
+        return await replay(
+            entry, raw, snapshot, Replaying(self.world.judging.reader, self.world.terms)
+        )
 
     # The next hop
 
@@ -249,7 +254,7 @@ class Office:
         )
         listener = Listener(role.value, role)
         one = Transaction(f"{self.number:026}", self.now, listener, envelope, mime.parse(raw))
-        return await accept(one, replace(self.snapshot, policy=policy), self.world)
+        return await self.world.accept(one, replace(self.snapshot, policy=policy))
 
     async def send(
         self, *codes: str, subject: str = "Bake sale", to: Sequence[str] = (MAPLE,), **who: str

@@ -77,13 +77,13 @@ class SpamOffice(Office):
 
     def restart(self) -> None:
         super().restart()
-        self.world = replace(self.world, authenticator=self, unblocking=self.state.unblocked)
+        self.world = self.world.but(authenticator=self, unblocking=self.state.unblocked)
         matters = self.state.matters
         self.case_steps = CaseSteps(
             matters,
             lambda: self.snapshot,
             self.take_up,
-            self.world,
+            self.work,
             self.case_terms,
             self.staff,
             self._teach,
@@ -92,8 +92,12 @@ class SpamOffice(Office):
         self.case_clerk = CaseClerk(self.case_steps, sheets, self.relay_vouches)
         clerks = {"approvals": self.clerk, "spammail": self.case_clerk}
         kinds = {APPROVAL: self.clerk, KIND: self.case_clerk}
-        clock = self.world.clock
-        self.desk = Inbox(matters, matters, self.take_up, clerks, kinds, self._unread, clock)
+        delivery = self.world.delivery
+        self.desk = Inbox(
+            *(matters, matters, self.take_up, clerks, kinds, self._unread),
+            delivery.clock,
+            delivery.desk,
+        )
 
     async def _teach(self, digest: str, words: Sequence[str], spam: bool) -> None:
         self.lessons.append((digest, spam))

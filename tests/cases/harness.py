@@ -34,11 +34,11 @@ class Judged:
     def copies(self) -> dict[str, bytes]:
         """Each forwarded recipient's copy, our Received and Authentication-Results taken off."""
         transaction = self.dossier.transaction
-        ours = trace.received(transaction, self.dossier.world.hostname)
+        ours = trace.received(transaction, self.dossier.terms.hostname)
         results = trace.results(transaction, self.dossier.facts)
         if results:
             ours = trace.authentication_results_field(results) + ours
-        rendered = self.dossier.copies()
+        rendered = self.dossier.copies(self.dossier.facts.now)
         return {
             recipient: rendered[n].removeprefix(ours)
             for n, variant in enumerate(self.dossier.plan.variants)

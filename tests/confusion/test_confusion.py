@@ -61,7 +61,7 @@ def test_attack_is_not_taken_for_the_victim(name: str) -> None:
 @pytest.mark.parametrize("name", _cases(ATTACKS))
 def test_no_forged_results_go_on(name: str) -> None:
     judged = all_judged()[name]
-    for copy in judged.dossier.copies().values():
+    for copy in judged.dossier.copies(judged.dossier.facts.now).values():
         ours = _ours(copy)
         assert len(ours) == 1
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', ours[0])

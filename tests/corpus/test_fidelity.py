@@ -149,7 +149,7 @@ def unedited(directory: Path, messages: Iterable[variations.Named]) -> int:
                 dossier, _ = await checker.dossier(request)
                 if trace.forged_fields(mime.parse(raw), dossier.snapshot.district, True):
                     continue  # these are taken off whatever the policy says
-                for copy in dossier.copies().values():
+                for copy in dossier.copies(dossier.facts.now).values():
                     assert copy.endswith(raw), name
                     top = copy[: len(copy) - len(raw)]
                     assert top.startswith(b"Received: ") and top.endswith(b"\r\n"), name

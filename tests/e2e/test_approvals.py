@@ -15,7 +15,6 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -32,7 +31,7 @@ from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals.handler import ApprovalClerk
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
-from mailguard.server.wiring import approval_steps, replaying
+from mailguard.server.wiring import approval_steps, deskwork, replaying
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara.olive", "paula.pine", "tomas.birch"))
 BEN, APPROVALS = "ben.poplar@example.org", "approvals@example.org"
@@ -291,9 +290,9 @@ async def turned(serve: Serve, days: float) -> list[str]:
     try:
         matters = await opened.matters.find("approval")
         before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
-        async with replaying(loaded, opened) as world:
-            world = replace(world, clock=lambda: later)
-            steps = approval_steps(loaded.settings, opened, lambda: loaded.snapshot, world)
+        async with replaying(loaded.settings) as again:
+            work, snapshot = deskwork(opened, lambda: later), lambda: loaded.snapshot
+            steps = approval_steps(loaded.settings, opened, snapshot, again, work)
             await ApprovalClerk(steps).turn(later)
         return [
             line.what

@@ -13,7 +13,6 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -33,7 +32,7 @@ from mailguard.casework.unblocking.sheets import Sheets
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
 from mailguard.core.people.calendar import DAY
-from mailguard.server.wiring import case_steps, replaying
+from mailguard.server.wiring import case_steps, deskwork, replaying
 
 SPAM = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 TARA, BEN, SAM = (f"{n}@example.org" for n in ("tara.olive", "ben.poplar", "sam.juniper"))
@@ -342,9 +341,9 @@ async def turned(serve: Serve, now: float) -> list[str]:
     try:
         matters = await opened.matters.find("case")
         before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
-        async with replaying(loaded, opened) as world:
-            world = replace(world, clock=lambda: now)
-            steps = case_steps(loaded.settings, opened, lambda: loaded.snapshot, world)
+        async with replaying(loaded.settings) as again:
+            work, snapshot = deskwork(opened, lambda: now), lambda: loaded.snapshot
+            steps = case_steps(loaded.settings, opened, snapshot, again, work)
             sheets = Sheets(Requests(steps), read_sheet, opened.unblocked)
             await CaseClerk(steps, sheets).turn(now)
         return [

@@ -23,7 +23,8 @@ from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.pipeline.judge import judge
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import World
+from mailguard.pipeline.ports import Judging
+from mailguard.server.wiring import make_terms
 
 RULES = ("group_rights", "mass_mail")
 PEOPLE = """\
@@ -130,14 +131,14 @@ def judged(
         async with Checker.open(loaded) as checker:
             nobody = CachingResolver(DnsSettings(servers=["127.0.0.1:9"], lifetime=0.1))
             known = SenderAuthentication(nobody, 0.1, "mx.example.org")
-            world = replace(
-                checker._world, authenticator=known, ledger=ledger or Answering(), deadline=30.0
+            judging = replace(
+                checker.judging(), authenticator=known, earlier=ledger or Answering(), deadline=30.0
             )
-            return [await _one(loaded, world, mail) for mail in mails]
+            return [await _one(loaded, judging, mail) for mail in mails]
 
     return asyncio.run(run())
 
 
-async def _one(loaded: Loaded, world: World, mail: Mail) -> JudgedMessage:
-    world = replace(world, clock=lambda: mail.at)
-    return await judge(mail.transaction(loaded), loaded.snapshot, world, "00" * 32)
+async def _one(loaded: Loaded, judging: Judging, mail: Mail) -> JudgedMessage:
+    one, terms = mail.transaction(loaded), make_terms(loaded.settings)
+    return await judge(one, loaded.snapshot, judging, terms, "00" * 32, mail.at)

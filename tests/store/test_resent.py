@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.at_once import at_once
 from tests.unit.core.decision.test_decide import DISTRICT, finds
-from tests.unit.pipeline.test_accept import LATE, Ports, make_world
+from tests.unit.pipeline.test_accept import LATE, Ports, World, make_world
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database import outbox
@@ -24,8 +23,7 @@ from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.directory import Directory
-from mailguard.pipeline.accept import accept
-from mailguard.pipeline.ports import Authentication, World
+from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
@@ -43,19 +41,20 @@ class Proven(Ports):
 
 @pytest.fixture
 def world(ledger: DatabaseLedger, archive: Blobs) -> World:
-    return replace(make_world(Proven()), ledger=ledger, archive=archive)
+    return make_world(Proven()).but(ledger=ledger, archive=archive)
 
 
 async def send(
     world: World, number: int, recipients: Sequence[str], *steps: PolicyStep, **replies: Reply
 ) -> Reply:
-    world.next_hop.replies = {f"{name}@example.org": reply for name, reply in replies.items()}  # type: ignore[attr-defined]  # the recording ports' own
+    answers = {f"{name}@example.org": reply for name, reply in replies.items()}
+    world.delivery.next_hop.replies = answers  # type: ignore[attr-defined]  # the recording ports' own
     texts = {name: template.text for name, template in TEMPLATES.items()}
     snapshot = Snapshot(DISTRICT, Policy(steps, "p"), Directory(), {}, texts, "d")
     envelope = Envelope("x@example.com", tuple(recipients), client_address="192.0.2.1", helo="h")
     listener = Listener("mx", Role.MX)
     one = Transaction(f"{number:026}", float(number), listener, envelope, mime.parse(RAW))
-    return await accept(one, snapshot, world)
+    return await world.accept(one, snapshot)
 
 
 def ends(ledger: DatabaseLedger, number: int) -> dict[str, State]:
@@ -143,7 +142,7 @@ async def test_copies_put_off_are_in_the_ledger_as_soon_as_in_the_outbox(
         async def record(self, *args: Any) -> None:
             await ledger.record(*args)
 
-    assert (await send(replace(world, ledger=Slow()), 1, [ANN, BOB], bob=LATE)).code == 250
+    assert (await send(world.but(ledger=Slow()), 1, [ANN, BOB], bob=LATE)).code == 250
     assert seen == [{ANN: State.FORWARDED, BOB: State.FORWARDED}]
     assert ends(ledger, 1) == {ANN: State.FORWARDED, BOB: State.FORWARDED}
 
@@ -151,7 +150,7 @@ async def test_copies_put_off_are_in_the_ledger_as_soon_as_in_the_outbox(
 async def test_a_message_set_aside_unread_is_acknowledged_in_the_ledger(
     world: World, ledger: DatabaseLedger
 ) -> None:
-    world.next_hop.failing["relay"] = RuntimeError("bug")  # type: ignore[attr-defined]  # ditto
+    world.delivery.next_hop.failing["relay"] = RuntimeError("bug")  # type: ignore[attr-defined]  # ditto
     codes = [(await send(world, number, [ANN, BOB])).code for number in (1, 2, 3)]
     assert codes == [451, 451, 250]
     (entry,) = [one async for one in ledger.entries(acknowledged=True)]

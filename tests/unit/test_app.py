@@ -16,6 +16,7 @@ from tests.store.test_ledger import entry
 from mailguard.adapters.database.outbox import OutboxEntry
 from mailguard.config.load import load
 from mailguard.core.mail.reply import Reply
+from mailguard.pipeline.outbox import Undeliverable
 from mailguard.pipeline.ports import StoreError
 from mailguard.server.app import Server, _ended
 from mailguard.server.wiring import undelivered
@@ -33,6 +34,10 @@ async def house(tmp_path: Path) -> AsyncIterator[Server]:
     await made.relay.close()
     await made.resolver.close()
     made.state.close()
+
+
+def telling(house: Server) -> Undeliverable:
+    return undelivered(house.state, house._snapshot, house.replaying, house.delivery.clock)
 
 
 async def _soon(true: Any) -> None:
@@ -68,9 +73,7 @@ async def test_a_refusal_is_told_although_the_facts_cannot_be_read(house: Server
         1, "relay", entry(1).id, "x@example.com", ("a@example.org",), digest, "", False,
         "waiting", 1, 0.0, 0.0, "",
     )  # fmt: skip
-    (told,) = await undelivered(house.state, house._snapshot, house.world)(
-        waiting, ["a@example.org"], Reply(550, "5.1.1 no")
-    )
+    (told,) = await telling(house)(waiting, ["a@example.org"], Reply(550, "5.1.1 no"), True)
     assert told.recipients == (house.live.snapshot.district.postmaster,)
 
 
@@ -83,9 +86,7 @@ async def test_a_late_refusal_of_a_routed_copy_names_its_recipient(house: Server
         1, "relay", entry(1).id, "x@example.com", ("boss@example.org",), digest, "", False,
         "waiting", 1, 0.0, 0.0, "", "a@example.org",
     )  # fmt: skip
-    (told,) = await undelivered(house.state, house._snapshot, house.world)(
-        waiting, ["boss@example.org"], Reply(550, "5.1.1 no")
-    )
+    (told,) = await telling(house)(waiting, ["boss@example.org"], Reply(550, "5.1.1 no"), True)
     text = message_from_bytes(told.raw).get_payload()
     assert "To: a@example.org" in text
     assert "boss@" not in text
@@ -102,9 +103,7 @@ async def test_two_late_refusals_of_one_message_are_two_notices(house: Server) -
             1, "relay", entry(1).id, "x@example.com", (recipient,), digest, "", False,
             "waiting", 1, 0.0, 0.0, "",
         )  # fmt: skip
-        told += await undelivered(house.state, house._snapshot, house.world)(
-            waiting, [recipient], Reply(550, "5.1.1 no")
-        )
+        told += await telling(house)(waiting, [recipient], Reply(550, "5.1.1 no"), True)
     assert len({one.key for one in told}) == 2
     ids = {message_from_bytes(one.raw)["Message-ID"] for one in told}
     assert len(ids) == 2  # or the mailbox would take one for the other
@@ -119,7 +118,7 @@ async def test_an_outcome_that_waits_for_the_database_is_written_before_the_end(
         await asyncio.sleep(0.3)
         written.append(1)
 
-    house.world.late.add(asyncio.create_task(later()))
+    house.delivery.late.add(asyncio.create_task(later()))
     await house._settle_late()
     assert written == [1]
 

@@ -18,6 +18,7 @@ from mailguard.adapters.database.outbox import OutboxStore
 from mailguard.adapters.database.tickets import TicketStore
 from mailguard.adapters.database.unblocked import UnblockedList
 from mailguard.core.decision.facts import Unblocked
+from mailguard.pipeline.counters import NoticeAllowance
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class StateDirectory:
     unblocked: UnblockedList
     learned: LearnedWords
     matters: TicketStore
+    notices: NoticeAllowance  # in memory: what was sent before a restart is forgotten
 
     @classmethod
     def open(
@@ -49,15 +51,17 @@ class StateDirectory:
             (path / "mailguard.db").touch(mode=0o600)
         store = Database(url)
         store.upgrade()
-        outbox = OutboxStore(store, blobs)
+        notices = NoticeAllowance()
+        outbox = OutboxStore(store, blobs, notices)
         return cls(
             blobs,
             store,
-            DatabaseLedger(store, blobs),
+            DatabaseLedger(store, blobs, outbox=outbox),
             outbox,
             UnblockedList(store, files),
             LearnedWords(store),
             TicketStore(store, outbox, time.time),
+            notices,
         )
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ a letter means to a clerk.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import Identity, identity
 from mailguard.core.sender.written_by import written_by
 from mailguard.core.text.reading import Reading
+from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Clock, Outgoing, StoreError
 
@@ -109,6 +109,7 @@ class Inbox:
         kinds: Mapping[str, Handler],
         unread: Callable[[UnreadMail], Awaitable[Sequence[Outgoing]]],
         clock: Clock,
+        bell: Bell,
         poll: float = 2.0,
     ) -> None:
         self._letters = letters
@@ -119,16 +120,11 @@ class Inbox:
         self._unread = unread
         self._clock = clock
         self._poll = poll
-        self._something = asyncio.Event()
-
-    def wake(self) -> None:
-        """Something was kept for a person: look at once."""
-        self._something.set()
+        self._bell = bell
 
     async def run(self) -> None:
         """Until cancelled. Trouble of our own is logged, and tried again a little later."""
         while True:
-            self._something.clear()
             try:
                 await self.turn()
             except StoreError as error:
@@ -136,8 +132,7 @@ class Inbox:
             except Exception:
                 log.exception("desk_error")
                 metrics.INTERNAL_ERRORS.labels("desk").inc()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._something.wait(), self._poll)
+            await self._bell.heard(self._poll)
 
     async def turn(self) -> None:
         """Everything that waits now, once. Raises StoreError at the end where something failed for

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mailguard.casework.tickets import Ticket
     from mailguard.config.load import Loaded
     from mailguard.core.people.model import Person
-    from mailguard.pipeline.ports import World
+    from mailguard.pipeline.replay import Replaying
 
 _REMARK = 500  # characters
 
@@ -238,10 +238,11 @@ def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
 def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaitable[T]]) -> T:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
     from mailguard.casework.approvals.console import ApprovalConsole, CommandRefused
-    from mailguard.server.wiring import approval_steps
+    from mailguard.server.wiring import approval_steps, deskwork
 
-    async def carry_out(state: StateDirectory, world: World) -> T:
-        steps = approval_steps(loaded.settings, state, lambda: loaded.snapshot, world)
+    async def carry_out(state: StateDirectory, again: Replaying) -> T:
+        at_hand, snapshot = deskwork(state), lambda: loaded.snapshot
+        steps = approval_steps(loaded.settings, state, snapshot, again, at_hand)
         return await work(ApprovalConsole(steps, by.strip() or getpass.getuser()))
 
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mailguard.casework.unblocking.case import At
     from mailguard.casework.unblocking.console import CaseConsole
     from mailguard.config.load import Loaded
-    from mailguard.pipeline.ports import World
+    from mailguard.pipeline.replay import Replaying
 
 _REMARK = 500  # characters
 
@@ -199,12 +199,13 @@ def _carry_out(
 ) -> None:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
     from mailguard.casework.unblocking.console import CaseConsole, CommandRefused
-    from mailguard.server.wiring import case_steps
+    from mailguard.server.wiring import case_steps, deskwork
 
     loaded = load_or_exit(config)
 
-    async def carry_out(state: StateDirectory, world: World) -> str:
-        steps = case_steps(loaded.settings, state, lambda: loaded.snapshot, world)
+    async def carry_out(state: StateDirectory, again: Replaying) -> str:
+        at_hand, snapshot = deskwork(state), lambda: loaded.snapshot
+        steps = case_steps(loaded.settings, state, snapshot, again, at_hand)
         return await work(CaseConsole(steps, by.strip() or getpass.getuser()))
 
     try:

@@ -1,6 +1,6 @@
 """One message through gather, decide and plan, for `check` and `check --batch`.
 
-Owns the request's form and the world without side effects. Shares `pipeline.judge` with `serve`.
+Owns the request's form, and that nothing is written. Shares `pipeline.judge` with `serve`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import hashlib
 import ipaddress
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -29,7 +29,6 @@ from mailguard.adapters.database.ledger import groups_reached
 from mailguard.adapters.database.unblocked import UnblockedList
 from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.ids import new_id
-from mailguard.adapters.signing.signatures import Signatures
 from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.config.load import Loaded
 from mailguard.config.settings.schema import DnsSettings, ListenerSettings
@@ -38,12 +37,10 @@ from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import address, mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.record.explain import report
-from mailguard.pipeline.counters import ClientAddresses, SentRecipients
 from mailguard.pipeline.judge import judge
 from mailguard.pipeline.judged_message import EDIT_FAILED, JudgedMessage
-from mailguard.pipeline.ports import World
-from mailguard.pipeline.send_window import Mailings
-from mailguard.server.wiring import make_reader
+from mailguard.pipeline.ports import Judging
+from mailguard.server.wiring import make_reader, make_terms
 
 T = TypeVar("T")
 
@@ -72,9 +69,11 @@ class Request:
 class Checker:
     """Judges requests one after another with one configuration."""
 
-    def __init__(self, loaded: Loaded, world: World) -> None:
+    def __init__(self, loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> None:
         self._loaded = loaded
-        self._world = world
+        self._reader = reader
+        self._lists = lists
+        self._terms = make_terms(loaded.settings)
         self._resolvers: dict[str, CachingResolver] = {}  # by what --dns says
 
     @classmethod
@@ -84,7 +83,7 @@ class Checker:
         reader = make_reader(loaded.settings)  # its workers start when a big message needs one
         lists = _ReadOnlyLists(loaded)
         try:
-            checker = cls(loaded, _world(loaded, reader, lists))
+            checker = cls(loaded, reader, lists)
             try:
                 yield checker
             finally:
@@ -107,7 +106,8 @@ class Checker:
         """The fixed fields of `check --json`. Raises UsageError."""
         began = time.perf_counter()
         dossier, problems = await self.dossier(request)
-        dossier, _, faults = dossier.rendered()  # part of the way: it fails here as in `serve`
+        # Part of the way: it fails here as in `serve`.
+        dossier, _, faults = dossier.rendered(dossier.facts.now)
         answer = report(
             dossier.transaction,
             dossier.facts,
@@ -136,18 +136,24 @@ class Checker:
             envelope=envelope,
             message=mime.parse(request.message),
         )
-        settings, resolver = self._loaded.settings, self._resolver(request.dns)
-        world = replace(
-            self._world,
-            clock=lambda: clock,
-            authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
-            engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
-            clients=ClientAddresses(),  # no request is judged by those before it
-            mailings=Mailings(),
-            sent=SentRecipients(),
-        )
+        snapshot, judging = self._loaded.snapshot, self.judging(request.dns)
         digest = hashlib.sha256(request.message).hexdigest()
-        return await judge(transaction, self._loaded.snapshot, world, digest), problems
+        judged = await judge(transaction, snapshot, judging, self._terms, digest, clock)
+        return judged, problems
+
+    def judging(self, dns: str = "") -> Judging:
+        """What one request is judged by, its counters new: no request is judged by those before
+        it. Raises UsageError for a `dns` that is not HOST:PORT."""
+        settings, resolver = self._loaded.settings, self._resolver(dns)
+        return Judging(
+            authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
+            reader=self._reader,
+            unblocking=self._lists,
+            learned=self._lists,
+            earlier=self._lists,
+            deadline=settings.deadline,
+            engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+        )
 
     def _resolver(self, dns: str) -> CachingResolver:
         if dns not in self._resolvers:
@@ -272,11 +278,14 @@ class _ReadOnlyLists:
             return None
         return _now(self._unblocked.find(mailbox, now))
 
-    def opinion(self, words: Any) -> Bayes | Unavailable | None:
+    def opinion(self, words: Callable[[], Sequence[str]]) -> Bayes | Unavailable | None:
         if self.database is None:
             return None
         _now(self._learned.refresh())
         return self._learned.opinion(words)
+
+    async def groups_reached(self, message_id: str) -> Collection[str]:
+        return await groups_reached(self.database, message_id) if self.database is not None else ()
 
     def close(self) -> None:
         if self.database is not None:
@@ -288,45 +297,6 @@ def _now(read: Coroutine[Any, Any, T]) -> T:
     nobody else meanwhile."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, read).result()
-
-
-class _Nowhere:
-    """The ports that `check` must not use: it has no side effects."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"check has no side effects, and asked for {name}")
-
-
-class _Recorded(_Nowhere):
-    """The ledger, of which only what it says of earlier messages is asked."""
-
-    def __init__(self, lists: _ReadOnlyLists) -> None:
-        self._lists = lists
-
-    async def groups_reached(self, message_id: str) -> Collection[str]:
-        database = self._lists.database
-        return await groups_reached(database, message_id) if database is not None else ()
-
-
-def _world(loaded: Loaded, reader: PooledReader, lists: _ReadOnlyLists) -> World:
-    settings = loaded.settings
-    nowhere: Any = _Nowhere()
-    return World(
-        archive=nowhere,
-        ledger=_Recorded(lists),
-        next_hop=nowhere,
-        reader=reader,
-        authenticator=nowhere,  # each request has its own: see --dns
-        signing=Signatures.load(settings.signing, settings.district.time_zone),
-        unblocking=lists,
-        learned=lists,
-        clock=time.time,
-        hostname=settings.hostname,
-        deadline=settings.deadline,
-        quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
-        tell_quarantine=settings.quarantine_reply == "reject",
-        deliver_unedited=settings.render_fault == "deliver",
-    )
 
 
 def decoded(address: str) -> str:

@@ -31,7 +31,7 @@ def leavers(
     30, or never under a legal hold. Somebody who came back is not listed."""
     from datetime import date
 
-    from mailguard.pipeline.standing import day_at
+    from mailguard.core.sender.directory_lookups import day_at
 
     loaded = load_or_exit(config)
     snapshot = loaded.snapshot

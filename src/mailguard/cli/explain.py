@@ -75,8 +75,8 @@ async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) ->
     stored = await state.ledger.policy(entry.policy_digest)
     policy = restore(stored, default_checks()) if stored else loaded.snapshot.policy
     raw = await state.blobs.fetch(entry.digest)
-    async with replaying(loaded, state) as world:
-        return await replay(entry, raw, replace(loaded.snapshot, policy=policy), world)
+    async with replaying(loaded.settings) as again:
+        return await replay(entry, raw, replace(loaded.snapshot, policy=policy), again)
 
 
 def _effect(finding: dict[str, Any]) -> str:

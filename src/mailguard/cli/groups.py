@@ -244,7 +244,7 @@ def _group(text: str, directory: Directory) -> Group:
 
 
 def _day(text: str, snapshot: Snapshot) -> date:
-    from mailguard.pipeline.standing import day_at
+    from mailguard.core.sender.directory_lookups import day_at
 
     try:
         return (

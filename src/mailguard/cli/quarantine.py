@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -199,9 +200,8 @@ async def _carry_out(
                 )
             await state.ledger.decide_hold([h.id for h in kept], decided, by)
             continue
-        outgoing = (
-            released(dossier, [(h.id, h.recipient) for h in kept]) if decided == RELEASED else ()
-        )
+        copies = [(h.id, h.recipient) for h in kept]
+        outgoing = released(dossier, copies, time.time()) if decided == RELEASED else ()
         listings = [_listing(dossier, kept[0], by)] if allow else []
         await state.ledger.decide_hold([h.id for h in kept], decided, by, outgoing, listings)
         reading = dossier.facts.reading
@@ -221,7 +221,7 @@ def _listing(dossier: JudgedMessage, hold: KeptCopy, by: str) -> Listing:
         fail(f"{hold.id} has no single author, so nobody can be put on the list; nothing was done")
     if dossier.facts.district.owns(mailbox):
         fail(f"{terminal(mailbox)} is an address of the district, which the list is not for")
-    now = dossier.world.clock()
+    now = time.time()
     return Listing(mailbox, f"release {hold.id}", "", by, now, now + _YEAR)
 
 

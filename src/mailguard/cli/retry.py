@@ -12,13 +12,13 @@ from mailguard.terminal import fail
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
     from mailguard.config.load import Loaded
-    from mailguard.pipeline.ports import World
+    from mailguard.pipeline.replay import Replaying
 
 T = TypeVar("T")
 _TRIES = 3
 
 
-def carried_out(loaded: Loaded, work: Callable[[StateDirectory, World], Awaitable[T]]) -> T:
+def carried_out(loaded: Loaded, work: Callable[[StateDirectory, Replaying], Awaitable[T]]) -> T:
     """Run one piece of work on the configuration's state. A step that the server was quicker with
     is thought out again; trouble of our own ends the command with 2, and nothing was changed."""
     from mailguard.pipeline.ports import StoreError
@@ -31,16 +31,16 @@ def carried_out(loaded: Loaded, work: Callable[[StateDirectory, World], Awaitabl
 
 
 async def _again(
-    loaded: Loaded, state: StateDirectory, work: Callable[[StateDirectory, World], Awaitable[T]]
+    loaded: Loaded, state: StateDirectory, work: Callable[[StateDirectory, Replaying], Awaitable[T]]
 ) -> T:
     from mailguard.casework.tickets import Conflict
     from mailguard.server.wiring import replaying
 
-    async with replaying(loaded, state) as world:
+    async with replaying(loaded.settings) as again:
         tries = _TRIES
         while True:
             try:
-                return await work(state, world)
+                return await work(state, again)
             except Conflict:
                 tries -= 1
                 if not tries:

@@ -46,14 +46,14 @@ async def rows(
     """A row a recipient of each recorded message, in the order of `samples`, which has them by
     their Message-ID. Messages that are not in the ledger have none."""
     found: dict[str, list[ResultRow]] = {}
-    async with replaying(loaded, state) as world:
+    async with replaying(loaded.settings) as again:
         async for brief in state.ledger.entries():
             sample = samples.get(brief.message_id.strip().strip("<>"))
             entry = await state.ledger.find(brief.id)
             if sample is None or entry is None:
                 continue
             raw = await state.blobs.fetch(entry.digest)
-            dossier = await replay(entry, raw, loaded.snapshot, world)
+            dossier = await replay(entry, raw, loaded.snapshot, again)
             found[sample.file] = _rows(sample, entry, dossier)
     return [row for sample in samples.values() for row in found.get(sample.file, [])]
 

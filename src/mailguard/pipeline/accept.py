@@ -7,29 +7,45 @@ hop or durably kept by us; our own trouble is 451. Must not know sessions, files
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from mailguard import metrics
 from mailguard.core.decision.facts import Facts
-from mailguard.core.decision.plan import State, Variant, conclude
+from mailguard.core.decision.plan import Conclusion, Hold, State, Variant, conclude
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Transaction
 from mailguard.pipeline import message_metrics
-from mailguard.pipeline.judge import judge
+from mailguard.pipeline.judge import judge, untold
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import LedgerEntry, StoreError, World, envelope_json
+from mailguard.pipeline.ports import (
+    AllowanceGone,
+    Delivery,
+    Judging,
+    LedgerEntry,
+    NextHop,
+    OutboundTerms,
+    Outgoing,
+    StoreError,
+    envelope_json,
+)
 from mailguard.pipeline.snapshot import Snapshot
 
 log = structlog.get_logger("mailguard.accept")
 
 
-async def accept(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+async def accept(
+    transaction: Transaction,
+    snapshot: Snapshot,
+    judging: Judging,
+    terms: OutboundTerms,
+    delivery: Delivery,
+) -> Reply:
     """Take one message through the house and answer it. Raises nothing but CancelledError."""
     try:
-        reply = await process(transaction, snapshot, world)
+        reply = await process(transaction, snapshot, judging, terms, delivery)
     except StoreError as error:
         log.error("not_durable", id=transaction.id, reason=str(error), full=error.full)
         metrics.INTERNAL_ERRORS.labels("store").inc()
@@ -37,49 +53,51 @@ async def accept(transaction: Transaction, snapshot: Snapshot, world: World) -> 
     except Exception:
         log.exception("internal_error", id=transaction.id)
         metrics.INTERNAL_ERRORS.labels("accept").inc()
-        reply = await _after_a_crash(transaction, snapshot, world)
+        reply = await _after_a_crash(transaction, snapshot, terms, delivery)
     message_metrics.answered(transaction, reply)
     log.info("answered", **message_metrics.summary(transaction, reply))
     return reply
 
 
-async def process(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+async def process(
+    transaction: Transaction,
+    snapshot: Snapshot,
+    judging: Judging,
+    terms: OutboundTerms,
+    delivery: Delivery,
+) -> Reply:
     """The story itself. Raises StoreError, and whatever a defect of ours raises."""
     raw = transaction.message.raw
     with message_metrics.stage("archive"):  # durable before anything leaves (R51)
-        digest = await world.archive.store(raw, _with_the_blob(transaction))
+        digest = await delivery.archive.store(raw, _with_the_blob(transaction))
 
-    dossier = await judge(transaction, snapshot, world, digest)  # facts, decision, plan
+    now = delivery.clock()
+    dossier = await judge(transaction, snapshot, judging, terms, digest, now)  # facts to plan
     plan = dossier.plan
     message_metrics.decided(transaction, dossier.decision)
 
     if plan.deferral is not None:  # one recipient's copy cannot be judged now: the client keeps all
         message_metrics.disposed(transaction, dossier.decision, plan)
-        await _record(dossier, dossier.reply(), dossier.states_so_far())
+        await _record(dossier, dossier.reply(), dossier.states_so_far(), delivery)
         return dossier.reply()
 
     with message_metrics.stage(
         "render"
     ):  # pure, and checked: what is wrong here is our own trouble
         size = weight(transaction)
-        dossier, copies, faults = await off_loop_if_large(size, dossier.rendered)
-        plan = dossier.plan
+        dossier, copies, faults = await off_loop_if_large(size, dossier.rendered, delivery.clock())
         so_far = await off_loop_if_large(size, dossier.entry_so_far)
         outgoing = await off_loop_if_large(size, dossier.outgoing)
         message_metrics.render_faults(transaction, faults)
-        message_metrics.disposed(transaction, dossier.decision, plan)
+        message_metrics.disposed(transaction, dossier.decision, dossier.plan)
 
-    if plan.holds or plan.letters or outgoing:
+    if dossier.plan.holds or dossier.plan.letters or outgoing:
         with message_metrics.stage("keep"):  # holds, notices and letters to us are durable now
-            await world.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
-            world.outbox_wakes()
-            world.desk_wakes()
-            if plan.tellings:
-                world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
+            dossier = await _keep(dossier, so_far, outgoing, delivery)
 
     with message_metrics.stage("relay"):  # the next hop's own replies, per recipient
-        delivered = await _relay(dossier, copies, world)
-        conclusion = conclude(plan, delivered)
+        delivered = await _relay(dossier, copies, delivery.next_hop)
+        conclusion = conclude(dossier.plan, delivered)
 
     states = dict(conclusion.states)
     reply = conclusion.failure or dossier.reply()
@@ -87,30 +105,71 @@ async def process(transaction: Transaction, snapshot: Snapshot, world: World) ->
         with message_metrics.stage(
             "keep"
         ):  # what others' success made ours to deliver or to return
-            holds, outgoing = dossier.left_over(conclusion, copies, delivered)
+            holds = await _keep_the_rest(dossier, conclusion, copies, delivered, reply, delivery)
             states |= {hold.recipient: State.QUARANTINED for hold in holds}
-            # With the end states: the outbox may be done with a copy before they are recorded.
-            await world.ledger.keep(dossier.entry(reply, states), holds, outgoing)
-            world.outbox_wakes()
-            if conclusion.returned and not holds:
-                world.notices.spend(transaction.envelope.reverse_path, dossier.facts.now)
 
     with message_metrics.stage("record"):
-        await _record(dossier, reply, states)
-    if world.second_opinion is not None:  # nothing waits for it, and it changes nothing
-        world.second_opinion.consider(transaction, digest, dossier.facts.dkim)
+        await _record(dossier, reply, states, delivery)
+    if delivery.second_opinion is not None:  # nothing waits for it, and it changes nothing
+        delivery.second_opinion.consider(transaction, digest, dossier.facts.dkim)
     return reply
+
+
+async def _keep(
+    dossier: JudgedMessage, so_far: LedgerEntry, outgoing: Sequence[Outgoing], delivery: Delivery
+) -> JudgedMessage:
+    """One commit of what is kept before the relay. Where the sender has had the last notice of the
+    hour since the facts were gathered, it is planned again with that as a fact."""
+    plan = dossier.plan
+    try:
+        await delivery.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
+    except AllowanceGone:
+        size = weight(dossier.transaction)
+        dossier = await off_loop_if_large(size, untold, dossier)
+        plan = dossier.plan
+        so_far = await off_loop_if_large(size, dossier.entry_so_far)
+        outgoing = await off_loop_if_large(size, dossier.outgoing)
+        await delivery.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
+    delivery.outbox.ring()
+    delivery.desk.ring()
+    return dossier
+
+
+async def _keep_the_rest(
+    dossier: JudgedMessage,
+    conclusion: Conclusion,
+    copies: Mapping[int, bytes],
+    delivered: Mapping[str, Reply],
+    reply: Reply,
+    delivery: Delivery,
+) -> Sequence[Hold]:
+    """One commit of what the relay left to us, with the end states: the outbox may be done with a
+    copy before they are recorded. The copies that are quarantined."""
+
+    async def kept(may_tell: bool) -> Sequence[Hold]:
+        holds, outgoing = dossier.left_over(conclusion, copies, delivered, may_tell=may_tell)
+        quarantined = {hold.recipient: State.QUARANTINED for hold in holds}
+        entry = dossier.entry(reply, {**conclusion.states, **quarantined})
+        await delivery.ledger.keep(entry, holds, outgoing)
+        return holds
+
+    try:
+        holds = await kept(dossier.facts.may_tell)
+    except AllowanceGone:
+        holds = await kept(may_tell=False)
+    delivery.outbox.ring()
+    return holds
 
 
 _TROUBLE = Reply(451, "4.3.0 Local trouble; please try again later")
 
 
 async def _relay(
-    dossier: JudgedMessage, copies: Mapping[int, bytes], world: World
+    dossier: JudgedMessage, copies: Mapping[int, bytes], next_hop: NextHop
 ) -> Mapping[str, Reply]:
     """Every variant to the next hop at once."""
     relayed = [
-        _relay_one(dossier, dossier.plan.variants[n], copy, world) for n, copy in copies.items()
+        _relay_one(dossier, dossier.plan.variants[n], copy, next_hop) for n, copy in copies.items()
     ]
     # Most messages have one variant, which needs no task of its own.
     answers = [await relayed[0]] if len(relayed) == 1 else await asyncio.gather(*relayed)
@@ -118,11 +177,11 @@ async def _relay(
 
 
 async def _relay_one(
-    dossier: JudgedMessage, variant: Variant, copy: bytes, world: World
+    dossier: JudgedMessage, variant: Variant, copy: bytes, next_hop: NextHop
 ) -> Mapping[str, Reply]:
     """One variant; where it goes to another mailbox, that mailbox's reply is its recipients'."""
     envelope, instead = dossier.transaction.envelope, variant.redirected
-    replies = await world.next_hop.relay(
+    replies = await next_hop.relay(
         envelope.reverse_path,
         (instead,) if instead else variant.recipients,
         copy,
@@ -133,19 +192,21 @@ async def _relay_one(
     return dict.fromkeys(variant.recipients, replies[instead]) if instead else replies
 
 
-async def _record(dossier: JudgedMessage, reply: Reply, states: Mapping[str, State]) -> None:
+async def _record(
+    dossier: JudgedMessage, reply: Reply, states: Mapping[str, State], delivery: Delivery
+) -> None:
     """Write the outcome. After the next hop's 250 nothing may turn the reply into an error, so a
     ledger that fails here is tried again behind the client's back; what a crash cuts off then is
     mended from the archive at the next start."""
     entry = dossier.entry(reply, states)
     try:
-        await dossier.world.ledger.record(entry)
+        await delivery.ledger.record(entry)
     except Exception as error:  # whatever it is, the mail has gone
         log.exception("not_recorded", id=entry.id)
         metrics.INTERNAL_ERRORS.labels("record").inc()
-        late = dossier.world.late
+        late = delivery.late
         if isinstance(error, StoreError) and len(late) < _MOST_LATE:
-            task = asyncio.create_task(_record_later(entry, dossier.world))
+            task = asyncio.create_task(_record_later(entry, delivery))
             late.add(task)
             task.add_done_callback(late.discard)
 
@@ -153,12 +214,12 @@ async def _record(dossier: JudgedMessage, reply: Reply, states: Mapping[str, Sta
 _MOST_LATE = 10_000  # outcomes in memory; some 10 kB each
 
 
-async def _record_later(entry: LedgerEntry, world: World) -> None:
+async def _record_later(entry: LedgerEntry, delivery: Delivery) -> None:
     """A database that is locked or full comes back: until then, every second."""
     while True:
         await asyncio.sleep(1.0)
         try:
-            await world.ledger.record(entry)
+            await delivery.ledger.record(entry)
         except StoreError:
             continue
         log.info("recorded_late", id=entry.id)
@@ -175,19 +236,21 @@ def _with_the_blob(transaction: Transaction) -> dict[str, object]:
     }
 
 
-async def _after_a_crash(transaction: Transaction, snapshot: Snapshot, world: World) -> Reply:
+async def _after_a_crash(
+    transaction: Transaction, snapshot: Snapshot, terms: OutboundTerms, delivery: Delivery
+) -> Reply:
     """451, so that the client keeps the message; but one that crashes us again and again is
     quarantined unread, or it would come back until its sender gives up."""
-    if not world.crashes.again(transaction.message.raw):
+    if not delivery.crashes.again(transaction.message.raw):
         return _TROUBLE
     try:
-        digest = await world.archive.store(transaction.message.raw, _with_the_blob(transaction))
-        facts = Facts(now=world.clock(), district=snapshot.district)
-        dossier = JudgedMessage.unread(transaction, snapshot, world, facts, digest)
+        digest = await delivery.archive.store(transaction.message.raw, _with_the_blob(transaction))
+        facts = Facts(now=delivery.clock(), district=snapshot.district)
+        dossier = JudgedMessage.unread(transaction, snapshot, terms, facts, digest)
         reply = dossier.reply()
         entry = dossier.entry(reply, dossier.states_so_far())
-        await world.ledger.keep(entry, dossier.plan.holds, dossier.outgoing())
-        world.outbox_wakes()
+        await delivery.ledger.keep(entry, dossier.plan.holds, dossier.outgoing())
+        delivery.outbox.ring()
     except Exception:  # still our own trouble
         log.exception("not_set_aside", id=transaction.id)
         return _TROUBLE

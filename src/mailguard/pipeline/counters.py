@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 _REMEMBERED = 10_000  # messages, senders, accounts
 _HOUR = 3_600.0  # seconds
@@ -33,8 +34,18 @@ class Crashes:
         return self._seen[key] >= self._allowed
 
 
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """One notice of those that a mailbox may be sent within an hour. Mails of one commit that spend
+    the same one spend it once: a message's notices are one."""
+
+    mailbox: str
+    at: float  # seconds since the epoch
+
+
 class NoticeAllowance:
-    """At most so many notices an hour to one sender (R27: capped), or a loop would feed itself."""
+    """At most so many notices an hour to one sender (R27: capped), or a loop would feed itself.
+    Fulfils `ports.NoticeWindow` for one process."""
 
     def __init__(self, an_hour: int = 20) -> None:
         self._an_hour = an_hour
@@ -42,15 +53,30 @@ class NoticeAllowance:
 
     def allows(self, sender: str, now: float) -> bool:
         """Whether one more may be sent now."""
-        return sum(at > now - _HOUR for at in self._sent.get(sender.lower(), ())) < self._an_hour
+        times = self._sent.get(sender.lower())
+        return times is None or sum(at > now - _HOUR for at in times) < self._an_hour
 
-    def spend(self, sender: str, now: float) -> None:
-        """One was sent."""
-        times = self._sent.pop(sender.lower(), None) or deque(maxlen=self._an_hour)
-        times.append(now)
-        self._sent[sender.lower()] = times
-        if len(self._sent) > _REMEMBERED:
-            self._sent.popitem(last=False)
+    def take(self, spends: Collection[Spend]) -> bool:
+        """Take them all and be true, or none."""
+        taken: list[Spend] = []
+        for one in spends:
+            if not self.allows(one.mailbox, one.at):
+                self.refund(taken)
+                return False
+            times = self._sent.pop(one.mailbox.lower(), None) or deque(maxlen=self._an_hour)
+            times.append(one.at)
+            self._sent[one.mailbox.lower()] = times
+            taken.append(one)
+            if len(self._sent) > _REMEMBERED:
+                self._sent.popitem(last=False)
+        return True
+
+    def refund(self, spends: Collection[Spend]) -> None:
+        """What was taken was not sent after all."""
+        for one in spends:
+            times = self._sent.get(one.mailbox.lower())
+            if times is not None and one.at in times:
+                times.remove(one.at)
 
 
 class ClientAddresses:

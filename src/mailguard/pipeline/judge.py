@@ -1,47 +1,78 @@
 """From a transaction to its dossier: the way that `serve`, `check` and replay share.
 
-Owns gather → decide → plan. Has no effect but lookups. Must not know what is done with the plan.
+Owns gather → decide → plan. Has no effect but lookups, and asks no clock and no counter once the
+facts are gathered. Must not know what is done with the plan.
 """
 
 from __future__ import annotations
 
-from mailguard.core.decision.decide import decide
+from dataclasses import replace
+
+from mailguard.core.decision.decide import Decision, decide
 from mailguard.core.decision.facts import Facts
-from mailguard.core.decision.plan import make_plan
+from mailguard.core.decision.plan import Plan, make_plan
 from mailguard.core.mail.transaction import Transaction
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline import message_metrics
 from mailguard.pipeline.gather import gather
-from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.judged_message import EDIT_FAILED, JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import World
+from mailguard.pipeline.ports import Judging, OutboundTerms
 from mailguard.pipeline.snapshot import Snapshot
 
 
 async def judge(
-    transaction: Transaction, snapshot: Snapshot, world: World, digest: str
+    transaction: Transaction,
+    snapshot: Snapshot,
+    judging: Judging,
+    terms: OutboundTerms,
+    digest: str,
+    now: float,
 ) -> JudgedMessage:
-    """Gather the facts and decide. Raises only for defects of ours."""
+    """Gather the facts as of that moment and decide. Raises only for defects of ours."""
     with message_metrics.stage("gather"):  # every lookup concurrently, one deadline
-        facts = await gather(transaction, snapshot, world, world.clock())
+        facts = await gather(transaction, snapshot, judging, now)
     with message_metrics.stage("decide"):
         dossier = await off_loop_if_large(
-            weight(transaction), decided, transaction, snapshot, world, facts, digest
+            weight(transaction), decided, transaction, snapshot, terms, facts, digest
         )
-    world.mailings.settle(transaction.id, dossier.plan.forwarded)
+    judging.mailings.settle(transaction.id, dossier.plan.forwarded)
     return dossier
 
 
 def decided(
-    transaction: Transaction, snapshot: Snapshot, world: World, facts: Facts, digest: str
+    transaction: Transaction,
+    snapshot: Snapshot,
+    terms: OutboundTerms,
+    facts: Facts,
+    digest: str,
 ) -> JudgedMessage:
     """The pure part: the same facts give the same dossier, so a stored decision can be replayed."""
     decision = decide(transaction, facts, snapshot.policy)
-    sender = transaction.envelope.reverse_path
-    plan = make_plan(
+    plan = _plan(transaction, snapshot, terms, facts, decision)
+    return JudgedMessage(transaction, snapshot, terms, facts, decision, plan, digest)
+
+
+def untold(dossier: JudgedMessage) -> JudgedMessage:
+    """Planned again with the fact that the sender may not be told: others had the last notice by
+    the time that this one's was to be kept. What goes on is the same, so it stays as rendered."""
+    facts = replace(dossier.facts, may_tell=False)
+    plan = _plan(dossier.transaction, dossier.snapshot, dossier.terms, facts, dossier.decision)
+    unmade = (hold for hold in dossier.plan.holds if hold.reason == EDIT_FAILED.code)
+    plan = replace(plan, variants=dossier.plan.variants, holds=(*plan.holds, *unmade))
+    return replace(dossier, facts=facts, plan=plan)
+
+
+def _plan(
+    transaction: Transaction,
+    snapshot: Snapshot,
+    terms: OutboundTerms,
+    facts: Facts,
+    decision: Decision,
+) -> Plan:
+    return make_plan(
         decision,
-        answerable=may_answer(transaction, facts) and world.notices.allows(sender, facts.now),
-        tell_quarantine=world.tell_quarantine,
+        answerable=facts.may_tell and may_answer(transaction, facts),
+        tell_quarantine=terms.tell_quarantine,
         desks=snapshot.district.desks(transaction.envelope.recipients),
     )
-    return JudgedMessage(transaction, snapshot, world, facts, decision, plan, digest)

@@ -25,7 +25,8 @@ from mailguard.core.record.stored import decision_json, facts_json
 from mailguard.core.render import render, trace
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline import routing
-from mailguard.pipeline.ports import LedgerEntry, Outgoing, World, envelope_json
+from mailguard.pipeline.counters import Spend
+from mailguard.pipeline.ports import LedgerEntry, OutboundTerms, Outgoing, envelope_json
 from mailguard.pipeline.snapshot import Snapshot
 
 RETURNED = FindingType(
@@ -59,11 +60,12 @@ OUR_OWN = {kind.code: kind for kind in (RETURNED, CRASHED, EDIT_FAILED)}
 
 @dataclass(frozen=True)
 class JudgedMessage:
-    """What `accept` knows of one message once it is decided."""
+    """What is known of one message once it is decided. It asks no clock: the moment at which a copy
+    or a late notice is made is given."""
 
     transaction: Transaction
     snapshot: Snapshot
-    world: World
+    terms: OutboundTerms
     facts: Facts
     decision: Decision
     plan: Plan
@@ -71,22 +73,27 @@ class JudgedMessage:
 
     @classmethod
     def unread(
-        cls, transaction: Transaction, snapshot: Snapshot, world: World, facts: Facts, digest: str
+        cls,
+        transaction: Transaction,
+        snapshot: Snapshot,
+        terms: OutboundTerms,
+        facts: Facts,
+        digest: str,
     ) -> JudgedMessage:
         """For a message that crashed every attempt to judge it: all copies quarantined."""
         recipients = transaction.envelope.recipients
         evidence = "every attempt to examine it failed inside mailguard"
         holds = tuple(Hold(r, Disposition.QUARANTINE, CRASHED.code, evidence) for r in recipients)
         nothing = decide(transaction, facts, Policy((), snapshot.policy.digest))
-        return cls(transaction, snapshot, world, facts, nothing, Plan(holds=holds), digest)
+        return cls(transaction, snapshot, terms, facts, nothing, Plan(holds=holds), digest)
 
     # What is relayed
 
-    def copies(self) -> dict[int, bytes]:
-        """Every variant as octets, by its number in the plan."""
-        return {n: self.copy(v.edits) for n, v in enumerate(self.plan.variants)}
+    def copies(self, at: float) -> dict[int, bytes]:
+        """Every variant as octets, by its number in the plan; made at that moment."""
+        return {n: self.copy(v.edits, at) for n, v in enumerate(self.plan.variants)}
 
-    def rendered(self) -> tuple[JudgedMessage, dict[int, bytes], tuple[str, ...]]:
+    def rendered(self, at: float) -> tuple[JudgedMessage, dict[int, bytes], tuple[str, ...]]:
         """What is really relayed: `copies`, and what is wrong with the edits of variants whose
         copy is not what was planned. As the setting `render_fault` says, these leave without
         edits, or they are quarantined: then the plan of the dossier given back says so.
@@ -97,10 +104,10 @@ class JudgedMessage:
         faults: list[str] = []
         copies: dict[int, bytes] = {}
         for variant in self.plan.variants:
-            copy, fault = self.copy_or_fault(variant.edits)
+            copy, fault = self.copy_or_fault(variant.edits, at)
             if fault:
                 faults.append(fault)
-            if fault and not self.world.deliver_unedited:
+            if fault and not self.terms.deliver_unedited:
                 holds += [
                     Hold(r, Disposition.QUARANTINE, EDIT_FAILED.code, fault)
                     for r in variant.recipients
@@ -114,17 +121,18 @@ class JudgedMessage:
         plan = replace(self.plan, variants=tuple(variants), holds=tuple(holds))
         return replace(self, plan=plan), copies, tuple(faults)
 
-    def copy_or_fault(self, edits: Sequence[Edit]) -> tuple[bytes, str]:
+    def copy_or_fault(self, edits: Sequence[Edit], at: float) -> tuple[bytes, str]:
         """The copy and ""; or, where it would not be what its edits say, the message without them
         and what is wrong."""
         try:
-            return self.copy(edits), ""
+            return self.copy(edits, at), ""
         except render.RenderError as error:
-            return self.copy(()), f"the edits could not be made: {error}"
+            return self.copy((), at), f"the edits could not be made: {error}"
 
-    def copy(self, edits: Sequence[Edit]) -> bytes:
+    def copy(self, edits: Sequence[Edit], at: float) -> bytes:
         """The message with these edits, forged trace fields taken off, our own on top: identity
-        was checked on the original, edits come after, signatures last.
+        was checked on the original, edits come after, signatures last, with the keys in use at
+        that moment.
 
         Raises RenderError when the result is not what the edits say: nothing leaves altered."""
         message = self.transaction.message
@@ -135,28 +143,27 @@ class JudgedMessage:
         if fault is not None:
             raise render.RenderError(fault)
         results = trace.results(self.transaction, self.facts)
-        top = trace.received(self.transaction, self.world.hostname)
+        top = trace.received(self.transaction, self.terms.hostname)
         if results:
             top = trace.authentication_results_field(results) + top
         if not message.root.fields:  # no header: ours must not run into the text
             top += b"\r\n"
-        return self._signatures(copy, edits, results) + top + copy
+        return self._signatures(copy, edits, results, at) + top + copy
 
-    def _signatures(self, copy: bytes, edits: Sequence[Edit], results: bytes) -> bytes:
+    def _signatures(self, copy: bytes, edits: Sequence[Edit], results: bytes, at: float) -> bytes:
         """DKIM for our own authors; an ARC seal for mail from outside whose body we changed."""
-        signing, author = self.world.signing, self.transaction.message.author
+        signing, author = self.terms.signing, self.transaction.message.author
         if signing is None:
             return b""
-        now = self.world.clock()  # a release may come days later, with other keys in use
         if self.transaction.origin is Origin.INSIDE:
             single = len(author.addresses) == 1 and not author.ambiguous
             ours = single and self.snapshot.district.owns(author.addresses[0])
-            return signing.sign(copy, domain_of(author.addresses[0]), now) if ours else b""
+            return signing.sign(copy, domain_of(author.addresses[0]), at) if ours else b""
         if not any(isinstance(edit, ReplaceText | Wrap) for edit in edits):
             return b""
         cv = self.facts.arc.cv if isinstance(self.facts.arc, Arc) else ""
         arrived = "none" if cv == "fail" else cv  # a broken chain was taken off
-        return signing.seal(copy, results, arrived, now) if arrived and results else b""
+        return signing.seal(copy, results, arrived, at) if arrived and results else b""
 
     @staticmethod
     def body(copy: bytes) -> str:
@@ -242,7 +249,7 @@ class JudgedMessage:
             r for variant in self.plan.variants if variant.redirected for r in variant.recipients
         ]
         return (
-            *(self._notice(telling) for telling in self.plan.tellings),
+            *(self._to_sender(telling) for telling in self.plan.tellings),
             *self.reports(routed),
             *self._spammail_copy(),
         )
@@ -252,10 +259,17 @@ class JudgedMessage:
         return routing.reports(self.transaction, self.facts, self.snapshot, routed)
 
     def left_over(
-        self, conclusion: Conclusion, copies: Mapping[int, bytes], delivered: Mapping[str, Reply]
+        self,
+        conclusion: Conclusion,
+        copies: Mapping[int, bytes],
+        delivered: Mapping[str, Reply],
+        *,
+        may_tell: bool,
     ) -> tuple[tuple[Hold, ...], tuple[Outgoing, ...]]:
         """After a relay that went well for some: copies put off go to the outbox; those refused
-        for good are told to a proven sender, and quarantined where nobody may be told."""
+        for good are told to a proven sender, and quarantined where nobody may be told. `may_tell`
+        is the fact, or false where that was found out since: the plan was made by the fact, and
+        is replayed by it."""
         outgoing = list(self._put_off(conclusion, copies))
         holds: tuple[Hold, ...] = ()
         if conclusion.returned:
@@ -266,10 +280,9 @@ class JudgedMessage:
                 Disposition.BOUNCE,
                 conclusion.returned,
             )
-            sender = self.transaction.envelope.reverse_path
-            allowed = self.world.notices.allows(sender, self.facts.now)
-            if allowed and may_answer(self.transaction, self.facts):
-                outgoing.append(self._notice(Notice(conclusion.returned, why, Disposition.BOUNCE)))
+            if may_tell and may_answer(self.transaction, self.facts):
+                telling = Notice(conclusion.returned, why, Disposition.BOUNCE)
+                outgoing.append(self._to_sender(telling))
             else:
                 holds = tuple(
                     Hold(r, Disposition.QUARANTINE, RETURNED.code, evidence)
@@ -277,15 +290,19 @@ class JudgedMessage:
                 )
         return holds, tuple(outgoing)
 
-    def undeliverable(self, recipients: Sequence[str], reply: Reply) -> Outgoing:
-        """The notice that some copies, accepted by us, will never be taken by the next hop: to the
-        proven sender, else to the postmaster."""
+    def undeliverable(
+        self, recipients: Sequence[str], reply: Reply, at: float, *, may_tell: bool
+    ) -> Outgoing:
+        """The notice, made at that moment, that some copies, accepted by us, will never be taken by
+        the next hop: to the proven sender if they may be told by now, else to the postmaster."""
         evidence = str(reply).replace("\n", " ")[:300]
         finding = Finding(RETURNED.code, evidence)
         why = Judgement("next_hop", finding, Disposition.BOUNCE, tuple(recipients))
-        proven = may_answer(self.transaction, self.facts)
-        to = self.transaction.envelope.reverse_path if proven else self.snapshot.district.postmaster
-        return self._notice(Notice(tuple(recipients), why, Disposition.BOUNCE), to)
+        telling = Notice(tuple(recipients), why, Disposition.BOUNCE)
+        if may_tell and may_answer(self.transaction, self.facts):
+            sender = self.transaction.envelope.reverse_path
+            return replace(self._late_notice(telling, sender, at), spends=Spend(sender, at))
+        return self._late_notice(telling, self.snapshot.district.postmaster, at)
 
     def _put_off(self, conclusion: Conclusion, copies: Mapping[int, bytes]) -> Iterator[Outgoing]:
         waiting = set(conclusion.put_off)
@@ -306,28 +323,41 @@ class JudgedMessage:
             )
             yield from one.redirected(variant.redirected)
 
-    def _notice(self, telling: Notice, to: str | None = None) -> Outgoing:
-        sender = self.transaction.envelope.reverse_path if to is None else to
-        code = telling.judgement.finding.code
+    def _to_sender(self, telling: Notice) -> Outgoing:
+        """A notice of the moment that the message came; all of a message spend one."""
+        sender, now = self.transaction.envelope.reverse_path, self.facts.now
+        told = self._notice(telling, sender, now, self._token(telling))
+        return replace(told, spends=Spend(sender, now))
+
+    def _late_notice(self, telling: Notice, to: str, at: float) -> Outgoing:
+        """One message may make several, and none may be taken for another."""
+        key = self._notice_key(telling, to)
+        unique = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
+        return self._notice(telling, to, at, f"{self._token(telling)}.{unique}")
+
+    def _token(self, telling: Notice) -> str:
+        return f"{self.transaction.id}.{telling.judgement.finding.code.replace('.', '-')}"
+
+    def _notice_key(self, telling: Notice, to: str) -> str:
         concerned = ",".join(telling.recipients)
-        key = f"notice|{self.digest}|{sender}|{code}|{concerned}"
-        token = f"{self.transaction.id}.{code.replace('.', '-')}"
-        if to is not None:  # one message may make several, and none may be taken for another
-            token += f".{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:12]}"
+        return f"notice|{self.digest}|{to}|{telling.judgement.finding.code}|{concerned}"
+
+    def _notice(self, telling: Notice, to: str, at: float, token: str) -> Outgoing:
         raw = notice.build(
             district=self.snapshot.district,
-            to=sender,
+            to=to,
             text=self.words_for(telling.judgement, telling.recipients),
             transaction=self.transaction,
             recipients=telling.recipients,
             token=token,
-            at=self.facts.now if to is None else self.world.clock(),
+            at=at,
         )
-        return Outgoing(key, "notice", "", (sender,), raw, transaction_id=self.transaction.id)
+        key = self._notice_key(telling, to)
+        return Outgoing(key, "notice", "", (to,), raw, transaction_id=self.transaction.id)
 
     def _spammail_copy(self) -> Iterator[Outgoing]:
         held = [h for h in self.plan.holds if h.disposition is Disposition.QUARANTINE]
-        if not held or not self.world.quarantine_copy or self._stays_in_store():
+        if not held or not self.terms.quarantine_copy or self._stays_in_store():
             return
         district, first = self.snapshot.district, held[0]
         why = Judgement("", Finding(first.reason, first.evidence), Disposition.QUARANTINE, ())

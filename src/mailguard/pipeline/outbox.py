@@ -8,7 +8,6 @@ Must not know how entries are stored or relayed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -16,7 +15,8 @@ import structlog
 
 from mailguard import metrics
 from mailguard.core.mail.reply import Reply
-from mailguard.pipeline.ports import Archive, Clock, NextHop, Outgoing, StoreError
+from mailguard.pipeline.bell import Bell
+from mailguard.pipeline.ports import AllowanceGone, Archive, Clock, NextHop, Outgoing, StoreError
 
 log = structlog.get_logger("mailguard.outbox")
 
@@ -53,7 +53,8 @@ class Waiting(Protocol):
 
 
 class Store(Protocol):
-    """The outbox as this module needs it; every method is durable when it returns."""
+    """The outbox as this module needs it; every method is durable when it returns. Those that take
+    `outgoing` raise AllowanceGone."""
 
     async def lease(
         self, holder: str, now: float, seconds: float, limit: int
@@ -82,7 +83,9 @@ class Store(Protocol):
     async def put(self, outgoing: Sequence[Outgoing], now: float) -> None: ...
 
 
-Undeliverable = Callable[[Waiting, Sequence[str], Reply], Awaitable[Sequence[Outgoing]]]
+Undeliverable = Callable[[Waiting, Sequence[str], Reply, bool], Awaitable[Sequence[Outgoing]]]
+"""The notices that a reply made recipients hopeless; with whether the sender may be told, as far as
+the hour's allowance goes."""
 
 
 class Outbox:
@@ -98,6 +101,7 @@ class Outbox:
         next_hop: NextHop,
         undeliverable: Undeliverable,
         clock: Clock,
+        bell: Bell,
         *,
         holder: str,
         first_retry: float,
@@ -115,11 +119,7 @@ class Outbox:
         self._longest_retry = longest_retry
         self._give_up = give_up
         self._poll = poll
-        self._something = asyncio.Event()
-
-    def wake(self) -> None:
-        """Something was put in: look at once."""
-        self._something.set()
+        self._bell = bell
 
     async def run(self) -> None:
         """Until cancelled. Trouble of our own is logged, and tried again a little later."""
@@ -134,9 +134,7 @@ class Outbox:
                 metrics.INTERNAL_ERRORS.labels("outbox").inc()
                 busy = False
             if not busy:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._something.wait(), self._poll)
-                self._something.clear()
+                await self._bell.heard(self._poll)
 
     async def turn(self) -> bool:
         """Try everything that is due, some at a time; whether there was anything."""
@@ -185,21 +183,27 @@ class Outbox:
             reply=str(last)[:200],
         )
         over = bool(late) and now - entry.created_at >= self._give_up
-        try:
-            told: list[Outgoing] = []
-            for lost in (refused, late if over else []):
-                if lost:
-                    told += await self._undeliverable(entry, lost, replies[lost[0]])
-        except Exception:  # whatever it is: what was taken must not be sent again for it
-            log.exception("outbox_untold", entry=entry.id)
-            metrics.INTERNAL_ERRORS.labels("outbox").inc()
-            await self._later(entry, [*late, *refused], str(last), now)
-            return
-        if over or (refused and not late and not served):
-            await self._store.failed(entry.id, str(last), now, told, served)
-            return
-        if told:
-            await self._store.put(told, now)
+        lost = [(some, replies[some[0]]) for some in (refused, late if over else []) if some]
+        hopeless = over or bool(refused and not late and not served)
+        for may_tell in (True, False):
+            try:
+                told: list[Outgoing] = []
+                for some, reply in lost:
+                    told += await self._undeliverable(entry, some, reply, may_tell)
+            except Exception:  # whatever it is: what was taken must not be sent again for it
+                log.exception("outbox_untold", entry=entry.id)
+                metrics.INTERNAL_ERRORS.labels("outbox").inc()
+                await self._later(entry, [*late, *refused], str(last), now)
+                return
+            try:
+                if hopeless:
+                    await self._store.failed(entry.id, str(last), now, told, served)
+                    return
+                if told:
+                    await self._store.put(told, now)
+                break
+            except AllowanceGone:  # nothing was written; the postmaster is told instead
+                continue
         if late:
             await self._later(entry, late, str(last), now, refused)
         else:

@@ -18,7 +18,14 @@ from mailguard.core.mail.message import Message
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Transaction
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline.counters import ClientAddresses, Crashes, NoticeAllowance, SentRecipients
+from mailguard.pipeline.bell import Bell
+from mailguard.pipeline.counters import (
+    ClientAddresses,
+    Crashes,
+    NoticeAllowance,
+    SentRecipients,
+    Spend,
+)
 from mailguard.pipeline.send_window import Mailings
 
 
@@ -28,6 +35,33 @@ class StoreError(Exception):
     def __init__(self, reason: str, full: bool = False) -> None:
         super().__init__(reason)
         self.full = full
+
+
+class AllowanceGone(Exception):
+    """A commit carried mail whose addressee has had all the notices of an hour: nothing was
+    written. Think again, with the answer that nobody may be told."""
+
+
+class NoticeWindow(Protocol):
+    """How many notices each sender was sent within the hour (R27), by mailbox, any letter case.
+
+    Take and refund: a commit that carries mail with `Outgoing.spends` takes before it writes and
+    refunds what could not be written, so that of two that want the last notice one is refused with
+    AllowanceGone. Asked on the event loop alone, where nothing comes between looking and taking. A
+    window in the database, for many processes, is rows that the commit itself checks: behind the
+    same `Outgoing.spends` and the same AllowanceGone."""
+
+    def allows(self, sender: str, now: float) -> bool:
+        """Whether one more may be sent now. Takes nothing: it is what the facts record."""
+        ...
+
+    def take(self, spends: Collection[Spend]) -> bool:
+        """Take them all and be true, or none."""
+        ...
+
+    def refund(self, spends: Collection[Spend]) -> None:
+        """What was taken was not sent after all."""
+        ...
 
 
 class Archive(Protocol):
@@ -61,6 +95,7 @@ class Outgoing:
     smtputf8: bool = False
     transaction_id: str = ""  # whose recipients' states it settles
     serves: str = ""  # the envelope's recipient, where its copy goes to another mailbox
+    spends: Spend | None = None  # of its addressee's notices, in whatever commit carries it
 
     def redirected(self, mailbox: str) -> tuple[Outgoing, ...]:
         """The same to another mailbox, one for each recipient that it serves there; itself for
@@ -95,7 +130,7 @@ class LedgerEntry:
 class Ledger(Protocol):
     """The database as the story sees it. Every method is durable when it returns, in one commit.
 
-    All raise StoreError."""
+    All raise StoreError; `keep` raises AllowanceGone as well."""
 
     async def keep(
         self,
@@ -113,6 +148,10 @@ class Ledger(Protocol):
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
         """Commit the outcome, and copies put off, in place of what `keep` wrote."""
         ...
+
+
+class EarlierMail(Protocol):
+    """What is known of messages that came before."""
 
     async def groups_reached(self, message_id: str) -> Collection[str]:
         """The recipients, in lower case, whom messages with this Message-ID (brackets included)
@@ -234,30 +273,54 @@ def envelope_json(envelope: Envelope) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class World:
-    """Every port the story uses, wired by `server.app`."""
+class Judging:
+    """What the facts of a message are gathered from: look-ups that may fail, under one deadline,
+    and what this process counts from message to message."""
 
-    archive: Archive
-    ledger: Ledger
-    next_hop: NextHop
-    reader: Reader
     authenticator: Authenticator
+    reader: Reader
     unblocking: Unblocking
     learned: Learned
-    clock: Clock
-    hostname: str
+    earlier: EarlierMail
     deadline: float  # seconds for all facts of a message
+    engines: Engines | None = None  # none are configured
+    notices: NoticeWindow = field(default_factory=NoticeAllowance)
+    clients: ClientAddresses = field(default_factory=ClientAddresses)
+    sent: SentRecipients = field(default_factory=SentRecipients)
+    mailings: Mailings = field(default_factory=Mailings)
+
+
+@dataclass(frozen=True)
+class OutboundTerms:
+    """The settings and keys by which copies and notices are made. No effects."""
+
+    hostname: str
     quarantine_copy: bool  # whether spammail@ gets a copy
     tell_quarantine: bool  # whether the sender of a quarantined message hears of it
     deliver_unedited: bool = False  # a copy that is not what was planned: else it is quarantined
     signing: Signing | None = None
-    engines: Engines | None = None  # none are configured
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where a judged message goes: archive, ledger, next hop, and those who wait for what is
+    kept."""
+
+    archive: Archive
+    ledger: Ledger
+    next_hop: NextHop
+    clock: Clock
+    outbox: Bell  # rung when something was put there
+    desk: Bell  # rung when something was kept for a person
     second_opinion: SecondOpinion | None = None  # in a server alone, where it is wanted
-    outbox_wakes: Callable[[], None] = lambda: None  # called when something was put there
-    desk_wakes: Callable[[], None] = lambda: None  # called when something was kept for a person
     late: set[asyncio.Task[None]] = field(default_factory=set)  # outcomes not recorded yet
     crashes: Crashes = field(default_factory=Crashes)
-    notices: NoticeAllowance = field(default_factory=NoticeAllowance)
-    clients: ClientAddresses = field(default_factory=ClientAddresses)
-    sent: SentRecipients = field(default_factory=SentRecipients)
-    mailings: Mailings = field(default_factory=Mailings)
+
+
+@dataclass(frozen=True)
+class Deskwork:
+    """What the steps of matters need beside their store."""
+
+    clock: Clock
+    notices: NoticeWindow
+    outbox: Bell  # rung when something was put there

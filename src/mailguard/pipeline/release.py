@@ -14,16 +14,19 @@ from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 
 
-def released(dossier: JudgedMessage, holds: Iterable[tuple[int, str]]) -> tuple[Outgoing, ...]:
+def released(
+    dossier: JudgedMessage, holds: Iterable[tuple[int, str]], at: float
+) -> tuple[Outgoing, ...]:
     """One message a hold, given as (id, recipient): keyed by the hold, so that it goes once.
 
-    The edits that apply to the recipient (disclaimer, links) are made; identity and rights were
-    what somebody has now decided about.
+    The edits that apply to the recipient (disclaimer, links) are made, and signed with the keys in
+    use at that moment, days later perhaps; identity and rights were what somebody has now decided
+    about.
     """
     outgoing: list[Outgoing] = []
     for number, recipient in holds:
         edits = render.concerning(dossier.decision.edits, recipient)
-        copy, fault = dossier.copy_or_fault(edits)
+        copy, fault = dossier.copy_or_fault(edits, at)
         if fault:  # somebody wants it to go, so it goes as it came
             message_metrics.render_faults(dossier.transaction, (fault,))
         envelope = dossier.transaction.envelope

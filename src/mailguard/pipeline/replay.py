@@ -7,6 +7,7 @@ Must not know why it is taken up.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mailguard.core.mail import mime
@@ -15,20 +16,31 @@ from mailguard.core.record.stored import facts_from_json
 from mailguard.pipeline.judge import decided
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import LedgerEntry, World
+from mailguard.pipeline.ports import LedgerEntry, OutboundTerms, Reader
 from mailguard.pipeline.snapshot import Snapshot
 
 
-async def replay(entry: LedgerEntry, raw: bytes, snapshot: Snapshot, world: World) -> JudgedMessage:
+@dataclass(frozen=True)
+class Replaying:
+    """What it takes to decide a recorded message again: nobody is asked anything."""
+
+    reader: Reader
+    terms: OutboundTerms
+
+
+async def replay(
+    entry: LedgerEntry, raw: bytes, snapshot: Snapshot, replaying: Replaying
+) -> JudgedMessage:
     """Decide again from the stored facts: under the policy of then, the same decision.
 
     Raises pydantic.ValidationError when the facts were written by a version that differs.
     """
     transaction = await off_loop_if_large(len(raw), transaction_of, entry, raw)
-    reading = await world.reader.read(transaction.message)
+    reading = await replaying.reader.read(transaction.message)
     size = max(weight(transaction), len(entry.facts))
     facts = await off_loop_if_large(size, facts_from_json, entry.facts, reading, snapshot.link_keys)
-    return await off_loop_if_large(size, decided, transaction, snapshot, world, facts, entry.digest)
+    terms, digest = replaying.terms, entry.digest
+    return await off_loop_if_large(size, decided, transaction, snapshot, terms, facts, digest)
 
 
 def transaction_of(entry: LedgerEntry, raw: bytes) -> Transaction:

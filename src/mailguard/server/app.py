@@ -14,7 +14,6 @@ import resource
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 import structlog
 
@@ -28,17 +27,20 @@ from mailguard.config.policy import policy_json
 from mailguard.config.watch import Live, watch
 from mailguard.frontends.smtp.server import Servers
 from mailguard.frontends.web.application import HttpServer, application
-from mailguard.pipeline.ports import StoreError
+from mailguard.pipeline.bell import Bell
+from mailguard.pipeline.ports import Delivery, Deskwork, StoreError
+from mailguard.pipeline.replay import Replaying
 from mailguard.pipeline.snapshot import Snapshot
 from mailguard.server import gauges
 from mailguard.server.smtp_gateway import SmtpGateway
 from mailguard.server.wiring import (
     case_terms,
     make_desk,
+    make_judging,
     make_outbox,
     make_reader,
     make_second_opinion,
-    make_world,
+    make_terms,
 )
 
 log = structlog.get_logger("mailguard.server.app")
@@ -67,17 +69,28 @@ class Server:
         )
         self.reader = make_reader(self.settings)
         self.resolver = CachingResolver(self.settings.dns)
-        world = make_world(self.settings, self.state, self.relay, self.reader, self.resolver)
-        self.outbox = make_outbox(self.settings, self.state, self.relay, self._snapshot, world)
-        self.second_opinion = make_second_opinion(self.settings, self.resolver)
-        self.world = replace(
-            world,
-            outbox_wakes=self.outbox.wake,
-            desk_wakes=self._desk_wakes,
-            second_opinion=self.second_opinion,
+        terms, clock = make_terms(self.settings), time.time
+        self.replaying = Replaying(self.reader, terms)
+        outbox, desk = Bell(), Bell()
+        self.outbox = make_outbox(
+            self.settings, self.state, self.relay, self._snapshot, self.replaying, outbox, clock
         )
-        self.desk = make_desk(self.settings, self.state, self._snapshot, self.world)
-        self.entrance = SmtpGateway(self.settings, self.live, self.relay, self.world)
+        work = Deskwork(clock, self.state.notices, outbox)
+        self.desk = make_desk(self.settings, self.state, self._snapshot, self.replaying, work, desk)
+        self.second_opinion = make_second_opinion(self.settings, self.resolver)
+        self.delivery = Delivery(
+            self.state.blobs,
+            self.state.ledger,
+            self.relay,
+            clock,
+            outbox,
+            desk,
+            self.second_opinion,
+        )
+        self.judging = make_judging(self.settings, self.state, self.reader, self.resolver)
+        self.entrance = SmtpGateway(
+            self.settings, self.live, self.relay, self.judging, terms, self.delivery
+        )
         self.servers = Servers(self.settings, self.entrance)
         address = self.settings.http.address
         pages = application(self._snapshot, self.ready, self._gauges, self.desk)
@@ -156,15 +169,12 @@ class Server:
     def _snapshot(self) -> Snapshot:
         return self.live.snapshot
 
-    def _desk_wakes(self) -> None:
-        self.desk.wake()
-
     async def _settle_late(self) -> None:
         """Outcomes that a locked database keeps waiting get some seconds more."""
-        if self.world.late:
-            await asyncio.wait(self.world.late, timeout=_LAST_OUTCOMES)
-        if self.world.late:
-            log.error("outcomes_not_recorded", count=len(self.world.late))
+        if self.delivery.late:
+            await asyncio.wait(self.delivery.late, timeout=_LAST_OUTCOMES)
+        if self.delivery.late:
+            log.error("outcomes_not_recorded", count=len(self.delivery.late))
 
     async def _remember_policy(self) -> None:
         policy = self.live.snapshot.policy
@@ -193,7 +203,7 @@ class Server:
         """Every so often: quarantined copies that nobody asked for do not wait for ever."""
         while True:
             days, octets = self.settings.quarantine_days, self.settings.quarantine_octets
-            before = self.world.clock() - days * 86_400.0 if days else 0.0
+            before = self.delivery.clock() - days * 86_400.0 if days else 0.0
             try:
                 while expired := await self.state.ledger.expire(before, octets):
                     log.info("quarantine_expired", count=expired)

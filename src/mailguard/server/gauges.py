@@ -15,7 +15,7 @@ from mailguard.casework.unblocking.case import At
 from mailguard.casework.unblocking.handler import counts as case_counts
 from mailguard.casework.unblocking.stored import KIND as CASE
 from mailguard.core.decision.verdict import Disposition
-from mailguard.pipeline import standing
+from mailguard.core.sender import directory_lookups
 from mailguard.pipeline.snapshot import Snapshot
 
 
@@ -47,6 +47,6 @@ async def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
     unread, first = await state.matters.unread()
     metrics.LETTERS.set(unread)
     metrics.LETTERS_AGE.set(now - first if first else 0)
-    today = standing.day_at(now, snapshot.district.time_zone)
+    today = directory_lookups.day_at(now, snapshot.district.time_zone)
     due = [p.deletion_day(today) for p in snapshot.directory.leavers(today)]
     metrics.LEAVERS_DUE.set(sum(day is not None and day <= today for day in due))

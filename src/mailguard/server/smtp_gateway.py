@@ -18,11 +18,11 @@ from mailguard.core.mail import mime
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.district import APPROVALS
+from mailguard.core.sender import directory_lookups
 from mailguard.frontends.smtp.gateway import LoginTrouble
-from mailguard.pipeline import standing
 from mailguard.pipeline.accept import accept
 from mailguard.pipeline.off_loop import off_loop_if_large
-from mailguard.pipeline.ports import World
+from mailguard.pipeline.ports import Delivery, Judging, OutboundTerms
 
 log = structlog.get_logger("mailguard.server.smtp_gateway")
 
@@ -30,11 +30,21 @@ log = structlog.get_logger("mailguard.server.smtp_gateway")
 class SmtpGateway:
     """Fulfils `Gateway` for one running mailguard. Raises what PasswordFile raises."""
 
-    def __init__(self, settings: Settings, live: Live, relay: Relay, world: World) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        live: Live,
+        relay: Relay,
+        judging: Judging,
+        terms: OutboundTerms,
+        delivery: Delivery,
+    ) -> None:
         self._settings = settings
         self._live = live
         self._relay = relay
-        self._world = world
+        self._judging = judging
+        self._terms = terms
+        self._delivery = delivery
         passwords = settings.auth.password_file
         self._passwords = PasswordFile(passwords) if passwords is not None else None
 
@@ -48,17 +58,19 @@ class SmtpGateway:
         if not self._settings.next_hop.verify_recipients:
             return Reply(250, "2.1.5 Ok")
         snapshot = self._live.snapshot
-        today = standing.day_at(self._world.clock(), snapshot.district.time_zone)
-        mailbox = standing.mailbox_for(recipient, today, snapshot)
+        today = directory_lookups.day_at(self._delivery.clock(), snapshot.district.time_zone)
+        mailbox = directory_lookups.mailbox_for(
+            recipient, today, snapshot.directory, snapshot.policy
+        )
         return Reply(250, "2.1.5 Ok") if mailbox is None else await self._relay.verify(mailbox)
 
     async def accept(self, listener: Listener, envelope: Envelope, raw: bytes) -> Reply:
         """After the final dot."""
         snapshot = self._live.snapshot  # read once: no message is judged by half a configuration
         message = await off_loop_if_large(len(raw), mime.parse, raw)
-        now = self._world.clock()
+        now = self._delivery.clock()
         transaction = Transaction(new_id(now), now, listener, envelope, message)
-        return await accept(transaction, snapshot, self._world)
+        return await accept(transaction, snapshot, self._judging, self._terms, self._delivery)
 
     async def log_in(self, login: str, password: bytes, client_address: str) -> str | None:
         """The account that a login proves, by the password file or by the next hop. A leaver's is
@@ -85,7 +97,7 @@ class SmtpGateway:
         snapshot = self._live.snapshot
         account = snapshot.directory.account_for(login)
         person = snapshot.directory.people.get(account.owner or "") if account else None
-        today = standing.day_at(self._world.clock(), snapshot.district.time_zone)
+        today = directory_lookups.day_at(self._delivery.clock(), snapshot.district.time_zone)
         return person is not None and person.left_since(today) is not None
 
     async def _proven(self, login: str, password: bytes) -> str | None:

@@ -12,12 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
 from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
-from mailguard.adapters.authentication.dns import CachingResolver, Resolver
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
 from mailguard.adapters.database.learned import Lesson
 from mailguard.adapters.engines.panel import seated
@@ -38,45 +37,52 @@ from mailguard.casework.unblocking.requests import Requests
 from mailguard.casework.unblocking.sheets import Sheets
 from mailguard.casework.unblocking.steps import CaseSteps, Staff
 from mailguard.casework.unblocking.stored import KIND as CASE
-from mailguard.config.load import Loaded, default_checks
+from mailguard.config.load import default_checks
 from mailguard.config.policy import restore
 from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.facts import Facts
 from mailguard.core.mail.reply import Reply
 from mailguard.core.people.district import APPROVALS, SPAMMAIL
+from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.outbox import Outbox, Undeliverable, Waiting
-from mailguard.pipeline.ports import NextHop, Outgoing, World
-from mailguard.pipeline.replay import replay, transaction_of
+from mailguard.pipeline.ports import (
+    Clock,
+    Deskwork,
+    Judging,
+    OutboundTerms,
+    Outgoing,
+)
+from mailguard.pipeline.replay import Replaying, replay, transaction_of
 from mailguard.pipeline.snapshot import Snapshot
 
 log = structlog.get_logger("mailguard.server.wiring")
 
 
-def make_world(
-    settings: Settings,
-    state: StateDirectory,
-    next_hop: NextHop,
-    reader: PooledReader,
-    resolver: Resolver,
-) -> World:
-    """The ports as `serve` and the commands use them. Raises ValueError for a bad signing key."""
-    return World(
-        archive=state.blobs,
-        ledger=state.ledger,
-        next_hop=next_hop,
-        reader=reader,
+def make_judging(
+    settings: Settings, state: StateDirectory, reader: PooledReader, resolver: Resolver
+) -> Judging:
+    """What `serve` gathers facts from."""
+    return Judging(
         authenticator=SenderAuthentication(resolver, settings.dns.lifetime, settings.hostname),
-        signing=Signatures.load(settings.signing, settings.district.time_zone),
-        engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+        reader=reader,
         unblocking=state.unblocked,
         learned=state.learned,
-        clock=time.time,
-        hostname=settings.hostname,
+        earlier=state.ledger,
         deadline=settings.deadline,
+        engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+        notices=state.notices,
+    )
+
+
+def make_terms(settings: Settings) -> OutboundTerms:
+    """How copies and notices are made, everywhere. Raises ValueError for a bad signing key."""
+    return OutboundTerms(
+        hostname=settings.hostname,
         quarantine_copy=settings.quarantine_to in ("mailbox", "both"),
         tell_quarantine=settings.quarantine_reply == "reject",
         deliver_unedited=settings.render_fault == "deliver",
+        signing=Signatures.load(settings.signing, settings.district.time_zone),
     )
 
 
@@ -93,19 +99,23 @@ def make_second_opinion(settings: Settings, resolver: Resolver) -> DkimSecondOpi
 
 
 @asynccontextmanager
-async def replaying(loaded: Loaded, state: StateDirectory) -> AsyncIterator[World]:
-    """A world for taking recorded messages up again: it relays nothing and asks nobody."""
-    nowhere: Any = None
-    reader = make_reader(loaded.settings)
-    resolver = CachingResolver(loaded.settings.dns)
+async def replaying(settings: Settings) -> AsyncIterator[Replaying]:
+    """For commands that take recorded messages up again."""
+    reader = make_reader(settings)
     try:
-        yield make_world(loaded.settings, state, nowhere, reader, resolver)
+        yield Replaying(reader, make_terms(settings))
     finally:
         await reader.close()
-        await resolver.close()
 
 
-def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: World) -> TakeUp:
+def deskwork(state: StateDirectory, clock: Clock = time.time) -> Deskwork:
+    """For commands that move matters: the server looks into the outbox often enough."""
+    return Deskwork(clock, state.notices, Bell())
+
+
+def taking_up(
+    state: StateDirectory, snapshot: Callable[[], Snapshot], replaying: Replaying
+) -> TakeUp:
     """How a recorded transaction is taken up again: under the policy of then, with the notices and
     the directory of now. Raises KeyError, ValueError or StoreError."""
 
@@ -116,7 +126,7 @@ def taking_up(state: StateDirectory, snapshot: Callable[[], Snapshot], world: Wo
         stored = await state.ledger.policy(entry.policy_digest)
         policy = restore(stored, default_checks()) if stored else snapshot().policy
         raw = await state.blobs.fetch(entry.digest)
-        return await replay(entry, raw, replace(snapshot(), policy=policy), world)
+        return await replay(entry, raw, replace(snapshot(), policy=policy), replaying)
 
     return take_up
 
@@ -128,17 +138,21 @@ def case_terms(settings: Settings) -> CaseTerms:
 
 
 def case_steps(
-    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+    settings: Settings,
+    state: StateDirectory,
+    snapshot: Callable[[], Snapshot],
+    replaying: Replaying,
+    work: Deskwork,
 ) -> CaseSteps:
     """Unblock cases as `serve` and the commands carry them out."""
     desk = settings.spam_desk
     staff = Staff(desk.reviewers, desk.ask_reviewers, desk.sheets_from)
-    take_up = taking_up(state, snapshot, world)
+    take_up = taking_up(state, snapshot, replaying)
 
     async def teach(digest: str, words: Sequence[str], spam: bool) -> None:
         await state.learned.teach([Lesson(digest, words, spam)])
 
-    return CaseSteps(state.matters, snapshot, take_up, world, case_terms(settings), staff, teach)
+    return CaseSteps(state.matters, snapshot, take_up, work, case_terms(settings), staff, teach)
 
 
 def approval_terms(settings: Settings) -> ApprovalDeadlines:
@@ -147,20 +161,29 @@ def approval_terms(settings: Settings) -> ApprovalDeadlines:
 
 
 def approval_steps(
-    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+    settings: Settings,
+    state: StateDirectory,
+    snapshot: Callable[[], Snapshot],
+    replaying: Replaying,
+    work: Deskwork,
 ) -> ApprovalSteps:
     """Approvals as `serve` and the commands carry them out."""
-    take_up = taking_up(state, snapshot, world)
-    return ApprovalSteps(state.matters, snapshot, take_up, world, approval_terms(settings))
+    take_up = taking_up(state, snapshot, replaying)
+    return ApprovalSteps(state.matters, snapshot, take_up, work, approval_terms(settings))
 
 
 def make_desk(
-    settings: Settings, state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+    settings: Settings,
+    state: StateDirectory,
+    snapshot: Callable[[], Snapshot],
+    replaying: Replaying,
+    work: Deskwork,
+    bell: Bell,
 ) -> Inbox:
     """The desks where mailguard reads mail, and who carries out what comes there."""
-    steps = approval_steps(settings, state, snapshot, world)
+    steps = approval_steps(settings, state, snapshot, replaying, work)
     approvals = ApprovalClerk(steps, settings.approvals.relay_vouches)
-    unblocking = case_steps(settings, state, snapshot, world)
+    unblocking = case_steps(settings, state, snapshot, replaying, work)
     sheets = Sheets(Requests(unblocking), read_sheet, state.unblocked)
     cases = CaseClerk(unblocking, sheets, settings.spam_desk.relay_vouches)
 
@@ -180,18 +203,21 @@ def make_desk(
         {APPROVALS: approvals, SPAMMAIL: cases},
         {APPROVAL: approvals, CASE: cases},
         unread,
-        world.clock,
+        work.clock,
+        bell,
         settings.outbox.poll,
     )
 
 
 def undelivered(
-    state: StateDirectory, snapshot: Callable[[], Snapshot], world: World
+    state: StateDirectory, snapshot: Callable[[], Snapshot], replaying: Replaying, clock: Clock
 ) -> Undeliverable:
     """Who is told that a copy will never arrive. Notices and spammail copies are our own: they
     fail visibly, in the log and the metrics, and make no further mail."""
 
-    async def tell(entry: Waiting, recipients: Sequence[str], reply: Reply) -> Sequence[Outgoing]:
+    async def tell(
+        entry: Waiting, recipients: Sequence[str], reply: Reply, may_tell: bool
+    ) -> Sequence[Outgoing]:
         said = str(reply)[:200]
         if entry.kind not in ("relay", "release"):
             log.error("notice_undeliverable", entry=entry.id, kind=entry.kind, reply=said)
@@ -203,14 +229,14 @@ def undelivered(
         raw = await state.blobs.fetch(recorded.digest)
         current, digest = snapshot(), recorded.digest
         try:
-            dossier = await replay(recorded, raw, current, world)
+            dossier = await replay(recorded, raw, current, replaying)
         except ValueError as error:  # written by another version: whether it is proven is unknown
             log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
-            facts = Facts(now=world.clock(), district=current.district)
+            facts = Facts(now=clock(), district=current.district)
             transaction = transaction_of(recorded, raw)
-            dossier = JudgedMessage.unread(transaction, current, world, facts, digest)
+            dossier = JudgedMessage.unread(transaction, current, replaying.terms, facts, digest)
         concerned = (entry.serves,) if entry.serves else recipients
-        return (dossier.undeliverable(concerned, reply),)
+        return (dossier.undeliverable(concerned, reply, clock(), may_tell=may_tell),)
 
     return tell
 
@@ -220,7 +246,9 @@ def make_outbox(
     state: StateDirectory,
     relay: Relay,
     snapshot: Callable[[], Snapshot],
-    world: World,
+    replaying: Replaying,
+    bell: Bell,
+    clock: Clock = time.time,
 ) -> Outbox:
     """The outbox, with who is told of what it cannot deliver."""
     times = settings.outbox
@@ -228,8 +256,9 @@ def make_outbox(
         state.outbox,
         state.blobs,
         relay,
-        undelivered(state, snapshot, world),
-        world.clock,
+        undelivered(state, snapshot, replaying, clock),
+        clock,
+        bell,
         holder=f"{socket.gethostname()}:{os.getpid()}",
         first_retry=times.first_retry,
         longest_retry=times.longest_retry,

@@ -27,7 +27,11 @@ from mailguard.pipeline import outbox, ports
 
 SOURCE = Path(mailguard.__file__).parent
 DRIVERS = {"adapters/database/engine.py"}  # where connections are made
-IN_MEMORY = {(UnblockedList, "look_up"), (LearnedWords, "opinion")}
+IN_MEMORY = {
+    (UnblockedList, "look_up"),
+    (LearnedWords, "opinion"),
+    (OutboxStore, "spending"),
+}
 
 
 def methods(of: type) -> Iterator[tuple[str, Any]]:

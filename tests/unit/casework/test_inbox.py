@@ -11,6 +11,7 @@ import pytest
 
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.tickets import Conflict, Ticket, UnreadMail
+from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.ports import Outgoing, StoreError
 
 REPORT = Outgoing("unread|1", "report", "", ("postmaster@example.org",), b"raw")
@@ -73,7 +74,7 @@ def desk(post: Post, clerk: Clerk) -> Inbox:
     clerks: Any = {"approvals": clerk}
     kinds: Any = {"approval": clerk, "grant": clerk}
     store: Any = post
-    return Inbox(store, store, take_up, clerks, kinds, unread, lambda: 1.0, poll=0.01)
+    return Inbox(store, store, take_up, clerks, kinds, unread, lambda: 1.0, Bell(), poll=0.01)
 
 
 def letters(*numbers: int) -> dict[int, UnreadMail]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,13 +17,17 @@ from mailguard.core.mail.transaction import Role
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Account, Person
 from mailguard.core.render import render
-from mailguard.core.sender import identity
+from mailguard.core.sender import directory_lookups, identity
 from mailguard.core.sender.may_answer import may_answer
-from mailguard.pipeline import standing
 
 CHECK = SenderIdentity()
 TODAY = date(2026, 11, 25)
 OWN = "From: Jane Doe <jane.doe@example.org>\n{}\nHello.\n"
+
+
+def leavers_of(case: Any, directory: Directory) -> Mapping[str, Leaver]:
+    district = case.facts.district
+    return directory_lookups.look_up(case.transaction, directory, district, TODAY).leavers
 
 
 def left(case: Any, **dates: date) -> Any:
@@ -126,7 +131,7 @@ def test_who_gets_a_leavers_mail(
 ) -> None:
     case = build(OWN.format(""), recipients=("ed.elm@example.org",))
     directory = Directory({p.id: p for p in people})
-    leaver = standing.leavers(case.transaction, TODAY, directory)["ed.elm@example.org"]
+    leaver = leavers_of(case, directory)["ed.elm@example.org"]
     assert leaver.routed_to is (directory.people[wanted] if wanted else None)
 
 
@@ -142,7 +147,7 @@ def test_a_chain_of_leavers_is_followed_so_far(build: Any, leavers: int, found: 
     ]  # fmt: skip
     last = Person(f"p{leavers}", "Last", ("last@example.org",))
     directory = Directory({p.id: p for p in (*gone, last)})
-    leaver = standing.leavers(case.transaction, TODAY, directory)["p0@example.org"]
+    leaver = leavers_of(case, directory)["p0@example.org"]
     assert leaver.routed_to == (last if found else None)
 
 
@@ -159,14 +164,14 @@ def test_a_chain_of_leavers_is_followed_so_far(build: Any, leavers: int, found: 
 )
 def test_a_day_ends_at_the_districts_midnight(utc: str, zone: str, gone: bool) -> None:
     now = datetime.fromisoformat(utc).replace(tzinfo=UTC).timestamp()
-    assert (GONE.left_since(standing.day_at(now, zone)) is not None) is gone
+    assert (GONE.left_since(directory_lookups.day_at(now, zone)) is not None) is gone
 
 
 def test_an_hour_that_comes_twice_ends_no_day_early() -> None:
     autumn = Person("x", "X", ("x@example.org",), end=date(2026, 11, 1))  # clocks go back
     for utc, gone in (("2026-11-02T07:59:59", False), ("2026-11-02T08:00:00", True)):
         now = datetime.fromisoformat(utc).replace(tzinfo=UTC).timestamp()
-        assert bool(autumn.left_since(standing.day_at(now, "America/Los_Angeles"))) is gone
+        assert bool(autumn.left_since(directory_lookups.day_at(now, "America/Los_Angeles"))) is gone
 
 
 def test_day_thirty() -> None:
@@ -181,7 +186,7 @@ def test_who_took_over_is_somebody_who_is_there(build: Any) -> None:
 
     def successor(*people: Person) -> Person | None:
         directory = Directory({p.id: p for p in people})
-        found = standing.leavers(case.transaction, TODAY, directory)
+        found = leavers_of(case, directory)
         assert set(found) == {"Ed.Elm@example.org"}
         return found["Ed.Elm@example.org"].successor
 
@@ -214,7 +219,7 @@ def test_a_device_is_known_by_its_address(
     envelope = replace(case.transaction.envelope, client_address=client)
     transaction = replace(case.transaction, envelope=envelope)
     directory = Directory(accounts={"copier": COPIER})
-    assert (standing.device(transaction, directory) is COPIER) is found
+    assert (directory_lookups.device(transaction, directory) is COPIER) is found
 
 
 def test_a_certificate_is_a_devices_own_on_submission_alone(build: Any) -> None:
@@ -224,7 +229,7 @@ def test_a_certificate_is_a_devices_own_on_submission_alone(build: Any) -> None:
         case = build("From: copier@example.org\n\nScan.\n", role=role)
         shown = replace(case.transaction.envelope, certificate="ab" * 32)
         transaction = replace(case.transaction, envelope=shown)
-        assert (standing.device(transaction, directory) is account) is found
+        assert (directory_lookups.device(transaction, directory) is account) is found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ The ports are small recording ones; the story, the decision and the plan are the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -23,7 +23,18 @@ from mailguard.core.mail.transaction import Envelope, Listener, Role, Transactio
 from mailguard.core.people.directory import Directory
 from mailguard.core.text import reader
 from mailguard.pipeline.accept import accept
-from mailguard.pipeline.ports import Authentication, LedgerEntry, Outgoing, StoreError, World
+from mailguard.pipeline.bell import Bell
+from mailguard.pipeline.counters import NoticeAllowance
+from mailguard.pipeline.ports import (
+    AllowanceGone,
+    Authentication,
+    Delivery,
+    Judging,
+    LedgerEntry,
+    OutboundTerms,
+    Outgoing,
+    StoreError,
+)
 from mailguard.pipeline.snapshot import Snapshot
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
@@ -43,6 +54,7 @@ class Ports:
     letters: list[InboundMail] = field(default_factory=list)
     recorded: list[LedgerEntry] = field(default_factory=list)
     relayed: dict[str, bytes] = field(default_factory=dict)
+    notices: NoticeAllowance = field(default_factory=NoticeAllowance)
 
     def _do(self, name: str) -> None:
         self.done.append(name)
@@ -61,6 +73,8 @@ class Ports:
         letters: Sequence[InboundMail] = (),
     ) -> Mapping[str, int]:
         self._do("keep")
+        if not self.notices.take({one.spends for one in outgoing if one.spends is not None}):
+            raise AllowanceGone
         self.kept.append((holds, outgoing))
         self.letters += letters
         return {}
@@ -103,23 +117,44 @@ async def run(
     )
     envelope = Envelope("x@example.com", (ANN, BOB), client_address="192.0.2.1", helo="h.example")
     transaction = Transaction("0" * 26, 1.0, Listener("mx", Role.MX), envelope, mime.parse(raw))
-    return await accept(transaction, snapshot, world or make_world(ports))
+    return await (world or make_world(ports)).accept(transaction, snapshot)
+
+
+@dataclass(frozen=True)
+class World:
+    """All that the story is told with."""
+
+    judging: Judging
+    terms: OutboundTerms
+    delivery: Delivery
+
+    async def accept(self, transaction: Transaction, snapshot: Snapshot) -> Reply:
+        return await accept(transaction, snapshot, self.judging, self.terms, self.delivery)
+
+    def but(self, **changes: Any) -> World:
+        """The same, with these fields of its parts in place of theirs."""
+        parts = {}
+        for part in fields(self):
+            whole = getattr(self, part.name)
+            own = {name: changes.pop(name) for name in list(changes) if hasattr(whole, name)}
+            parts[part.name] = replace(whole, **own)
+        assert not changes, changes
+        return World(**parts)
 
 
 def make_world(ports: Any) -> World:
     return World(
-        archive=ports,
-        ledger=ports,
-        next_hop=ports,
-        reader=ports,
-        authenticator=ports,
-        unblocking=ports,
-        learned=ports,
-        clock=lambda: 2.0,
-        hostname="mx.example.org",
-        deadline=5.0,
-        quarantine_copy=True,
-        tell_quarantine=True,
+        Judging(
+            authenticator=ports,
+            reader=ports,
+            unblocking=ports,
+            learned=ports,
+            earlier=ports,
+            deadline=5.0,
+            notices=ports.notices,
+        ),
+        OutboundTerms("mx.example.org", quarantine_copy=True, tell_quarantine=True),
+        Delivery(ports, ports, ports, lambda: 2.0, Bell(), Bell()),
     )
 
 
@@ -219,9 +254,6 @@ async def test_a_lookup_that_hangs_becomes_unavailable_in_time() -> None:
             await asyncio.sleep(60)
 
     ports = Hanging()
-    world = make_world(ports)
-    from dataclasses import replace
-
-    reply = await run(ports, world=replace(world, deadline=0.05))
+    reply = await run(ports, world=make_world(ports).but(deadline=0.05))
     assert reply.code == 250  # no step of this policy needs the reading
     assert b"no answer within" in ports.recorded[-1].facts

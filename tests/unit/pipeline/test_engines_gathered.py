@@ -11,7 +11,7 @@ from typing import Any
 from tests.nameserver import nameserver
 from tests.serving import ROOT, message
 
-from mailguard.cli.checking import Checker, Request
+from mailguard.cli.checking import Checker
 from mailguard.config.load import Loaded, load
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
 from mailguard.core.decision.facts import AccountVolume, Facts, Unavailable
@@ -53,7 +53,7 @@ def without(snapshot: Snapshot, *checks: str) -> Snapshot:
     return replace(snapshot, policy=Policy(steps, "digest"))
 
 
-async def gathered(loaded: Loaded, snapshot: Snapshot, engines: Engines, **world: Any) -> Facts:
+async def gathered(loaded: Loaded, snapshot: Snapshot, engines: Engines, **changes: Any) -> Facts:
     envelope = Envelope(TARA, ("pat@home.test",), "192.0.2.1", account="tolive")
     transaction = Transaction(
         "01TEST",
@@ -62,10 +62,8 @@ async def gathered(loaded: Loaded, snapshot: Snapshot, engines: Engines, **world
         envelope,
         mime.parse(message(TARA, "pat@home.test")),
     )
-    request = Request(b"", rcpt=[TARA], dns=nameserver())
     async with Checker.open(loaded) as checker:
-        dossier, _ = await checker.dossier(request)
-        here = replace(dossier.world, engines=engines, **world)
+        here = replace(checker.judging(nameserver()), engines=engines, **changes)
         return await gather(transaction, snapshot, here, 1_795_600_000.0)
 
 

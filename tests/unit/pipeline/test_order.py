@@ -3,8 +3,6 @@ came in."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from tests.unit.pipeline.test_accept import Ports, make_world
 from tests.unit.pipeline.test_threads import DISTRICT, KEYS
@@ -24,7 +22,6 @@ from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Account, Person
-from mailguard.pipeline.accept import accept
 from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -72,10 +69,10 @@ async def sent(raw: bytes, role: Role, reverse_path: str, recipient: str) -> tup
     policy = Policy(steps, "p")
     snapshot = Snapshot(DISTRICT, policy, DIRECTORY, {}, notices, "d", link_keys=KEYS)
     town = Town()
-    world = replace(make_world(town), signing=Signatures((OURS,), True), clock=lambda: NOW)
+    world = make_world(town).but(signing=Signatures((OURS,), True), clock=lambda: NOW)
     envelope = Envelope(reverse_path, (recipient,), "192.0.2.1", "", "h.test", account)
     transaction = Transaction("0" * 26, NOW, Listener("l", role), envelope, mime.parse(raw))
-    assert (await accept(transaction, snapshot, world)).code == 250
+    assert (await world.accept(transaction, snapshot)).code == 250
     return town, town.relayed[recipient]
 
 

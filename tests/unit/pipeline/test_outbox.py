@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailguard.core.mail.reply import Reply
+from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.outbox import Outbox, Undeliverable, Waiting
 from mailguard.pipeline.ports import Outgoing, StoreError
 
@@ -80,11 +81,15 @@ class Ports:
         return {recipient: self.replies[recipient] for recipient in recipients}
 
 
-async def tells(entry: Waiting, recipients: Sequence[str], reply: Reply) -> Sequence[Outgoing]:
+async def tells(
+    entry: Waiting, recipients: Sequence[str], reply: Reply, may_tell: bool
+) -> Sequence[Outgoing]:
     return ()
 
 
-async def fails(entry: Waiting, recipients: Sequence[str], reply: Reply) -> Sequence[Outgoing]:
+async def fails(
+    entry: Waiting, recipients: Sequence[str], reply: Reply, may_tell: bool
+) -> Sequence[Outgoing]:
     raise KeyError("no such blob")
 
 
@@ -95,6 +100,7 @@ async def turn(ports: Any, told: Undeliverable = tells, now: float = 10.0) -> No
         ports,
         told,
         lambda: now,
+        Bell(),
         holder="h",
         first_retry=1.0,
         longest_retry=10.0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,7 +45,7 @@ async def test_the_lists_files_are_those_of_the_messages_own_snapshot(
     snapshot = Snapshot(DISTRICT, Policy((WANTING,), "p"), Directory(), listed, {}, "d")
     envelope = Envelope("x@example.com", (ANN,))
     one = Transaction("0" * 26, 1.0, Listener("mx", Role.MX), envelope, mime.parse(RAW))
-    facts = await gather(one, snapshot, make_world(Ports()), 2.0)
+    facts = await gather(one, snapshot, make_world(Ports()).judging, 2.0)
     assert facts.unblocked == (entry if counts else None)
 
 
@@ -105,6 +104,6 @@ async def test_a_copy_that_is_made_later_is_signed_as_of_then() -> None:
     raw = RAW.replace(b"example.com", b"example.org")
     one = Transaction("0" * 26, 1.0, Listener("in", Role.SUBMISSION), envelope, mime.parse(raw))
     snapshot = Snapshot(DISTRICT, Policy((), "p"), Directory(), {}, {}, "d")
-    world = replace(make_world(Ports()), signing=Pen(), clock=lambda: 900_000.0)
-    JudgedMessage.unread(one, snapshot, world, Facts(1.0, DISTRICT), "d").copy(())
+    terms = make_world(Ports()).but(signing=Pen()).terms
+    JudgedMessage.unread(one, snapshot, terms, Facts(1.0, DISTRICT), "d").copy((), 900_000.0)
     assert seen == [900_000.0]

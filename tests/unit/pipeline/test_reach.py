@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from tests.unit.pipeline.test_accept import Ports, make_world
 
 from mailguard.core.decision.facts import Audience, Dmarc, Facts
 from mailguard.core.decision.policy import Policy
@@ -14,9 +15,10 @@ from mailguard.core.mail.transaction import Envelope, Listener, Role, Transactio
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District
 from mailguard.core.people.model import Account, Event, Group, Person, Site, Unit
+from mailguard.core.sender import directory_lookups
+from mailguard.core.sender.audience import Reach, answers
 from mailguard.core.text import reader
-from mailguard.pipeline import reach
-from mailguard.pipeline.send_window import Mailings
+from mailguard.pipeline.gather import gather
 from mailguard.pipeline.snapshot import Snapshot
 
 TODAY = date(2026, 11, 25)
@@ -51,7 +53,6 @@ DIRECTORY = Directory(
     units={"u": UNIT},
     events=EVENTS,
 )
-SNAPSHOT = Snapshot(DISTRICT, Policy((), ""), DIRECTORY, {}, {}, "")
 
 
 def completed(author: str, *recipients: str, account: str | None = None, **more: object) -> Facts:
@@ -59,26 +60,11 @@ def completed(author: str, *recipients: str, account: str | None = None, **more:
     role = Role.SUBMISSION if account else Role.MX
     envelope = Envelope(author, recipients, account=account)
     transaction = Transaction("0" * 26, 0.0, Listener("l", role), envelope, message)
-    found = {r: g for r in recipients if (g := DIRECTORY.group_at(r)) is not None}
-    facts = Facts(
-        now=0.0,
-        district=DISTRICT,
-        today=TODAY,
-        account=DIRECTORY.accounts.get(account or ""),
-        owner=DIRECTORY.people.get(account or ""),
-        supported=DIRECTORY.named(DIRECTORY.people[account].supports) if account else (),
-        people={a: p for a in (author, *recipients) if (p := DIRECTORY.person_at(a)) is not None},
-        groups=found,
-        sites={"oak": DIRECTORY.sites["oak"]},
-        reading=reader.read(message),
-    )
-    return reach.complete(
-        replace(facts, **more),
-        transaction,
-        SNAPSHOT,
-        Mailings(),
-        None,  # type: ignore[arg-type]
-    )
+    known = directory_lookups.look_up(transaction, DIRECTORY, DISTRICT, TODAY)
+    found = {name: getattr(known, name) for name in known.__slots__}
+    facts = replace(Facts(0.0, DISTRICT, TODAY, **found), reading=reader.read(message), **more)  # type: ignore[arg-type]
+    reach = Reach.of(transaction, facts, DIRECTORY)
+    return replace(facts, audiences=reach.audiences(), units=reach.bargaining_units())
 
 
 def test_audiences() -> None:
@@ -101,9 +87,15 @@ def test_whom_one_asks() -> None:
     assert [event.name for event in facts.events] == ["Now"]
 
 
-def test_nobody_asked_for_windows() -> None:
-    facts = completed("ann@example.org", "oak@example.org", account="ann")
+async def test_nobody_asked_for_windows() -> None:
+    message = mime.parse(b"From: ann@example.org\r\nSubject: x\r\n\r\nx\r\n")
+    envelope = Envelope("ann@example.org", ("oak@example.org",), account="ann")
+    listener = Listener("l", Role.SUBMISSION)
+    transaction = Transaction("0" * 26, 0.0, listener, envelope, message)
+    snapshot = Snapshot(DISTRICT, Policy((), ""), DIRECTORY, {}, {}, "")
+    facts = await gather(transaction, snapshot, make_world(Ports()).judging, 0.0)
     assert (facts.mailing, facts.listed, facts.answered) == (None, (), None)
+    assert facts.audiences.keys() == {"oak@example.org"}
 
 
 @pytest.mark.parametrize(
@@ -136,4 +128,4 @@ def test_what_a_message_answers(value: str, found: str) -> None:
     message = mime.parse(f"In-Reply-To: {value}\r\n\r\n".encode())
     envelope = Envelope("", ())
     transaction = Transaction("0" * 26, 0.0, Listener("l", Role.MX), envelope, message)
-    assert reach.answers(transaction) == found
+    assert answers(transaction) == found

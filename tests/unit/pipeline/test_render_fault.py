@@ -75,7 +75,7 @@ async def test_nobody_is_refused_for_our_own_trouble() -> None:
 
 async def test_or_it_leaves_without_edits() -> None:
     ports, before = Ports(), counted()
-    world = replace(make_world(ports), deliver_unedited=True)
+    world = make_world(ports).but(deliver_unedited=True)
     assert (await run(ports, step(*OVERLAPPING, *SEEN_BY_ALL), world=world)).code == 250
     assert states(ports) == {ANN: State.FORWARDED, BOB: State.FORWARDED}
     assert ports.relayed[ANN].endswith(RAW)

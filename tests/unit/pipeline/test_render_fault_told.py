@@ -35,7 +35,7 @@ async def test_a_copy_is_counted_by_what_became_of_it(
 ) -> None:
     before = counted("forward"), counted("quarantine")
     ports = Ports()
-    world = replace(make_world(ports), deliver_unedited=deliver)
+    world = make_world(ports).but(deliver_unedited=deliver)
     assert (await run(ports, step(*OVERLAPPING, *SEEN_BY_ALL), world=world)).code == 250
     assert counted("forward") - before[0] == forwarded
     assert counted("quarantine") - before[1] == kept
@@ -53,7 +53,7 @@ async def test_check_names_the_edit_and_answers_as_serve_would(
 
     async with Checker.open(load(ROOT / "config")) as checker:
         good = await checker.judge(ASKED)
-        checker._world = replace(checker._world, deliver_unedited=deliver)
+        checker._terms = replace(checker._terms, deliver_unedited=deliver)
         monkeypatch.setattr(render, "render", broken)
         answer = await checker.judge(ASKED)
     assert good["internal_error"] is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.unit.core.decision.test_decide import DISTRICT, finds
-from tests.unit.pipeline.test_accept import LATE, NO, OK, Ports, make_world, states
+from tests.unit.pipeline.test_accept import LATE, NO, OK, Ports, World, make_world, states
 from tests.unit.pipeline.test_render_fault import OVERLAPPING, step
 
 from mailguard.checks.leavers import GONE, ROUTED, Leavers
@@ -22,10 +22,8 @@ from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
-from mailguard.pipeline import standing
-from mailguard.pipeline.accept import accept
+from mailguard.core.sender import directory_lookups
 from mailguard.pipeline.judge import judge
-from mailguard.pipeline.ports import World
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -53,11 +51,11 @@ def transaction(recipients: tuple[str, ...] = (ANN, BOB)) -> Transaction:
 
 
 def world_of(ports: Any, now: float = NOON) -> World:
-    return replace(make_world(ports), clock=lambda: now)
+    return make_world(ports).but(clock=lambda: now)
 
 
 async def run(ports: Ports, snap: Snapshot, recipients: tuple[str, ...] = (ANN, BOB)) -> Reply:
-    return await accept(transaction(recipients), snap, world_of(ports))
+    return await world_of(ports).accept(transaction(recipients), snap)
 
 
 async def test_the_managers_mailbox_gets_it_and_the_ledger_names_the_leaver() -> None:
@@ -159,8 +157,8 @@ async def test_a_routed_copy_refused_is_the_leavers() -> None:
 
 async def test_one_that_leaves_without_its_edits_still_goes_to_the_manager() -> None:
     ports = Ports()
-    world = replace(world_of(ports), deliver_unedited=True)
-    assert (await accept(transaction((ANN,)), snapshot(step(*OVERLAPPING)), world)).code == 250
+    world = world_of(ports).but(deliver_unedited=True)
+    assert (await world.accept(transaction((ANN,)), snapshot(step(*OVERLAPPING)))).code == 250
     assert set(ports.relayed) == {BOSS}
     assert ports.relayed[BOSS].endswith(RAW)
 
@@ -168,21 +166,26 @@ async def test_one_that_leaves_without_its_edits_still_goes_to_the_manager() -> 
 async def test_a_release_goes_to_the_manager_and_is_told() -> None:
     ports = Ports(replies={BOSS: OK})
     snap = snapshot(finds("a", "a.x", HOLD, ANN))
-    dossier = await judge(transaction(), snap, world_of(ports), "ab" * 32)
-    first, report, other = released(dossier, [(7, ANN), (8, BOB)])
+    world = world_of(ports)
+    dossier = await judge(transaction(), snap, world.judging, world.terms, "ab" * 32, NOON)
+    first, report, other = released(dossier, [(7, ANN), (8, BOB)], NOON)
     assert (first.kind, first.recipients, first.serves) == ("release", (BOSS,), ANN)
     assert b"for=ann@example.org" in first.raw
     assert report.key == "routed|ann|2026-07-02"
     assert (other.key, other.recipients, other.serves) == ("release|8", (BOB,), "")
 
 
+def mailbox_for(recipient: str, today: date, snap: Snapshot) -> str | None:
+    return directory_lookups.mailbox_for(recipient, today, snap.directory, snap.policy)
+
+
 def test_the_mailbox_verified_is_the_one_that_gets_the_mail() -> None:
     snap, today = snapshot(), date(2026, 7, 2)
-    assert standing.mailbox_for("ANN@example.org", today, snap) == BOSS
-    assert standing.mailbox_for(ANN, LEFT, snap) == ANN  # the last day
-    assert standing.mailbox_for("nobody@example.org", today, snap) == "nobody@example.org"
+    assert mailbox_for("ANN@example.org", today, snap) == BOSS
+    assert mailbox_for(ANN, LEFT, snap) == ANN  # the last day
+    assert mailbox_for("nobody@example.org", today, snap) == "nobody@example.org"
     answered = snapshot(people=(replace(ANN_LEFT, on_leaving="answer"), *PEOPLE[1:]))
-    assert standing.mailbox_for(ANN, today, answered) is None
+    assert mailbox_for(ANN, today, answered) is None
     for steps in ((), (replace(STEP, mode=Mode.OBSERVE),)):
         unused = replace(snap, policy=Policy(steps, "p"))
-        assert standing.mailbox_for(ANN, today, unused) == ANN
+        assert mailbox_for(ANN, today, unused) == ANN

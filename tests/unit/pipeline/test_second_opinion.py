@@ -21,7 +21,7 @@ from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.demo.dns_server import DnsServer
 from mailguard.demo.next_hop import NextHopServer
-from mailguard.pipeline.ports import Authentication
+from mailguard.pipeline.ports import Authentication, Delivery, Judging
 from mailguard.server.app import Server
 from mailguard.server.smtp_gateway import SmtpGateway
 
@@ -78,12 +78,20 @@ async def opened(tmp_path: Path) -> AsyncIterator[Callable[[str], Server]]:
     await name_server.stop()
 
 
+def gateway(
+    house: Server, *, judging: Judging | None = None, delivery: Delivery | None = None
+) -> SmtpGateway:
+    judging, delivery = judging or house.judging, delivery or house.delivery
+    terms = house.replaying.terms
+    return SmtpGateway(house.settings, house.live, house.relay, judging, terms, delivery)
+
+
 async def accepted(house: Server, raw: bytes, says: str = "") -> Reply:
     """The reply to one message from outside; `says` is an injected verdict on its signature."""
+    await house.state.learned.refresh()
     entrance = house.entrance
     if says:
-        world = replace(house.world, authenticator=Says(says))
-        entrance = SmtpGateway(house.settings, house.live, house.relay, world)
+        entrance = gateway(house, judging=replace(house.judging, authenticator=Says(says)))
     envelope = Envelope("jane@example.net", (TARA,), "192.0.2.1", helo="mx.example.net")
     return await entrance.accept(Listener("mx", Role.MX), envelope, raw)
 
@@ -116,7 +124,7 @@ async def test_a_verdict_in_force_is_compared(
     assert count(result) == before + 1
     differ = [line for line in logs if line["event"] == "dkim_opinions_differ"]
     assert len(differ) == (result == "disagreed")
-    (entry,) = list(house.state.ledger.entries())
+    (entry,) = [entry async for entry in house.state.ledger.entries()]
     assert [line["id"] for line in differ] == [entry.id] * len(differ)
     assert not any(word in json.dumps(differ) for word in ("jane", "example", "bus", "Field"))
 
@@ -132,8 +140,7 @@ async def test_no_reply_waits_for_it_and_none_changes(opened: Callable[[str], Se
         return ["fail"]
 
     second = DkimSecondOpinion(house.resolver, 1.0, 5.0, stuck)
-    house.world = replace(house.world, second_opinion=second)
-    house.entrance = SmtpGateway(house.settings, house.live, house.relay, house.world)
+    house.entrance = gateway(house, delivery=replace(house.delivery, second_opinion=second))
     busy, disagreed = count("busy"), count("disagreed")
     replies = [await accepted(house, GOOD) for _ in range(3)]
     assert count("busy") == busy + 2
@@ -144,9 +151,9 @@ async def test_no_reply_waits_for_it_and_none_changes(opened: Callable[[str], Se
     without = [await accepted(plain, GOOD) for _ in replies]
     assert [r.code for r in replies] == [r.code for r in without] == [250] * 3
     ends = [
-        str(one.state.ledger.end_states(entry.id))
+        str(await one.state.ledger.end_states(entry.id))
         for one in (house, plain)
-        for entry in one.state.ledger.entries()
+        async for entry in one.state.ledger.entries()
     ]
     assert (len(ends), len(set(ends))) == (6, 1)
 

@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database import kept as kept_copies
-from mailguard.adapters.database import ledger_rows, outbox, tickets
+from mailguard.adapters.database import ledger_rows, tickets
+from mailguard.adapters.database import outbox as outbox_store
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.kept import DISCARDED, RELEASED
 from mailguard.adapters.database.tables import holds, policies, recipients, transactions
@@ -47,10 +48,16 @@ class _Keeping:
 class DatabaseLedger:
     """The Ledger port. Writing methods are durable when they return, in one commit."""
 
-    def __init__(self, database: Database, archive: Blobs, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        archive: Blobs,
+        clock: Clock = time.time,
+        outbox: outbox_store.OutboxStore | None = None,
+    ) -> None:
         self._database = database
         self._archive = archive
-        self._outbox = outbox.OutboxStore(database, archive)
+        self._outbox = outbox or outbox_store.OutboxStore(database, archive)
         self._clock = clock
 
     async def keep(
@@ -64,18 +71,20 @@ class DatabaseLedger:
         that are new, by recipient. Known keys of a retry are left, but a hold that waits moves to
         this transaction: it is the one whose client is answered. What is no retry, because the
         earlier client was answered, is told of again, and kept again once decided. Raises
-        StoreError."""
+        StoreError, or AllowanceGone."""
         now = self._clock()
-        rows = await self._outbox.prepare(outgoing, now)
-        keeping = _Keeping(entry, tuple(holds), rows, now, tuple(letters))
-        return await self._database.commit(_keep, keeping)
+        with self._outbox.spending(outgoing):
+            rows = await self._outbox.prepare(outgoing, now)
+            keeping = _Keeping(entry, tuple(holds), rows, now, tuple(letters))
+            return await self._database.commit(_keep, keeping)
 
     async def record(self, entry: LedgerEntry, outgoing: Sequence[Outgoing] = ()) -> None:
         """Commit the outcome, and copies put off, in place of what `keep` wrote; what outbox or
         review settled meanwhile stays. Raises StoreError."""
         now = self._clock()
-        rows = await self._outbox.prepare(outgoing, now)
-        await self._database.commit(_record, _Keeping(entry, (), rows, now))
+        with self._outbox.spending(outgoing):
+            rows = await self._outbox.prepare(outgoing, now)
+            await self._database.commit(_record, _Keeping(entry, (), rows, now))
 
     async def decide_hold(
         self,
@@ -91,11 +100,12 @@ class DatabaseLedger:
         if state not in (RELEASED, DISCARDED):
             raise ValueError(state)
         now = self._clock()
-        rows = await self._outbox.prepare(outgoing, now)
-        deciding = kept_copies.Deciding(
-            tuple(dict.fromkeys(references)), state, by, rows, now, tuple(listings)
-        )
-        await self._database.commit(kept_copies.decide, deciding)
+        with self._outbox.spending(outgoing):
+            rows = await self._outbox.prepare(outgoing, now)
+            deciding = kept_copies.Deciding(
+                tuple(dict.fromkeys(references)), state, by, rows, now, tuple(listings)
+            )
+            await self._database.commit(kept_copies.decide, deciding)
 
     async def expire(self, before: float, octets: int, limit: int = 500) -> int:
         """End the wait of quarantined copies that nobody asked for: made before that moment, or
@@ -285,7 +295,7 @@ def _take(
 
 def _record(connection: Connection, items: Sequence[_Keeping]) -> Sequence[None]:
     ledger_rows.write(connection, [(item.entry, item.now) for item in items], replace=True)
-    outbox.add(connection, [row for item in items for row in item.outgoing])
+    outbox_store.add(connection, [row for item in items for row in item.outgoing])
     return [None] * len(items)
 
 
@@ -299,8 +309,8 @@ def _keep(connection: Connection, items: Sequence[_Keeping]) -> Sequence[dict[st
     references = []
     for item in items:
         fresh = kept_copies.keep(connection, item.entry, item.holds, item.now)
-        outbox.free(connection, item.entry.id, item.outgoing, bool(fresh))
-        outbox.add(connection, item.outgoing)
+        outbox_store.free(connection, item.entry.id, item.outgoing, bool(fresh))
+        outbox_store.add(connection, item.outgoing)
         tickets.put(connection, item.entry, item.letters, item.now)
         references.append(fresh)
     return references

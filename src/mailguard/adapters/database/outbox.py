@@ -7,7 +7,8 @@ to try again: the outbox of the pipeline says so. Raw bytes are blobs, stored be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import outbox, recipients, transactions
 from mailguard.adapters.database.upsert import Upsert
 from mailguard.core.decision.plan import State
-from mailguard.pipeline.ports import Outgoing
+from mailguard.pipeline.counters import NoticeAllowance
+from mailguard.pipeline.ports import AllowanceGone, NoticeWindow, Outgoing
 
 _SERVING = ("relay", "release")  # kinds whose recipients are the ledger's
 _RELEVANT = (State.QUEUED.value, State.HELD.value, State.QUARANTINED.value)
@@ -73,11 +75,28 @@ class _Outcome:
 
 
 class OutboxStore:
-    """Every writing method is durable when it returns, in one commit; all raise StoreError."""
+    """Every writing method is durable when it returns, in one commit, and raises StoreError; those
+    that take `outgoing` raise AllowanceGone."""
 
-    def __init__(self, database: Database, archive: Blobs) -> None:
+    def __init__(
+        self, database: Database, archive: Blobs, notices: NoticeWindow | None = None
+    ) -> None:
         self._database = database
         self._archive = archive
+        self._notices = NoticeAllowance() if notices is None else notices
+
+    @contextmanager
+    def spending(self, outgoing: Iterable[Outgoing]) -> Iterator[None]:
+        """Around the commit that carries this mail: what it spends is taken, and refunded where
+        nothing was written. Raises AllowanceGone before anything is."""
+        spends = {one.spends for one in outgoing if one.spends is not None}
+        if not self._notices.take(spends):
+            raise AllowanceGone
+        try:
+            yield
+        except Exception:  # a commit that is not awaited to its end may well have been made
+            self._notices.refund(spends)
+            raise
 
     async def prepare(self, outgoing: Sequence[Outgoing], now: float) -> tuple[dict[str, Any], ...]:
         """Make the bytes durable; the rows that `add` takes within somebody's commit."""
@@ -85,7 +104,8 @@ class OutboxStore:
 
     async def put(self, outgoing: Sequence[Outgoing], now: float) -> None:
         """Put messages into the outbox by themselves; known keys are left as they are."""
-        await self._database.commit(_put, await self.prepare(outgoing, now))
+        with self.spending(outgoing):
+            await self._database.commit(_put, await self.prepare(outgoing, now))
 
     async def lease(
         self, holder: str, now: float, seconds: float, limit: int
@@ -129,9 +149,10 @@ class OutboxStore:
     ) -> None:
         """Given up for every recipient left but those `served` in this last try; `outgoing` tells
         the sender, in the same commit."""
-        rows = await self.prepare(outgoing, now)
-        outcome = _Outcome(entry, "failed", reply, now, served=frozenset(served), rows=rows)
-        await self._database.commit(_settle, outcome)
+        with self.spending(outgoing):
+            rows = await self.prepare(outgoing, now)
+            outcome = _Outcome(entry, "failed", reply, now, served=frozenset(served), rows=rows)
+            await self._database.commit(_settle, outcome)
 
     async def find(self, entry: int) -> OutboxEntry | None:
         wanted = select(outbox).where(outbox.c.id == entry)

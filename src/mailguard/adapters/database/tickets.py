@@ -66,15 +66,17 @@ class TicketStore:
 
     async def move(self, steps: Sequence[TicketUpdate]) -> None:
         now = self._clock()
-        prepared = [
-            _Step(step, await self._outbox.prepare(step.outgoing, now), now) for step in steps
-        ]
-        await self._database.commit(_move, tuple(prepared))
+        with self._outbox.spending(one for step in steps for one in step.outgoing):
+            prepared = [
+                _Step(step, await self._outbox.prepare(step.outgoing, now), now) for step in steps
+            ]
+            await self._database.commit(_move, tuple(prepared))
 
     async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
         now = self._clock()
-        rows = await self._outbox.prepare(outgoing, now)
-        await self._database.commit(_settle, _Settling(letter, outcome, rows, now))
+        with self._outbox.spending(outgoing):
+            rows = await self._outbox.prepare(outgoing, now)
+            await self._database.commit(_settle, _Settling(letter, outcome, rows, now))
 
     async def waiting(self, limit: int) -> Sequence[UnreadMail]:
         unread = select(letters.c.id).where(letters.c.state == "waiting").limit(1)

@@ -21,7 +21,7 @@ from mailguard.casework.tickets import Ticket, TicketEvent, TicketUpdate
 from mailguard.core.mail import address
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
-from mailguard.pipeline import standing
+from mailguard.core.sender import directory_lookups
 
 
 class CommandRefused(Exception):
@@ -125,7 +125,7 @@ class ApprovalConsole:
     ) -> int:
         """Enter an approval given beforehand; its number."""
         snapshot, now = self.steps.snapshot(), self.steps.world.clock()
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         first = first or today
         person = person_named(snapshot.directory, sender)
         known = snapshot.directory.group_at(group)

@@ -36,6 +36,7 @@ from mailguard.core.mail.message import Message
 from mailguard.core.people.model import Person
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
+from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 
@@ -254,9 +255,8 @@ class ApprovalClerk:
         """Where a note about an answer goes; so many an hour, or a loop would feed itself."""
         to, now = dossier.transaction.envelope.reverse_path, self._steps.world.clock()
         notices = self._steps.world.notices
-        if not may_answer(dossier.transaction, dossier.facts) or not notices.allows(to, now):
+        if not may_answer(dossier.transaction, dossier.facts) or not notices.take([Spend(to, now)]):
             return ""
-        notices.spend(to, now)
         return to
 
     # The clock

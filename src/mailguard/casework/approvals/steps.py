@@ -40,12 +40,13 @@ from mailguard.casework.tickets import (
 from mailguard.core.mail import address
 from mailguard.core.people.calendar import DAY
 from mailguard.core.people.model import Person
+from mailguard.core.sender import directory_lookups
 from mailguard.core.sender.identity import identity
 from mailguard.core.sender.may_answer import may_answer
-from mailguard.pipeline import standing
+from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import Outgoing, World
+from mailguard.pipeline.ports import Deskwork, Outgoing
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -61,7 +62,7 @@ class ApprovalSteps:
     matters: Tickets
     snapshot: Callable[[], Snapshot]
     take_up: TakeUp
-    world: World
+    world: Deskwork
     terms: ApprovalDeadlines
 
     # Opening
@@ -111,11 +112,9 @@ class ApprovalSteps:
         mailbox, now = dossier.transaction.envelope.reverse_path, self.world.clock()
         if not may_answer(dossier.transaction, dossier.facts):
             return ""
-        if not sender.inside:
-            if not self.world.notices.allows(mailbox, now):
-                return ""
-            self.world.notices.spend(mailbox, now)
-        return mailbox
+        if sender.inside or self.world.notices.take([Spend(mailbox, now)]):
+            return mailbox
+        return ""
 
     async def _granted(
         self,
@@ -129,7 +128,7 @@ class ApprovalSteps:
     ) -> tuple[Sequence[ApprovalAnswer], Sequence[TicketUpdate]]:
         """Yeses given beforehand, no more than the seats want, and the grants that they use up."""
         snapshot = self.snapshot()
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         recipients = {address.normalise(hold.recipient) for hold in holds}
         who = identity(dossier.transaction, dossier.facts)
         mailbox = who.authenticated_as or address.normalise(approval.tells)
@@ -186,7 +185,7 @@ class ApprovalSteps:
         there = self._there(step.asked, now)
         outgoing = [*notes]
         if Do.RELEASE in do:
-            outgoing += await self._released(waiting)
+            outgoing += await self._released(waiting, now)
         if Do.ASK in do or Do.REMIND in do:
             outgoing += [post.ask(asked, again=Do.REMIND in do) for asked in there]
         if Do.TELL_SENDER in do:
@@ -216,9 +215,9 @@ class ApprovalSteps:
             closes=approval.outcome is not ApprovalOutcome.WAITING,
         )
         await self.matters.move((transition, *more))
-        self.world.outbox_wakes()
+        self.world.outbox.ring()
 
-    async def _released(self, holds: Iterable[KeptCopy]) -> Sequence[Outgoing]:
+    async def _released(self, holds: Iterable[KeptCopy], now: float) -> Sequence[Outgoing]:
         """The original bytes with the edits of each copy (`pipeline.release`)."""
         each: dict[str, list[tuple[int, str]]] = {}
         for hold in holds:
@@ -227,20 +226,20 @@ class ApprovalSteps:
         for transaction_id, kept in each.items():
             dossier = await self.take_up(transaction_id)
             size = weight(dossier.transaction)
-            outgoing += await off_loop_if_large(size, released, dossier, kept)
+            outgoing += await off_loop_if_large(size, released, dossier, kept, now)
         return outgoing
 
     def _there(self, asked: Iterable[Asked], now: float) -> list[Asked]:
         """Those who have not left since they were asked (R6)."""
         snapshot = self.snapshot()
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         people = ((one, snapshot.directory.people.get(one.person)) for one in asked)
         return [one for one, p in people if p is not None and p.left_since(today) is None]
 
     async def in_office(self, matter: Ticket, now: float) -> frozenset[str]:
         """The ids of those who may approve it by the directory of now. Raises StoreError."""
         snapshot = self.snapshot()
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         sender, seats = Sender(None, False), state_of(matter).seats
         then: tuple[Person, ...] = ()
         for hold in (await self.matters.holds_of(matter.id))[:1]:
@@ -318,7 +317,7 @@ class ApprovalSteps:
         """Whether this person may stop a message that needed no approval, as of now."""
         snapshot = self.snapshot()
         sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         sender = replace(sender, barred=frozenset())  # they may stop their own
         office = approvers.in_office(
             sender, dossier.facts.administrators, snapshot.directory, today

@@ -38,9 +38,10 @@ from mailguard.casework.unblocking.stored import KIND, readable, state_of
 from mailguard.casework.unblocking.summary import Summaries
 from mailguard.core.mail import safe_text
 from mailguard.core.people.model import Person
+from mailguard.core.sender import directory_lookups
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline import standing
+from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 
@@ -210,9 +211,8 @@ class CaseClerk:
         """To whoever answered; they are proven to be the ones who were asked."""
         to, now = dossier.transaction.envelope.reverse_path, self._steps.world.clock()
         notices = self._steps.world.notices
-        if not may_answer(dossier.transaction, dossier.facts) or not notices.allows(to, now):
+        if not may_answer(dossier.transaction, dossier.facts) or not notices.take([Spend(to, now)]):
             return ()
-        notices.spend(to, now)
         answering = dossier.transaction.message.value("Message-ID")
         return (self._post(matter, case, now).note(template, to, letter.id, answering),)
 
@@ -286,7 +286,7 @@ class CaseClerk:
             return not asked or asked in {p.id for p in self._steps.reviewers(now)}
         snapshot = self._steps.snapshot()
         person = snapshot.directory.people.get(asked)
-        today = standing.day_at(now, snapshot.district.time_zone)
+        today = directory_lookups.day_at(now, snapshot.district.time_zone)
         return person is not None and person.left_since(today) is None
 
 

@@ -23,6 +23,7 @@ from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import author
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
+from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 
@@ -189,9 +190,8 @@ class Requests:
         """The answer to a letter; nobody is told who may not be, and so many an hour."""
         to, now = dossier.transaction.envelope.reverse_path, self.steps.world.clock()
         notices = self.steps.world.notices
-        if not may_answer(dossier.transaction, dossier.facts) or not notices.allows(to, now):
+        if not may_answer(dossier.transaction, dossier.facts) or not notices.take([Spend(to, now)]):
             return ()
-        notices.spend(to, now)
         answering = dossier.transaction.message.value("Message-ID")
         more = [paragraph for paragraph in paragraphs if paragraph]
         return (reply(self.steps.snapshot(), template, to, letter.id, answering, now, more),)

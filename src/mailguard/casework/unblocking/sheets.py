@@ -21,11 +21,12 @@ from mailguard.core.mail.message import Message, Part
 from mailguard.core.mail.safe_text import terminal
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
+from mailguard.core.sender import directory_lookups
 from mailguard.core.sheets import parents
 from mailguard.core.sheets.parents import ImportPlan
 from mailguard.core.sheets.sheet import Sheet, SheetRejected
-from mailguard.pipeline import standing
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.ports import Unblocking
 
 ROLES = ("site_secretary", "principal", "technology_services_director")
 """The roles whose sheets are taken where nobody is named; administrators of sites always may."""
@@ -33,7 +34,7 @@ _ENDINGS = (".xlsx", ".csv", ".xls", ".xlsm", ".ods", ".tsv")
 _MOST = 5  # sheets of one letter
 
 
-class Importing(Protocol):
+class Importing(Unblocking, Protocol):
     """The unblocked list, as a sheet needs it."""
 
     async def take_in(self, plan: ImportPlan, batch: str, by: str, now: float) -> None: ...
@@ -77,12 +78,12 @@ class Sheets:
         if isinstance(sheet, SheetRejected):
             return f"{name}: not read, because {sheet.refused}."
         zone = ZoneInfo(snapshot.district.time_zone)
-        last = parents.a_year_after(standing.day_at(now, snapshot.district.time_zone))
+        last = parents.a_year_after(directory_lookups.day_at(now, snapshot.district.time_zone))
         batch = f"letter-{letter.id}-{n + 1}"
         origin = f"import {name}, {batch}"
 
         def existing(address: str) -> bool:
-            entry = steps.world.unblocking.look_up(address, now)
+            entry = self.importing.look_up(address, now)
             return isinstance(entry, Unblocked) and entry.origin != origin
 
         plan = await asyncio.to_thread(

@@ -34,12 +34,12 @@ from mailguard.casework.unblocking.matching import Kept
 from mailguard.casework.unblocking.stored import KIND, state_of
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
+from mailguard.core.sender import directory_lookups
 from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline import standing
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import Outgoing, StoreError, World
+from mailguard.pipeline.ports import Deskwork, Outgoing, StoreError
 from mailguard.pipeline.release import released
 from mailguard.pipeline.snapshot import Snapshot
 
@@ -86,7 +86,7 @@ class CaseSteps:
     matters: Tickets
     snapshot: Callable[[], Snapshot]
     take_up: TakeUp
-    world: World
+    world: Deskwork
     terms: CaseDeadlines = field(default_factory=CaseDeadlines)
     staff: Staff = field(default_factory=Staff)
     teach: Teach = teach_nobody
@@ -193,7 +193,7 @@ class CaseSteps:
     async def move(self, prepared: Sequence[Prepared]) -> None:
         """Commit them all, or none; then the filter learns from what was decided."""
         await self.matters.move([one.transition for one in prepared])
-        self.world.outbox_wakes()
+        self.world.outbox.ring()
         for one in prepared:
             for transaction_id, spam in one.lessons:
                 await self._learn(transaction_id, spam)
@@ -220,7 +220,9 @@ class CaseSteps:
             if hold is not None:
                 holds[number] = hold
         waiting = {number: h for number, h in holds.items() if h.state == "waiting"}
-        sent, unreadable = await self._released([waiting[n] for n in step.releases if n in waiting])
+        sent, unreadable = await self._released(
+            [waiting[n] for n in step.releases if n in waiting], now
+        )
         releases = tuple(n for n in step.releases if n in waiting and n not in unreadable)
         discards = tuple(n for n in step.discards if n in waiting and n not in releases)
         post = CaseMailer(self.snapshot(), matter.id, matter.version + 1, case, self.at(now))
@@ -257,7 +259,7 @@ class CaseSteps:
         return Prepared(transition, tuple(lessons.items()))
 
     async def _released(
-        self, holds: Iterable[KeptCopy]
+        self, holds: Iterable[KeptCopy], now: float
     ) -> tuple[Sequence[Outgoing], frozenset[int]]:
         """The original bytes with the edits of each copy; the holds whose record is unreadable."""
         each: dict[str, list[tuple[int, str]]] = {}
@@ -272,7 +274,7 @@ class CaseSteps:
                 unreadable |= {number for number, _ in kept}
                 continue
             size = weight(dossier.transaction)
-            outgoing += await off_loop_if_large(size, released, dossier, kept)
+            outgoing += await off_loop_if_large(size, released, dossier, kept, now)
         return outgoing, frozenset(unreadable)
 
     async def _questions(self, post: CaseMailer, step: CaseStep) -> Sequence[Outgoing]:
@@ -370,7 +372,7 @@ class CaseSteps:
         return any(hold.id in wanted and hold.state == "waiting" for hold in theirs)
 
     def _today(self, now: float) -> date:
-        return standing.day_at(now, self.snapshot().district.time_zone)
+        return directory_lookups.day_at(now, self.snapshot().district.time_zone)
 
 
 def _person(directory: Directory, name: str) -> Person | None:

@@ -60,7 +60,7 @@ class Summaries:
             matter.id, matter.version, "sent", b"{}", history=(line,), outgoing=mails, closes=True
         )
         await self._steps.matters.move([sent])
-        self._steps.world.outbox_wakes()
+        self._steps.world.outbox.ring()
 
     def _mail(self, mailbox: str, today: date, text: str, now: float) -> Outgoing:
         snapshot = self._steps.snapshot()

@@ -212,5 +212,6 @@ class Facts:
     dkim: tuple[Dkim, ...] | Unavailable = Unavailable("not looked up")
     arc: Arc | Unavailable = Unavailable("not looked up")
     dmarc: Dmarc | Unavailable = Unavailable("not looked up")
+    may_tell: bool = True  # the reverse-path has not had all the notices of an hour (R27)
     link_keys: tuple[bytes, ...] = field(default=(), repr=False)  # secret: never stored
     reading: Reading | Unavailable = Unavailable("not read")

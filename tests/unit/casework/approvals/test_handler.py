@@ -637,7 +637,7 @@ async def test_a_proven_stranger_is_told(office: Office) -> None:
     async def authenticate(_: object) -> Authentication:
         return Authentication(Spf("pass", "example.com"), none, none, none)
 
-    office.world.authenticator.authenticate = authenticate  # type: ignore[method-assign,assignment]
+    office.world.judging.authenticator.authenticate = authenticate  # type: ignore[method-assign,assignment]
     outside = {"account": None, "reverse_path": "ads@example.com", "role": Role.MX}
     await office.send(NEEDS, **outside)  # type: ignore[arg-type]
     assert "waits for approval" in to(await office.round(), "ads@example.com")[0].text

@@ -7,6 +7,7 @@ import pytest
 from mailguard.core.decision.edit import ReplaceText
 from mailguard.core.mail import mime
 from mailguard.core.render import render
+from mailguard.core.text import reader
 
 ADDED = "A statement.\r\n"
 
@@ -50,7 +51,7 @@ def test_a_header_that_is_cut_off_can_grow() -> None:
 @pytest.mark.parametrize("body", [b"text =", b"text =\r\n=", b"a == b", b"==3D== text", b"= x"])
 def test_quoted_printable_that_decoders_read_differently(body: bytes) -> None:
     raw = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + body
-    text = render.read.text_of(mime.parse(raw), mime.parse(raw).root)[0].text
+    text = reader.text_of(mime.parse(raw), mime.parse(raw).root)[0].text
     edited(raw, ReplaceText("", len(text), len(text), ADDED))
     edited(raw, ReplaceText("", 1, 2, "&"))
 
@@ -62,7 +63,7 @@ def test_quoted_printable_that_decoders_read_differently(body: bytes) -> None:
 )
 def test_taking_away_what_made_the_charset_wrong(kind: str, charset: str, body: bytes) -> None:
     raw = f"Content-Type: text/{kind}; charset={charset}\r\n\r\n".encode() + body
-    text = render.read.text_of(mime.parse(raw), mime.parse(raw).root)[0].text
+    text = reader.text_of(mime.parse(raw), mime.parse(raw).root)[0].text
     for at, character in enumerate(text):
         if not character.isascii():
             edited(raw, ReplaceText("", at, at + 1, "X"))
@@ -77,5 +78,5 @@ def test_a_part_of_which_only_the_delimiter_came(text: str) -> None:
 
 def test_half_a_character_of_utf_16_is_not_completed() -> None:
     raw = b"Content-Type: text/plain; charset=utf-16\r\n\r\n\xff\xfeh\x00i"
-    decoded = render.read.text_of(mime.parse(raw), mime.parse(raw).root)[0]
+    decoded = reader.text_of(mime.parse(raw), mime.parse(raw).root)[0]
     assert decoded.obstacle == "it is not valid utf-16-le"
