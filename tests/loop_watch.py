@@ -1,11 +1,12 @@
 """How long an event loop is held: of `mailguard serve` from within, and of a bare loop beside it.
 
-    python -m tests.loop_watch serve ...   mailguard, its loop watched into $LOOP_WATCH
-    python -m tests.loop_watch             a bare asyncio loop that only watches itself
+    python loop_watch.py serve ...   mailguard, its loop watched into $LOOP_WATCH
+    python loop_watch.py             a bare asyncio loop that only watches itself
 
 A line in the file is a moment of the clock that all processes share, and by how many seconds a
 timer was late then. With $LOOP_HELD_BY every thread's stack is written down, from outside the
-interpreter, while the loop is held for longer than 80 ms: whoever mends it needs that.
+interpreter, while the loop is held for longer than 80 ms: whoever mends it needs that. While the
+file $SLOW_DATABASE is there, every statement of the database takes as many seconds as it says.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICK = 0.01
 _HELD = 0.08
 
-ROOT = Path(__file__).resolve().parent.parent
-LAUNCHER = (sys.executable, "-m", "tests.loop_watch")
+LAUNCHER = (sys.executable, str(Path(__file__).resolve()))
 
 
 async def watch() -> None:
@@ -57,7 +57,7 @@ def bare_loop(file: Path) -> Iterator[None]:
     """A loop with nothing to do in a process of its own."""
     environment = {**os.environ, "LOOP_WATCH": str(file)}
     environment.pop("LOOP_HELD_BY", None)
-    child = subprocess.Popen(LAUNCHER, cwd=ROOT, env=environment)
+    child = subprocess.Popen(LAUNCHER, env=environment)
     try:
         yield
     finally:
@@ -65,14 +65,23 @@ def bare_loop(file: Path) -> Iterator[None]:
         child.wait()
 
 
+def _slow_down(*_: object) -> None:
+    """Wherever a statement is carried out, that thread waits."""
+    with suppress(FileNotFoundError, KeyError):
+        time.sleep(float(Path(os.environ["SLOW_DATABASE"]).read_text()))
+
+
 def _main() -> None:
     if len(sys.argv) < 2:
         asyncio.run(watch())
         return
+    from sqlalchemy import Engine, event
+
     from mailguard.cli import main
     from mailguard.server import app
 
     app._watch_the_loop = watch
+    event.listen(Engine, "before_cursor_execute", _slow_down)
     main()
 
 

@@ -17,7 +17,7 @@ from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scann
 from mailguard.core.decision.facts import Facts, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict, Waiver
-from mailguard.core.mail import address
+from mailguard.core.mail import address, octets
 from mailguard.core.mail.transaction import Origin, Transaction
 from mailguard.core.sender import identity
 from mailguard.core.sender.outside_proof import author_authenticated
@@ -252,7 +252,9 @@ def _matters(score: float, settings: SpamSettings) -> bool:
 
 def _is_test(transaction: Transaction, reading: Reading) -> bool:
     pattern = GTUBE.decode("ascii")
-    return GTUBE in transaction.message.raw or any(pattern in t.text for t in reading.texts)
+    return octets.holds(transaction.message.raw, GTUBE) or any(
+        pattern in t.text for t in reading.texts
+    )
 
 
 def _waivers(transaction: Transaction, facts: Facts, settings: SpamSettings) -> tuple[Waiver, ...]:

@@ -19,7 +19,7 @@ from mailguard.core.mail.transaction import Transaction
 from mailguard.pipeline import message_metrics
 from mailguard.pipeline.judge import judge, untold
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.off_loop import off_loop_if_large, weight
+from mailguard.pipeline.off_loop import fingerprint, off_loop_if_large, weight
 from mailguard.pipeline.ports import (
     AllowanceGone,
     Delivery,
@@ -241,7 +241,7 @@ async def _after_a_crash(
 ) -> Reply:
     """451, so that the client keeps the message; but one that crashes us again and again is
     quarantined unread, or it would come back until its sender gives up."""
-    if not delivery.crashes.again(transaction.message.raw):
+    if not delivery.crashes.again(await fingerprint(transaction.message.raw)):
         return _TROUBLE
     try:
         digest = await delivery.archive.store(transaction.message.raw, _with_the_blob(transaction))

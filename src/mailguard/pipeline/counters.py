@@ -25,9 +25,10 @@ class Crashes:
         self._allowed = allowed
         self._seen: OrderedDict[bytes, int] = OrderedDict()
 
-    def again(self, raw: bytes) -> bool:
-        """Count one more crash; whether it is time to stop trying."""
-        key = hashlib.sha256(raw).digest()
+    def again(self, message: bytes) -> bool:
+        """Count one more crash of a message, by its octets or a fingerprint of them; whether
+        it is time to stop trying."""
+        key = hashlib.sha256(message).digest()
         self._seen[key] = self._seen.pop(key, 0) + 1
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
@@ -116,14 +117,15 @@ class SentRecipients:
         self._seen: OrderedDict[str, _Window] = OrderedDict()
 
     def see(
-        self, account: str, raw: bytes, recipients: Iterable[str], now: float
+        self, account: str, message: bytes, recipients: Iterable[str], now: float
     ) -> tuple[int, int]:
-        """Count one message; the recipients within the hour and within the day, at most `most`."""
+        """Count one message, by its octets or a fingerprint of them; the recipients
+        within the hour and within the day, at most `most`."""
         window = self._seen.pop(account, None) or _Window()
         self._seen[account] = window
         before = len(window.day)
         window.forget(now)
-        digest = hashlib.sha256(raw).digest()
+        digest = hashlib.sha256(message).digest()
         for recipient in recipients:
             if len(window.day) >= self._most:
                 break

@@ -21,6 +21,7 @@ from mailguard.core.sender import directory_lookups
 from mailguard.core.sender.audience import Reach, answers
 from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Authentication, Judging
 from mailguard.pipeline.send_window import SentMessage
 from mailguard.pipeline.snapshot import Snapshot
@@ -29,9 +30,10 @@ T = TypeVar("T")
 
 
 async def gather(
-    transaction: Transaction, snapshot: Snapshot, judging: Judging, now: float
+    transaction: Transaction, snapshot: Snapshot, judging: Judging, digest: str, now: float
 ) -> Facts:
-    """All facts that the snapshot's policy needs. Never raises for a lookup that fails."""
+    """All facts that the snapshot's policy needs. `digest`, of the raw message, is what windows
+    tell it from others by. Never raises for a lookup that fails."""
     needs, asked = snapshot.policy.needs, snapshot.policy.looks_back
     asking = asyncio.create_task(
         _within(judging.deadline, judging.authenticator.authenticate(transaction))
@@ -46,7 +48,8 @@ async def gather(
         authentication = Authentication(spf=gone, dkim=gone, arc=gone, dmarc=gone)
     today = directory_lookups.day_at(now, snapshot.district.time_zone)
     known = directory_lookups.look_up(transaction, snapshot.directory, snapshot.district, today)
-    sent = _sent(transaction, known.account, known.owner, judging, now) if "sent" in needs else None
+    message = digest.encode("ascii")
+    size = weight(transaction)
     facts = Facts(
         now=now,
         district=snapshot.district,
@@ -68,9 +71,13 @@ async def gather(
         short_namesakes=known.short_namesakes,
         offices=known.offices,
         unblocked=_unblocked(transaction, snapshot, judging, now) if "unblocked" in needs else None,
-        bayes=_bayes(transaction, reading, judging) if "bayes" in needs else None,
+        bayes=await off_loop_if_large(size, _bayes, transaction, reading, judging)
+        if "bayes" in needs
+        else None,
         engines=engines,
-        sent=sent,
+        sent=_sent(transaction, message, known.account, known.owner, judging, now)
+        if "sent" in needs
+        else None,
         spf=authentication.spf,
         dkim=authentication.dkim,
         arc=authentication.arc,
@@ -81,7 +88,7 @@ async def gather(
     )
     answered = await _answered(transaction, known.groups, snapshot, judging)
     reach = Reach.of(transaction, facts, snapshot.directory)
-    recent = _counted(reach, judging, asked)
+    recent = _counted(reach, message, judging, asked)
     seconds = asked.get("mailing")
     return replace(
         facts,
@@ -93,7 +100,9 @@ async def gather(
     )
 
 
-def _counted(reach: Reach, judging: Judging, asked: Mapping[str, float]) -> Sequence[SentMessage]:
+def _counted(
+    reach: Reach, message: bytes, judging: Judging, asked: Mapping[str, float]
+) -> Sequence[SentMessage]:
     """Count the message among its proven sender's, where a check looks back; what the sender sent
     within the longest window, this one included."""
     if not reach.sender or asked.keys().isdisjoint({"mailing", "listed"}):
@@ -102,7 +111,7 @@ def _counted(reach: Reach, judging: Judging, asked: Mapping[str, float]) -> Sequ
     judging.mailings.count(
         reach.sender,
         transaction.id,
-        (hash(transaction.message.raw), address.normalise(transaction.envelope.reverse_path)),
+        (message, address.normalise(transaction.envelope.reverse_path)),
         reach.prints,
         reach.units,
         now,
@@ -163,6 +172,7 @@ def _clients(transaction: Transaction, judging: Judging, now: float) -> int:
 
 def _sent(
     transaction: Transaction,
+    message: bytes,
     account: Account | Unavailable | None,
     owner: Person | None,
     judging: Judging,
@@ -178,7 +188,7 @@ def _sent(
         who = owner.id
     if not who:
         return None
-    hour, day = judging.sent.see(who, transaction.message.raw, envelope.recipients, now)
+    hour, day = judging.sent.see(who, message, envelope.recipients, now)
     return AccountVolume(who, hour, day)
 
 

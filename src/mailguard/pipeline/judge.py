@@ -31,7 +31,7 @@ async def judge(
 ) -> JudgedMessage:
     """Gather the facts as of that moment and decide. Raises only for defects of ours."""
     with message_metrics.stage("gather"):  # every lookup concurrently, one deadline
-        facts = await gather(transaction, snapshot, judging, now)
+        facts = await gather(transaction, snapshot, judging, digest, now)
     with message_metrics.stage("decide"):
         dossier = await off_loop_if_large(
             weight(transaction), decided, transaction, snapshot, terms, facts, digest

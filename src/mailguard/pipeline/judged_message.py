@@ -148,7 +148,7 @@ class JudgedMessage:
             top = trace.authentication_results_field(results) + top
         if not message.root.fields:  # no header: ours must not run into the text
             top += b"\r\n"
-        return self._signatures(copy, edits, results, at) + top + copy
+        return b"".join((self._signatures(copy, edits, results, at), top, copy))
 
     def _signatures(self, copy: bytes, edits: Sequence[Edit], results: bytes, at: float) -> bytes:
         """DKIM for our own authors; an ARC seal for mail from outside whose body we changed."""

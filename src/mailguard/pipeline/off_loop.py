@@ -9,6 +9,7 @@ is.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -24,6 +25,15 @@ _RECIPIENT = 656  # octets that a recipient weighs: 200 of them are large
 def weight(transaction: Transaction) -> int:
     """What a transaction's work is measured by, in octets: its message, or its many recipients."""
     return max(len(transaction.message.raw), _RECIPIENT * len(transaction.envelope.recipients))
+
+
+async def fingerprint(raw: bytes) -> bytes:
+    """What tells a message from all others: its SHA-256. Hashing lets other threads run."""
+    return await off_loop_if_large(len(raw), _fingerprint, raw)
+
+
+def _fingerprint(raw: bytes) -> bytes:
+    return hashlib.sha256(raw).digest()
 
 
 async def off_loop_if_large(

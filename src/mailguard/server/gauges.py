@@ -5,8 +5,6 @@ Owns the reading of the state for gauges. Must not change anything, nor know how
 
 from __future__ import annotations
 
-import asyncio
-
 from mailguard import metrics
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals import handler
@@ -14,8 +12,10 @@ from mailguard.casework.approvals.steps import KIND as APPROVAL
 from mailguard.casework.unblocking.case import At
 from mailguard.casework.unblocking.handler import counts as case_counts
 from mailguard.casework.unblocking.stored import KIND as CASE
+from mailguard.casework.unblocking.stored import states_size
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.sender import directory_lookups
+from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.snapshot import Snapshot
 
 
@@ -39,8 +39,7 @@ async def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
     metrics.APPROVALS_AGE.set(counted["oldest"])
     metrics.APPROVALS_OVERDUE.set(counted["overdue"])
     cases = await state.matters.find(CASE)
-    # Reads the state of each: with many open it would hold the event loop.
-    counted = await asyncio.to_thread(case_counts, cases, at)
+    counted = await off_loop_if_large(states_size(cases), case_counts, cases, at)
     metrics.CASES.set(counted["open"])
     metrics.CASES_AGE.set(counted["oldest"])
     metrics.CASES_OVERDUE.set(counted["overdue"])

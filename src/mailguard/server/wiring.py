@@ -45,6 +45,7 @@ from mailguard.core.mail.reply import Reply
 from mailguard.core.people.district import APPROVALS, SPAMMAIL
 from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.outbox import Outbox, Undeliverable, Waiting
 from mailguard.pipeline.ports import (
     Clock,
@@ -233,7 +234,7 @@ def undelivered(
         except ValueError as error:  # written by another version: whether it is proven is unknown
             log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
             facts = Facts(now=clock(), district=current.district)
-            transaction = transaction_of(recorded, raw)
+            transaction = await off_loop_if_large(len(raw), transaction_of, recorded, raw)
             dossier = JudgedMessage.unread(transaction, current, replaying.terms, facts, digest)
         concerned = (entry.serves,) if entry.serves else recipients
         return (dossier.undeliverable(concerned, reply, clock(), may_tell=may_tell),)

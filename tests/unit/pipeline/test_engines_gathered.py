@@ -64,7 +64,7 @@ async def gathered(loaded: Loaded, snapshot: Snapshot, engines: Engines, **chang
     )
     async with Checker.open(loaded) as checker:
         here = replace(checker.judging(nameserver()), engines=engines, **changes)
-        return await gather(transaction, snapshot, here, 1_795_600_000.0)
+        return await gather(transaction, snapshot, here, "d", 1_795_600_000.0)
 
 
 async def test_answers_are_facts_and_stored_as_such() -> None:

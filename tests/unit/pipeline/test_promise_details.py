@@ -45,7 +45,7 @@ async def test_the_lists_files_are_those_of_the_messages_own_snapshot(
     snapshot = Snapshot(DISTRICT, Policy((WANTING,), "p"), Directory(), listed, {}, "d")
     envelope = Envelope("x@example.com", (ANN,))
     one = Transaction("0" * 26, 1.0, Listener("mx", Role.MX), envelope, mime.parse(RAW))
-    facts = await gather(one, snapshot, make_world(Ports()).judging, 2.0)
+    facts = await gather(one, snapshot, make_world(Ports()).judging, "d", 2.0)
     assert facts.unblocked == (entry if counts else None)
 
 

@@ -93,7 +93,7 @@ async def test_nobody_asked_for_windows() -> None:
     listener = Listener("l", Role.SUBMISSION)
     transaction = Transaction("0" * 26, 0.0, listener, envelope, message)
     snapshot = Snapshot(DISTRICT, Policy((), ""), DIRECTORY, {}, {}, "")
-    facts = await gather(transaction, snapshot, make_world(Ports()).judging, 0.0)
+    facts = await gather(transaction, snapshot, make_world(Ports()).judging, "d", 0.0)
     assert (facts.mailing, facts.listed, facts.answered) == (None, (), None)
     assert facts.audiences.keys() == {"oak@example.org"}
 

@@ -172,7 +172,7 @@ class Mail:
         ascii_only = raw.isascii()
         utf8_header = not reverse_path.isascii()
         if smtputf8 and not ascii_only and not utf8_header:
-            end = raw.find(_HEADER_END)
+            end = octets.find(raw, _HEADER_END)
             utf8_header = not raw[: end if end >= 0 else len(raw)].isascii()
         stuffed = b"".join(
             (

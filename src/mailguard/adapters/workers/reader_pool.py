@@ -23,6 +23,7 @@ from mailguard.core.mail import mime
 from mailguard.core.mail.message import Message
 from mailguard.core.text import reader
 from mailguard.core.text.reading import Reading
+from mailguard.pipeline.off_loop import off_loop_if_large
 
 log = structlog.get_logger("mailguard.reader")
 
@@ -53,7 +54,7 @@ class PooledReader:
     async def read(self, message: Message) -> Reading | Unavailable:
         """What a person would see in the message. Never raises for what the message holds."""
         if _octets_of_text(message) <= self._above and len(message.raw) <= _MOST_HERE:
-            reading = reader.read(message, reader.LIGHT)
+            reading = await off_loop_if_large(len(message.raw), reader.read, message, reader.LIGHT)
             if not reading.files_cut:
                 return reading
         worker = await self._idle.get()

@@ -38,6 +38,7 @@ from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing
 
 log = structlog.get_logger("mailguard.approvals")
@@ -73,7 +74,8 @@ class ApprovalClerk:
 
     async def read(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
         """An answer, or what looks like one."""
-        message, heard = dossier.transaction.message, hear(dossier, self._relay_vouches)
+        size = weight(dossier.transaction)
+        heard = await off_loop_if_large(size, hear, dossier, self._relay_vouches)
         if heard is None:
             await self._matters.settle(letter.id, "automatic mail, which answers nothing")
             return
@@ -87,7 +89,7 @@ class ApprovalClerk:
         elif found:
             one = theirs or found[0]
             await self._refuse(letter, dossier, one, who.authenticated_as, who.inside)
-        elif person is not None and answer.read_answer(message, reading).kind is AnswerKind.STOP:
+        elif person is not None and (await _said(dossier, reading)).kind is AnswerKind.STOP:
             await self._stop_named(letter, dossier, person, reading)
         else:
             note = self._refusal(letter, dossier) if who.inside else ()
@@ -109,7 +111,7 @@ class ApprovalClerk:
         self, letter: UnreadMail, dossier: JudgedMessage, found: _Found, reading: Reading
     ) -> None:
         """The approver's own answer to their own question."""
-        said = answer.read_answer(dossier.transaction.message, reading)
+        said = await _said(dossier, reading)
         now = self._steps.world.clock()
         given = _given(found.asked, said.kind is AnswerKind.YES, now, "mail", _more_than(said))
         by = found.asked.mailbox
@@ -161,7 +163,7 @@ class ApprovalClerk:
         """STOP about a message that needed no approval, named by an answer to it (R21): by the
         administration of its sender's site, or by Technology Services."""
         message, now = dossier.transaction.message, self._steps.world.clock()
-        remark = answer.read_answer(message, reading).remark
+        remark = (await _said(dossier, reading)).remark
         given = ApprovalAnswer(person.id, person.name, False, now, "mail", remark)
         theirs: list[tuple[JudgedMessage, Approval, Withdrawal]] = []
         async for transactions in self._named(message, now):
@@ -340,6 +342,13 @@ class ApprovalClerk:
     def _post(self, matter: Ticket, approval: Approval) -> ApprovalMailer:
         now = self._steps.world.clock()
         return ApprovalMailer(self._steps.snapshot(), matter.id, approval, self._steps.terms, now)
+
+
+async def _said(dossier: JudgedMessage, reading: Reading) -> Answer:
+    """What a letter answers."""
+    transaction = dossier.transaction
+    size = weight(transaction)
+    return await off_loop_if_large(size, answer.read_answer, transaction.message, reading)
 
 
 def _given(asked: Asked, yes: bool, now: float, how: str, remark: str) -> ApprovalAnswer:

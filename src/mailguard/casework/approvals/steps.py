@@ -93,12 +93,15 @@ class ApprovalSteps:
             return unread, (), ()
         sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
         codes = _codes(dossier, holds)
-        suspected = suspicions(dossier, [hold.recipient for hold in holds])
+        held = [hold.recipient for hold in holds]
+        suspected = await off_loop_if_large(weight(dossier.transaction), suspicions, dossier, held)
         rules = [rule for one in suspected for rule in (*one.finding.rules, one.finding.code)]
         seats = approvers.seats(codes, dossier.facts, sender, rules)
         approval = Approval(
             digest=holds[0].digest,
-            about=about(dossier, [hold.recipient for hold in holds]),
+            about=await off_loop_if_large(
+                weight(dossier.transaction), about, dossier, [hold.recipient for hold in holds]
+            ),
             seats=seats,
             asked=_asked(seats, snapshot),
             tells=self._sender_to_tell(dossier, sender),
@@ -330,7 +333,7 @@ class ApprovalSteps:
         sender = approvers.sender_of(transaction, dossier.facts, self.snapshot().directory)
         approval = Approval(
             digest=dossier.digest,
-            about=about(dossier, recipients),
+            about=await off_loop_if_large(weight(transaction), about, dossier, recipients),
             seats=(),
             asked=(),
             tells=self._sender_to_tell(dossier, sender),

@@ -43,6 +43,7 @@ from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing
 
 log = structlog.get_logger("mailguard.cases")
@@ -81,7 +82,8 @@ class CaseClerk:
 
     async def read(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
         """An answer, a request, a sheet; or nothing of ours."""
-        message, heard = dossier.transaction.message, hear(dossier, self._relay_vouches)
+        message, size = dossier.transaction.message, weight(dossier.transaction)
+        heard = await off_loop_if_large(size, hear, dossier, self._relay_vouches)
         if heard is None:
             await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
             return
@@ -132,7 +134,10 @@ class CaseClerk:
         person: Person,
         reading: Reading,
     ) -> None:
-        read = answer.read_answer(dossier.transaction.message, reading)
+        transaction = dossier.transaction
+        read = await off_loop_if_large(
+            weight(transaction), answer.read_answer, transaction.message, reading
+        )
         says = _SAYS.get(read.kind)
         if says is Said.UNSURE and found.query.asks is not Asks.VERIFY:
             says = None

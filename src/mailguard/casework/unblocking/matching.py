@@ -75,9 +75,8 @@ class Finder:
         """The writer's own kept mail, where a proven writer says that something was blocked."""
         if not may_answer(self._letter.transaction, self._letter.facts):
             return Matched()
-        rows = own_words(self._letter.transaction.message, self._reading)
-        said = {word for own in rows for row in own.rows for word in words_of(row)}
-        if said.isdisjoint(_BLOCKED):
+        size = weight(self._letter.transaction)
+        if not await off_loop_if_large(size, self._says_blocked):
             return Matched()
         mailbox = author(self._letter.transaction)
         reverse_path = self._letter.transaction.envelope.reverse_path
@@ -93,6 +92,11 @@ class Finder:
         theirs = [row for row in rows if normalise(row[0].recipient) in own]
         grouped = await self._grouped(theirs or rows, False)
         return grouped.senders.get(mailbox, ())
+
+    def _says_blocked(self) -> bool:
+        rows = own_words(self._letter.transaction.message, self._reading)
+        said = {word for own in rows for row in own.rows for word in words_of(row)}
+        return not said.isdisjoint(_BLOCKED)
 
     @property
     def _reading(self) -> Reading:

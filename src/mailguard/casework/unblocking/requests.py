@@ -6,7 +6,7 @@ answer to staff. Must not know what a case makes of a request (`casework.unblock
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailguard.casework.tickets import Ticket, UnreadMail
@@ -16,7 +16,7 @@ from mailguard.casework.unblocking.matching import Finder, Kept
 from mailguard.casework.unblocking.named_addresses import Named, named_addresses
 from mailguard.casework.unblocking.request_intent import Wish, wish
 from mailguard.casework.unblocking.steps import CaseSteps
-from mailguard.casework.unblocking.stored import KIND, readable, state_of
+from mailguard.casework.unblocking.stored import KIND, readable, state_of, states_size
 from mailguard.core.mail import safe_text
 from mailguard.core.mail.mailbox import ONLY_SINGLE, single_address
 from mailguard.core.people.model import Person
@@ -25,6 +25,7 @@ from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing
 
 _UNMATCHED = 200  # open cases of letters that match nothing; the mailbox has every letter anyway
@@ -58,7 +59,8 @@ class Requests:
         finder = Finder(self.steps.matters, self.steps.take_up, dossier)
         matched = await finder.forwarded()
         requester = _staff(dossier, person)
-        if wish(message, reading) is Wish.OTHER:
+        size = weight(dossier.transaction)
+        if await off_loop_if_large(size, wish, message, reading) is Wish.OTHER:
             if matched.senders:  # they ask what it is: whom it was written to is asked
                 doubtful = Requester(
                     requester.mailbox, requester.name, requester.at, requester.message_id, person.id
@@ -68,7 +70,10 @@ class Requests:
                 note = self.note(letter, dossier, "case-which")
                 await self.steps.matters.settle(letter.id, "no plain request", note)
             return
-        named, refused = _single(named_addresses(message, reading, dossier.facts.district.owns))
+        owns = dossier.facts.district.owns
+        named, refused = _single(
+            await off_loop_if_large(size, named_addresses, message, reading, owns)
+        )
         senders = dict(matched.senders)
         for address in named:
             if address not in senders:
@@ -160,11 +165,8 @@ class Requests:
 
     async def open_cases(self) -> dict[str, Ticket]:
         """The open case of each address."""
-        return {
-            address: matter
-            for matter, case in readable(await self.steps.matters.find(KIND))
-            for address in case.addresses
-        }
+        matters = await self.steps.matters.find(KIND)
+        return await off_loop_if_large(states_size(matters), _by_address, matters)
 
     async def _unmatched(
         self, letter: UnreadMail, dossier: JudgedMessage, requester: Requester
@@ -195,6 +197,10 @@ class Requests:
         answering = dossier.transaction.message.value("Message-ID")
         more = [paragraph for paragraph in paragraphs if paragraph]
         return (reply(self.steps.snapshot(), template, to, letter.id, answering, now, more),)
+
+
+def _by_address(matters: Iterable[Ticket]) -> dict[str, Ticket]:
+    return {a: matter for matter, case in readable(matters) for a in case.addresses}
 
 
 def _staff(dossier: JudgedMessage, person: Person) -> Requester:

@@ -26,6 +26,7 @@ from mailguard.core.sheets import parents
 from mailguard.core.sheets.parents import ImportPlan
 from mailguard.core.sheets.sheet import Sheet, SheetRejected
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Unblocking
 
 ROLES = ("site_secretary", "principal", "technology_services_director")
@@ -73,7 +74,8 @@ class Sheets:
         steps = self.requests.steps
         snapshot, now = steps.snapshot(), steps.world.clock()
         name = terminal(part.filenames[0], 80)
-        octets, _ = mime.decoded_body(message, part)
+        size = part.end - part.body_start
+        octets, _ = await off_loop_if_large(size, mime.decoded_body, message, part)
         sheet = await self.read_sheet(octets, name)
         if isinstance(sheet, SheetRejected):
             return f"{name}: not read, because {sheet.refused}."

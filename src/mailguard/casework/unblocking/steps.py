@@ -152,12 +152,14 @@ class CaseSteps:
         copies = [copy_of(one, directory, today) for one in fresh]
         messages = {one.hold.transaction_id: one for one in fresh}
         shown = [
-            told(one.dossier, one.hold.recipient)
+            await off_loop_if_large(
+                weight(one.dossier.transaction), told, one.dossier, one.hold.recipient
+            )
             for one in list(messages.values())[:_MESSAGES]
             if one.dossier is not None
         ]
         if letter is not None and not addresses:
-            shown = [told(letter, "")]
+            shown = [await off_loop_if_large(weight(letter.transaction), told, letter, "")]
         step = life.requested(
             case, requester, copies, shown, self.asked_reviewers(now), self.at(now)
         )
@@ -282,7 +284,12 @@ class CaseSteps:
         mails += [post.ask(place, again=True) for place in step.reminds]
         for place in step.informs:
             original = await self._original(step.case, place)
-            mails.append(post.ask(place, again=not original, original=original))
+            size = len(original)
+            mails.append(
+                await off_loop_if_large(
+                    size, post.ask, place, again=not original, original=original
+                )
+            )
         return mails
 
     async def _original(self, case: Case, place: int) -> bytes:
@@ -340,7 +347,10 @@ class CaseSteps:
             dossier = await self.take_up(transaction_id)
             reading = dossier.facts.reading
             if isinstance(reading, Reading):
-                words = tokens.words(dossier.transaction.message, reading)
+                transaction = dossier.transaction
+                words = await off_loop_if_large(
+                    weight(transaction), tokens.words, transaction.message, reading
+                )
                 await self.teach(dossier.digest, words, spam)
         except (KeyError, ValueError, StoreError) as error:
             log.warning("not_learned", id=transaction_id, reason=str(error)[:300])

@@ -13,9 +13,10 @@ from mailguard.casework.tickets import KeptCopy, Ticket, TicketEvent, TicketUpda
 from mailguard.casework.unblocking import life as life
 from mailguard.casework.unblocking.case import Case
 from mailguard.casework.unblocking.steps import CaseSteps
-from mailguard.casework.unblocking.stored import KIND, readable
+from mailguard.casework.unblocking.stored import KIND, readable, states_size
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.notices import letter, notice
+from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Outgoing
 
 SUMMARY = "summary"
@@ -51,7 +52,8 @@ class Summaries:
         matter = await self._steps.matters.new(SUMMARY, today.isoformat(), now)
         if matter.version:
             return
-        text = self._text(cases, kept, now)
+        size = states_size(cases)
+        text = await off_loop_if_large(size, self._text, cases, kept, now)
         people = [p.addresses[0] for p in self._steps.reviewers(now) if p.addresses]
         mailboxes = people or [self._steps.snapshot().district.spammail]
         mails = tuple(self._mail(mailbox, today, text, now) for mailbox in mailboxes)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from mailguard.core.mail import octets
 from mailguard.core.mail.message import Field
 
 MAX_LINE: Final = 998  # RFC 5322 2.1.1, without the line end
@@ -80,8 +81,8 @@ def _extent(raw: bytes, start: int, limit: int) -> tuple[int, int]:
         return start, start + 2
     if raw.startswith(b"\n", start, limit):
         return start, start + 1
-    crlf = raw.find(b"\n\r\n", start, limit)
-    bare = raw.find(b"\n\n", start, crlf + 1 if crlf >= 0 else limit)
+    crlf = octets.find(raw, b"\n\r\n", start, limit)
+    bare = octets.find(raw, b"\n\n", start, crlf + 1 if crlf >= 0 else limit)
     if bare >= 0:
         return bare + 1, bare + 2
     if crlf >= 0:

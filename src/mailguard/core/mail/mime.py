@@ -81,7 +81,7 @@ def parse(raw: bytes, limits: ParseLimits = DEFAULT) -> Message:
 
 def decoded_body(message: Message, part: Part) -> tuple[bytes, tuple[str, ...]]:
     """The part's body without its transfer encoding, and codes of `DEFECTS` for what was odd."""
-    body = message.raw[part.body_start : part.end]
+    body = octets.span(message.raw, part.body_start, part.end)
     encoding = part.transfer_encoding
     return transfer.decode(body, encoding), transfer.defects_of(body, encoding)
 
@@ -221,7 +221,7 @@ class _Scanner:
             if kind == "message/partial":
                 self.note("message-partial", where)
             if encoded and self.limits.defects:
-                body = self.raw[entity.body_start : entity.end]
+                body = octets.span(self.raw, entity.body_start, entity.end)
                 for code in transfer.defects_of(body, entity.transfer_encoding):
                     self.note(code, where)
             return
@@ -287,7 +287,7 @@ class _Scanner:
         needle = b"\n--" + top.boundary
         position = start - 1  # the line end before an entity belongs to a delimiter too
         while True:
-            at = raw.find(needle, position, end)
+            at = octets.find(raw, needle, position, end)
             if at < 0:
                 return None
             line_end = raw.find(b"\n", at + len(needle), end)
@@ -307,7 +307,7 @@ class _Scanner:
             position = line_end - 1
 
     def _check_epilogue(self, top: _Entity, start: int, where: str) -> None:
-        if self.raw.find(b"\n--" + top.boundary, start - 1, top.end) >= 0:
+        if octets.find(self.raw, b"\n--" + top.boundary, start - 1, top.end) >= 0:
             self.note("epilogue-with-part", where)
         self._check_outside(start, top.end, "epilogue", where)
 
@@ -315,8 +315,8 @@ class _Scanner:
         """A preamble or an epilogue: not shown by most readers, so it ought to hold nothing."""
         if end <= start:
             return
-        text = self.raw[start:end]
-        if text.strip(b" \t\r\n"):
+        if any(piece.strip(b" \t\r\n") for piece in octets.steps(self.raw, start, end)):
             self.note(f"{name}-text", where)
-            if b"\ncontent-" in b"\n" + text.lower():
+            lowered = b"".join([piece.lower() for piece in octets.steps(self.raw, start, end)])
+            if lowered.startswith(b"content-") or octets.holds(lowered, b"\ncontent-"):
                 self.note(f"{name}-with-part", where)

@@ -15,7 +15,7 @@ from email import policy as email_policy
 from email.message import EmailMessage
 from email.utils import formatdate
 
-from mailguard.core.mail import encoded_words, safe_text
+from mailguard.core.mail import encoded_words, octets, safe_text
 from mailguard.core.people.district import District
 
 _WIDTH = 78
@@ -77,7 +77,7 @@ def compose(letter: OutboundMail) -> bytes:
     if not letter.attached:
         return top + bytes(message)
     boundary = f"mailguard-{letter.message_id.partition('@')[0]}"
-    while boundary.encode() in letter.attached:
+    while octets.holds(letter.attached, boundary.encode()):
         boundary += "-"
     encoding = "7bit" if letter.attached.isascii() else "8bit"
     end = b"" if letter.attached.endswith(b"\r\n") else b"\r\n"

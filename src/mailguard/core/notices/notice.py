@@ -15,7 +15,7 @@ from email.utils import formatdate
 
 from mailguard.core.decision.decide import Judgement
 from mailguard.core.decision.policy import FindingType
-from mailguard.core.mail import encoded_words, safe_text
+from mailguard.core.mail import encoded_words, octets, safe_text
 from mailguard.core.mail.message import Message
 from mailguard.core.mail.transaction import Transaction
 from mailguard.core.notices import policy_texts
@@ -258,7 +258,7 @@ def wrap(
     as message/rfc822 with its bytes unchanged (R28). Written by hand, since nothing may
     re-serialise the original."""
     boundary = f"mailguard-{token}"
-    while boundary.encode() in message.raw:
+    while octets.holds(message.raw, boundary.encode()):
         boundary += "-"
     subject = encoded_words.encode(
         safe_text.header(f"[{subject_prefix}] {message.value('Subject')[:120]}")
@@ -287,5 +287,6 @@ def wrap(
         "",
         "",
     ]
-    body = message.raw if message.raw.endswith(b"\r\n") else message.raw + b"\r\n"
-    return "\r\n".join(head).encode() + body + f"--{boundary}--\r\n".encode()
+    end = "" if message.raw.endswith(b"\r\n") else "\r\n"
+    top = "\r\n".join(head).encode()
+    return b"".join((top, message.raw, f"{end}--{boundary}--\r\n".encode()))

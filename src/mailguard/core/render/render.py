@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from mailguard.core.decision.edit import AddField, Edit, RemoveField, ReplaceText, Wrap
-from mailguard.core.mail import charset, mime
+from mailguard.core.mail import charset, mime, octets
 from mailguard.core.mail.message import Message, Part
 from mailguard.core.render import recoding, splice, wrapping
 from mailguard.core.text import reader
@@ -45,7 +45,9 @@ def render(message: Message, edits: Sequence[Edit]) -> bytes:
     added = b"".join(_field(edit) for edit in edits if isinstance(edit, AddField))
     text = _wrapping(edits)
     if text:
-        return added + wrapping.wrap(message, _inner(message, edits), text, _removed(edits))
+        return b"".join(
+            (added, wrapping.wrap(message, _inner(message, edits), text, _removed(edits)))
+        )
     changes: list[splice.Piece] = []
     for path, wanted in _by_part(edits).items():
         changes += _part_changes(message, _part(message, path), wanted)
@@ -56,7 +58,7 @@ def render(message: Message, edits: Sequence[Edit]) -> bytes:
     for before, after in pairwise(changes):
         if after[0] < before[1]:
             raise OverlapError(f"octets {after[0]} to {before[1]} are changed twice")
-    return added + splice.apply(message.raw, changes)
+    return b"".join((added, splice.apply(message.raw, changes)))
 
 
 def planned_text(text: str, edits: Sequence[ReplaceText]) -> str:
@@ -130,8 +132,9 @@ def verify(original: Message, rendered: bytes, edits: Sequence[Edit]) -> str | N
             wrong = _misread(original, before, result, after, edited)
             if wrong:
                 return wrong
-        elif not before.children and (
-            original.raw[before.body_start : before.end] != rendered[after.body_start : after.end]
+        elif not before.children and not octets.same(
+            *(original.raw, before.body_start, before.end),
+            *(rendered, after.body_start, after.end),
         ):
             return f"part {before.path!r} was not to change"
         header = original.raw[before.start : before.body_start]
@@ -196,7 +199,7 @@ def _part_changes(message: Message, part: Part, edits: Sequence[ReplaceText]) ->
         raise RenderError(f"part {part.path!r} ends before {_named(edits[-1])}")
     if part.content_type == "text/html":
         edits = [_in_ascii(edit) for edit in edits]
-    body = message.raw[part.body_start : part.end]
+    body = octets.span(message.raw, part.body_start, part.end)
     pieces = None if decoded.stateful else _pieces(decoded, data, edits, part)
     written = None if pieces is None else _splice(part.transfer_encoding, body, data, pieces)
     misread = pieces is not None and not _reads_alike(decoded.text, data, edits, pieces, part)

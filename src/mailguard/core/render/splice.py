@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from mailguard.core.mail import octets
 
 Piece = tuple[int, int, bytes]  # decoded start and end, and what stands there instead
 
@@ -30,9 +32,9 @@ def apply(data: bytes, pieces: Sequence[Piece]) -> bytes:
     kept: list[bytes] = []
     at = 0
     for start, end, replacement in pieces:
-        kept += (data[at:start], replacement)
+        kept += (*octets.steps(data, at, start), replacement)
         at = end
-    kept.append(data[at:])
+    kept += octets.steps(data, at)
     return b"".join(kept)
 
 
@@ -69,8 +71,14 @@ def in_base64(body: bytes, data: bytes, pieces: Sequence[Piece]) -> bytes | None
 
 def to_base64(data: bytes, width: int = LINE, ending: bytes = b"\r\n") -> bytes:
     """Lines of base64 without a line end after the last."""
-    text = binascii.b2a_base64(data, newline=False)
+    text = b"".join([binascii.b2a_base64(piece, newline=False) for piece in _threes(data)])
     return ending.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+def _threes(data: bytes) -> Iterator[bytes]:
+    step = octets.STEP // 3 * 3
+    for at in range(0, len(data), step):
+        yield data[at : at + step]
 
 
 def in_quoted_printable(body: bytes, data: bytes, pieces: Sequence[Piece]) -> bytes | None:
@@ -112,9 +120,9 @@ def _encoded_spans(body: bytes, data: bytes, offsets: list[int]) -> list[int] | 
     wanted = iter(offsets)
     offset = next(wanted, None)
     decoded_at = raw_at = 0
-    if body.count(b"\r") != body.count(b"\r\n"):
+    if octets.count(body, b"\r") != octets.count(body, b"\r\n"):
         return None
-    for line in body.splitlines(keepends=True):
+    for line in octets.lines(body):
         decoded = binascii.a2b_qp(line)
         line_end = decoded_at + len(decoded)
         if data[decoded_at:line_end] != decoded:

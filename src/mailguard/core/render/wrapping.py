@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from mailguard.core.mail import mime
+from mailguard.core.mail import mime, octets
 from mailguard.core.mail.message import Field, Message, Part
 from mailguard.core.render import splice
 
@@ -40,7 +40,7 @@ def wrap(message: Message, inner: bytes, text: str, removed: Collection[tuple[in
     boundary = b"=_mailguard_" + hashlib.sha256(inner).hexdigest()[:32].encode()
     # RFC 2045 6.4: what holds others has no encoding but the widest of theirs.
     wide = b"" if inner.isascii() else b"Content-Transfer-Encoding: 8bit\r\n"
-    return (
+    top = (
         header
         + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="%s"\r\n' % boundary
         + wide
@@ -50,9 +50,8 @@ def wrap(message: Message, inner: bytes, text: str, removed: Collection[tuple[in
         + b"\r\n--%s\r\nContent-Type: message/rfc822\r\n" % boundary
         + wide
         + b"Content-Disposition: inline\r\n\r\n"
-        + inner
-        + b"\r\n--%s--\r\n" % boundary
     )
+    return b"".join((top, inner, b"\r\n--%s--\r\n" % boundary))
 
 
 def fault(
@@ -71,9 +70,8 @@ def fault(
     body, _ = mime.decoded_body(result, note)
     if note.content_type != "text/plain" or body.decode("utf-8", "replace").split() != text.split():
         return "the text above the wrapped message is not as planned"
-    if (
-        attached.content_type not in _ATTACHED
-        or wrapped[attached.body_start : attached.end] != inner
+    if attached.content_type not in _ATTACHED or not octets.same(
+        wrapped, attached.body_start, attached.end, inner, 0, len(inner)
     ):
         return "the wrapped message is not as it came"
     kept = [_ended(message.raw[f.start : f.end]) for f in _kept(message, removed)]

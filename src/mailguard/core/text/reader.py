@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mailguard.core.files import scan
-from mailguard.core.mail import charset, transfer_encoding
+from mailguard.core.mail import charset, octets, transfer_encoding
 from mailguard.core.mail.message import Message, Part
 from mailguard.core.text import html, hyperlinks, plain_text, quoted_html
 from mailguard.core.text.reading import Reading, TextPart
@@ -155,7 +155,8 @@ def _root_of_related(part: Part) -> tuple[Part, ...]:
 
 def text_of(message: Message, part: Part) -> tuple[charset.Decoded, bytes]:
     """The decoded text of a part and the octets it was decoded from. Shared with `render`."""
-    data = transfer_encoding.decode(message.raw[part.body_start : part.end], part.transfer_encoding)
+    body = octets.span(message.raw, part.body_start, part.end)
+    data = transfer_encoding.decode(body, part.transfer_encoding)
     decoded = text_in(data, part)
     if part.transfer_encoding not in ENCODINGS:
         decoded = charset.Decoded(decoded.text, decoded.codec, "its transfer encoding is unknown")

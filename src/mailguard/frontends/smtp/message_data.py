@@ -77,9 +77,9 @@ class MessageData:
         """The message, dot-stuffing undone (RFC 5321 4.5.2). Only once `complete`."""
         # A dot alone would have been the end, so that every CRLF and dot here is a stuffed one.
         if long_octets.holds(self._octets, b"\r\n."):
-            return long_octets.replace(self._octets, b"\r\n.", b"\r\n")[2:]
-        with memoryview(self._octets) as view:
-            return bytes(view[2:])
+            undone = long_octets.replace(self._octets, b"\r\n.", b"\r\n")
+            return long_octets.span(undone, 2, len(undone))
+        return long_octets.span(self._octets, 2, len(self._octets))
 
 
 def objection(raw: bytes, line_length: int, received_fields: int) -> Reply | None:
@@ -107,7 +107,7 @@ def _has_long_line(raw: bytes, limit: int) -> bool:
 
 
 def _has_more_received_than(raw: bytes, limit: int) -> bool:
-    end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n")
+    end = 0 if raw.startswith(b"\r\n") else long_octets.find(raw, b"\r\n\r\n")
     found = 0
     start, end = 0, len(raw) if end < 0 else end
     while start < end and found <= limit:  # in steps from line to line

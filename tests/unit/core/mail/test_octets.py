@@ -20,3 +20,29 @@ def test_steps_make_no_difference(raw: bytes, step: int, wanted: bytes) -> None:
             found = octets.replace(given_as, wanted, b"<new>")
             assert found == raw.replace(wanted, b"<new>")
             assert type(found) is bytes
+            at, until = len(raw) // 3, 2 * len(raw) // 3
+            assert octets.find(given_as, wanted, at) == raw.find(wanted, at)
+            assert octets.find(given_as, wanted, at, until) == raw.find(wanted, at, until)
+            assert octets.holds(given_as, wanted) == (wanted in raw)
+            assert octets.span(given_as, at, until) == raw[at:until]
+            assert type(octets.span(given_as, at, until)) is bytes
+            assert b"".join(octets.steps(given_as, at)) == raw[at:]
+
+
+@given(DENSE, DENSE, DENSE, st.integers(min_value=1, max_value=9))
+def test_the_same_octets_are_found_wherever_they_stand(
+    one: bytes, other: bytes, before: bytes, step: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(octets, "STEP", step)
+        at = len(before)
+        assert octets.same(before + one, at, at + len(one), one + other, 0, len(one))
+        same = octets.same(before + one, at, at + len(one), other, 0, len(other))
+        assert same == (one == other)
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"a", b"\n", b"bc"])).map(b"".join), st.integers(1, 9))
+def test_lines_are_whole_lines(raw: bytes, step: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(octets, "STEP", step)
+        assert list(octets.lines(raw)) == raw.splitlines(keepends=True)
