@@ -17,8 +17,10 @@ import structlog
 from mailguard import metrics
 from mailguard.casework.answers import answer, references
 from mailguard.casework.answers.token import Token
+from mailguard.casework.left_alone import LeftAlone, left_alone
 from mailguard.casework.tickets import Conflict, Handler, Question, Ticket, Tickets, UnreadMail
 from mailguard.core.people.model import Person
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender.identity import Identity, identity
 from mailguard.core.sender.written_by import written_by
 from mailguard.core.text.reading import Reading
@@ -33,15 +35,21 @@ _TRIES = 5  # of one letter
 
 
 async def each_alone(
-    kind: str, works: AsyncIterable[tuple[int, Callable[[], Awaitable[None]]]]
-) -> None:
-    """A clerk's turn: one piece of work after the other, each with its matter's number (0 for
-    none); one that fails stops no other. Raises StoreError at the end, where some did for want of
-    the store."""
+    kind: str,
+    works: AsyncIterable[tuple[int | str, Callable[[], Awaitable[None]]]],
+    left: LeftAlone,
+) -> bool:
+    """A clerk's turn: one piece of work after the other, each with its matter's number or its
+    message's transaction (0 for neither); one that fails stops no other. Whether more is `left`
+    than before: then what is due behind it is to be looked at as well. Raises StoreError at the
+    end, where some did for want of the store."""
     trouble: StoreError | None = None
+    more = False
     async for number, work in works:
         try:
             await work()
+        except NewerFormat as newer:
+            more |= left.add(kind, number, newer)
         except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
             log.info("desk_conflict", kind=kind, matter=number, reason=str(conflict))
         except StoreError as error:  # it may be one message's damaged copy
@@ -52,6 +60,7 @@ async def each_alone(
             metrics.INTERNAL_ERRORS.labels(kind).inc()
     if trouble is not None:
         raise trouble
+    return more
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,8 @@ class Letters(Protocol):
 
 
 TakeUp = Callable[[str], Awaitable[JudgedMessage]]
-"""A recorded transaction taken up again, by its id. Raises KeyError, ValueError or StoreError."""
+"""A recorded transaction taken up again, by its id. Raises KeyError, ValueError, NewerFormat or
+StoreError."""
 
 
 class Inbox:
@@ -164,6 +174,8 @@ class Inbox:
             return
         try:
             await clerk.read(letter, await self._take_up(letter.transaction_id))
+        except NewerFormat as newer:  # the newer version reads it; here it waits behind the others
+            left_alone("letter", letter.id, newer)
         except Conflict as conflict:  # somebody else was quicker; what is left comes again
             log.info("desk_conflict", letter=letter.id, reason=str(conflict))
         except StoreError:
@@ -187,10 +199,14 @@ class Inbox:
     # The pages
 
     async def question(self, token: str) -> Question | None:
-        """What the page of a token shows; None where it is none of ours."""
+        """What the page of a token shows; None where it is none of ours. Raises StoreError, also
+        where a newer version has to answer."""
         matter = await self._of(token)
         clerk = self._kinds.get(matter.kind) if matter is not None else None
-        return await clerk.question(matter, token) if matter and clerk else None
+        try:
+            return await clerk.question(matter, token) if matter and clerk else None
+        except NewerFormat as newer:
+            raise _for_the_newer(matter, newer) from newer
 
     async def answer(self, token: str, choice: str, remark: str = "") -> str | None:
         """A POST on that page: what came of it, in words. A conflict is looked at once more."""
@@ -199,8 +215,11 @@ class Inbox:
             clerk = self._kinds.get(matter.kind) if matter is not None else None
             if matter is None or clerk is None:
                 return None
-            with contextlib.suppress(Conflict):
-                return await clerk.answer(matter, token, choice, remark)
+            try:
+                with contextlib.suppress(Conflict):
+                    return await clerk.answer(matter, token, choice, remark)
+            except NewerFormat as newer:
+                raise _for_the_newer(matter, newer) from newer
         raise StoreError("others act on the same matter; please try again")
 
     async def _of(self, token: str) -> Ticket | None:
@@ -210,3 +229,9 @@ class Inbox:
             if number.isascii() and number.isdecimal() and len(number) < 13
             else None
         )
+
+
+def _for_the_newer(matter: Ticket | None, newer: NewerFormat) -> StoreError:
+    if matter is not None:
+        left_alone(matter.kind, matter.id, newer)
+    return StoreError(str(newer))

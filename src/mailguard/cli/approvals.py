@@ -44,12 +44,16 @@ def list_approvals(
     as_json: JsonOption = False,
 ) -> None:
     """What waits for approvers, oldest first; what is overdue is marked."""
+    from mailguard.core.record.formats import NewerFormat
+
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         found = []
         for matter in _all(state, "approval", everything):
             try:
                 found.append(_record(matter, loaded))
+            except NewerFormat as newer:
+                typer.echo(f"approval {matter.id}: {newer}", err=True)
             except ValueError:
                 typer.echo(f"approval {matter.id} was recorded by another version", err=True)
     if as_json:
@@ -79,10 +83,15 @@ def show(
     number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
 ) -> None:
     """One approval: the message, who is asked, and all that happened."""
+    from mailguard.core.record.formats import NewerFormat
+
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         matter = _one(state, number)
-        told = _record(matter, loaded)
+        try:
+            told = _record(matter, loaded)
+        except NewerFormat as newer:
+            fail(f"approval {number}: {newer}")
         history: list[dict[str, Any]] = [
             {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
             for h in asyncio.run(state.matters.history(number))
@@ -198,13 +207,21 @@ def grants(
 ) -> None:
     """Approvals given beforehand."""
     from mailguard.casework.grants.life import GRANT
+    from mailguard.core.record.formats import NewerFormat
 
+    found = []
     with opened(load_or_exit(config)) as state:
-        found = [
-            {"number": m.id, "state": m.status, **GRANT.dump_python(g, mode="json"), "left": g.left}
-            for m in _all(state, "grant", everything)
-            for g in [GRANT.validate_json(m.state)]
-        ]
+        for matter in _all(state, "grant", everything):
+            try:
+                one = GRANT.load(matter.state)
+            except NewerFormat as newer:
+                typer.echo(f"grant {matter.id}: {newer}", err=True)
+                continue
+            except ValueError:
+                typer.echo(f"grant {matter.id} was recorded by another version", err=True)
+                continue
+            numbered = {"number": matter.id, "state": matter.status}
+            found.append({**numbered, **GRANT.plain(one), "left": one.left})
     if as_json:
         print_json(found)
         return
@@ -266,9 +283,9 @@ def _record(matter: Ticket, loaded: Loaded) -> dict[str, Any]:
     from mailguard.casework.approvals.life import APPROVAL, ApprovalOutcome, expires_at
     from mailguard.server.wiring import approval_terms
 
-    approval = APPROVAL.validate_json(matter.state)
+    approval = APPROVAL.load(matter.state)
     terms = approval_terms(loaded.settings)
-    written = APPROVAL.dump_python(approval, mode="json")
+    written = APPROVAL.plain(approval)
     waits = approval.outcome is ApprovalOutcome.WAITING
     return {
         "number": matter.id,

@@ -41,12 +41,16 @@ def list_cases(
     as_json: JsonOption = False,
 ) -> None:
     """Open requests, oldest first; what is overdue is marked (R34)."""
+    from mailguard.core.record.formats import NewerFormat
+
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         found = []
         for matter in asyncio.run(state.matters.find("case", open_only=not everything)):
             try:
                 found.append(_record(matter, _at(loaded)))
+            except NewerFormat as newer:
+                typer.echo(f"case {matter.id}: {newer}", err=True)
             except ValueError:
                 typer.echo(f"case {matter.id} was recorded by another version", err=True)
     if as_json:
@@ -75,12 +79,17 @@ def show(
     number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
 ) -> None:
     """One case: the messages as safe text, who was asked, and all that happened."""
+    from mailguard.core.record.formats import NewerFormat
+
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         matter = asyncio.run(state.matters.load(number))
         if matter is None or matter.kind != "case" or not matter.version:
             fail(f"there is no case {number}; see: mailguard cases list --all")
-        one = _record(matter, _at(loaded))
+        try:
+            one = _record(matter, _at(loaded))
+        except NewerFormat as newer:
+            fail(f"case {number}: {newer}")
         hanging = asyncio.run(state.matters.holds_of(number))
         holds = {hold.id: hold.state for hold in hanging}
         history: list[dict[str, Any]] = [
@@ -225,12 +234,12 @@ def _record(matter: Ticket, at: At) -> dict[str, Any]:
     from mailguard.casework.unblocking.case import CASE
     from mailguard.casework.unblocking.life import due_at, is_overdue
 
-    case = CASE.validate_json(matter.state)
+    case = CASE.load(matter.state)
     return {
         "number": matter.id,
         "state": case.stage.value,
         "ended": case.ended,
         "due_at": due_at(case, at),
         "overdue": is_overdue(case, at),
-        **CASE.dump_python(case, mode="json"),
+        **CASE.plain(case),
     }

@@ -48,11 +48,17 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
     from pydantic import ValidationError
 
     from mailguard.core.record.explain import report
-    from mailguard.core.record.stored import decision_json
+    from mailguard.core.record.formats import NewerFormat
+    from mailguard.core.record.stored import is_recorded
 
     answer: dict[str, Any] = {"record": as_record(entry)}
     try:
         dossier = await reopened(entry, state, loaded)
+        reproduced = is_recorded(dossier.decision, entry.decision)
+    except NewerFormat as newer:
+        answer["reproduced"] = None
+        answer["problem"] = f"cannot be decided again here: {newer}"
+        return answer
     except (ValidationError, KeyError, ValueError) as error:
         answer["reproduced"] = None
         answer["problem"] = f"cannot be decided again by this version: {error}"
@@ -61,7 +67,7 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
     answer |= report(
         dossier.transaction, dossier.facts, dossier.decision, dossier.plan, dossier.reply(), policy
     )
-    answer["reproduced"] = decision_json(dossier.decision) == entry.decision
+    answer["reproduced"] = reproduced
     return answer
 
 

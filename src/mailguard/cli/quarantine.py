@@ -178,6 +178,7 @@ async def _carry_out(
     """Each transaction's holds in one commit; then what it teaches."""
     from mailguard.adapters.database.kept import RELEASED
     from mailguard.adapters.database.learned import Lesson
+    from mailguard.core.record.formats import NewerFormat
     from mailguard.core.spam import tokens
     from mailguard.core.text.reading import Reading
     from mailguard.pipeline.release import released
@@ -191,7 +192,7 @@ async def _carry_out(
             raise KeyError(transaction_id)
         try:
             dossier = await reopened(entry, state, loaded)
-        except ValueError as error:  # its facts were written by another version
+        except (ValueError, NewerFormat) as error:  # its facts were written by another version
             if decided == RELEASED:
                 fail(
                     f"{transaction_id} cannot be decided again by this version, so the edits of "

@@ -21,12 +21,13 @@ _TRIES = 3
 def carried_out(loaded: Loaded, work: Callable[[StateDirectory, Replaying], Awaitable[T]]) -> T:
     """Run one piece of work on the configuration's state. A step that the server was quicker with
     is thought out again; trouble of our own ends the command with 2, and nothing was changed."""
+    from mailguard.core.record.formats import NewerFormat
     from mailguard.pipeline.ports import StoreError
 
     with opened(loaded) as state:
         try:
             return asyncio.run(_again(loaded, state, work))
-        except StoreError as error:
+        except (StoreError, NewerFormat) as error:
             fail(f"nothing was changed: {error}", 2)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.forms import Section
@@ -21,8 +21,12 @@ from mailguard.core.decision.decide import error_code
 from mailguard.core.decision.policy import Check, CheckSettings, Mode, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail.safe_text import quoted
+from mailguard.core.record.formats import Format
 
 FILE = "policy.yaml"
+# Of what `policy_json` writes and `restore` reads. Format 1 is the bare list of steps, which has no
+# place for its number, and whose digest names the policy; a later one is an object with its number.
+POLICY = Format("policy", TypeAdapter(Any))
 Word = Literal["forward", "quarantine", "hold", "bounce", "defer"]
 # Never forward (nothing fails open), never bounce (our trouble is not the sender's fault).
 ErrorWord = Literal["quarantine", "hold", "defer"]
@@ -138,11 +142,12 @@ def policy_json(steps: Sequence[PolicyStep]) -> bytes:
 def restore(stored: bytes, checks: Sequence[Check]) -> Policy:
     """A policy of the past from its `policy_json`, for `explain`.
 
-    Raises KeyError or ValueError when this version has no such check or setting any more.
+    Raises NewerFormat, or KeyError or ValueError when this version has no such check or setting
+    any more.
     """
     by_name = {check.name: check for check in checks}
     steps = []
-    for written in json.loads(stored):
+    for written in POLICY.document(stored):
         check = by_name[written["check"]]
         chosen = {c: Disposition[w.upper()] for c, w in written["on_finding"].items()}
         settings = check.Settings.model_validate(written["settings"])

@@ -33,7 +33,8 @@ async def replay(
 ) -> JudgedMessage:
     """Decide again from the stored facts: under the policy of then, the same decision.
 
-    Raises pydantic.ValidationError when the facts were written by a version that differs.
+    Raises NewerFormat when a newer version wrote the facts, or pydantic.ValidationError when they
+    are damaged.
     """
     transaction = await off_loop_if_large(len(raw), transaction_of, entry, raw)
     reading = await replaying.reader.read(transaction.message)

@@ -43,6 +43,7 @@ from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.facts import Facts
 from mailguard.core.mail.reply import Reply
 from mailguard.core.people.district import APPROVALS, SPAMMAIL
+from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large
@@ -118,7 +119,7 @@ def taking_up(
     state: StateDirectory, snapshot: Callable[[], Snapshot], replaying: Replaying
 ) -> TakeUp:
     """How a recorded transaction is taken up again: under the policy of then, with the notices and
-    the directory of now. Raises KeyError, ValueError or StoreError."""
+    the directory of now. Raises KeyError, ValueError, NewerFormat or StoreError."""
 
     async def take_up(transaction_id: str) -> JudgedMessage:
         entry = await state.ledger.find(transaction_id)
@@ -231,7 +232,7 @@ def undelivered(
         current, digest = snapshot(), recorded.digest
         try:
             dossier = await replay(recorded, raw, current, replaying)
-        except ValueError as error:  # written by another version: whether it is proven is unknown
+        except (ValueError, NewerFormat) as error:  # whether it is proven is unknown
             log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
             facts = Facts(now=clock(), district=current.district)
             transaction = await off_loop_if_large(len(raw), transaction_of, recorded, raw)

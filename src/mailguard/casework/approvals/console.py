@@ -21,6 +21,7 @@ from mailguard.casework.tickets import Ticket, TicketEvent, TicketUpdate
 from mailguard.core.mail import address
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender import directory_lookups
 
 
@@ -42,7 +43,7 @@ def operator_named(directory: Directory, named: str) -> Person | None:
 
 @dataclass(frozen=True)
 class ApprovalConsole:
-    """Every method raises Refused, Conflict or StoreError; else it was done."""
+    """Every method raises Refused, Conflict, NewerFormat or StoreError; else it was done."""
 
     steps: ApprovalSteps
     operator: str  # who types: a login or a name
@@ -96,7 +97,7 @@ class ApprovalConsole:
             dossier = await self.steps.take_up(id)
         except KeyError:
             raise CommandRefused(f"there is no approval and no message {id}") from None
-        except ValueError as error:
+        except (ValueError, NewerFormat) as error:
             raise CommandRefused(f"{id} was recorded by another version: {error}") from None
         taken = await self.steps.stop_sent(dossier, given, self._by)
         return " ".join((*said, *((taken.words(),) if taken.entries or not said else ())))
@@ -149,7 +150,7 @@ class ApprovalConsole:
             matter.id,
             matter.version,
             "open",
-            GRANT.dump_json(made),
+            GRANT.dump(made),
             wakes_at=over.timestamp(),
             history=(TicketEvent(now, self._by, "granted", line),),
         )
@@ -161,6 +162,7 @@ class ApprovalConsole:
         matter = await self._one(number, GRANTS)
         if matter.closed_at is not None:
             raise CommandRefused(f"grant {number} has ended already: {matter.status}")
+        GRANT.refuse_newer(matter.state)
         line = TicketEvent(self.steps.world.clock(), self._by, "revoked")
         end = TicketUpdate(
             matter.id, matter.version, "revoked", matter.state, history=(line,), closes=True

@@ -29,6 +29,7 @@ from mailguard.casework.approvals.mail import ApprovalMailer, page_about, refuse
 from mailguard.casework.approvals.steps import GRANTS, KIND, ApprovalSteps, state_of, with_refusal
 from mailguard.casework.approvals.withdrawal import Withdrawal
 from mailguard.casework.inbox import each_alone, hear
+from mailguard.casework.left_alone import AT_ONCE, LeftAlone
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import safe_text
@@ -69,6 +70,7 @@ class ApprovalClerk:
         self._steps = steps
         self._matters = steps.matters
         self._relay_vouches = relay_vouches
+        self._left = LeftAlone()
 
     # Letters
 
@@ -265,21 +267,26 @@ class ApprovalClerk:
 
     async def turn(self, now: float) -> None:
         """What others decided, what is due, and what has come in; see `desk.each_alone`."""
-        await each_alone(KIND, self._work(now))
+        while await each_alone(KIND, self._work(now), self._left):
+            pass
 
-    async def _work(self, now: float) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
-        steps = self._steps
-        for matter in await self._matters.overtaken(KIND):
+    async def _work(
+        self, now: float
+    ) -> AsyncIterator[tuple[int | str, Callable[[], Awaitable[None]]]]:
+        steps, left = self._steps, self._left
+        at_once = AT_ONCE + left.count  # what is left alone takes nobody's place
+        for matter in left.out_of(await self._matters.overtaken(KIND)):
             yield matter.id, partial(steps.overtaken, matter, now)
-        for matter in await self._matters.due(KIND, now):
+        for matter in left.out_of(await self._matters.due(KIND, now, at_once)):
             yield matter.id, partial(steps.look_at, matter, now)
-        for matter in await self._matters.due(GRANTS, now):
+        for matter in left.out_of(await self._matters.due(GRANTS, now, at_once)):
             yield matter.id, partial(steps.grant_ends, matter, now)
         each: dict[tuple[str, str], list[KeptCopy]] = {}
-        for hold in await self._matters.unclaimed(Disposition.HOLD):
+        for hold in await self._matters.unclaimed(Disposition.HOLD, at_once):
             each.setdefault((hold.digest, hold.reverse_path), []).append(hold)
         for holds in each.values():
-            yield 0, partial(steps.open, holds, now)
+            if holds[0].transaction_id not in left:
+                yield holds[0].transaction_id, partial(steps.open, holds, now)
 
     # The page
 

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from mailguard.casework.approvals.approvers import RequiredApproval, can_be_filled, filled
 from mailguard.core.people.calendar import DAY, Calendar
+from mailguard.core.record.formats import Format
 
 
 class ApprovalOutcome(StrEnum):
@@ -110,7 +111,7 @@ class Approval:
         return tuple(a for a in self.asked if a.person in wanted and a.person not in self.yes)
 
 
-APPROVAL: TypeAdapter[Approval] = TypeAdapter(Approval)
+APPROVAL = Format("approval", TypeAdapter(Approval))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from mailguard.casework.approvals.mail import ApprovalMailer, about, about_unrea
 from mailguard.casework.approvals.withdrawal import Withdrawal
 from mailguard.casework.grants.life import GRANT, PreApproval, covers, used
 from mailguard.casework.inbox import TakeUp
+from mailguard.casework.left_alone import left_alone
 from mailguard.casework.tickets import (
     Conflict,
     KeptCopy,
@@ -40,6 +41,7 @@ from mailguard.casework.tickets import (
 from mailguard.core.mail import address
 from mailguard.core.people.calendar import DAY
 from mailguard.core.people.model import Person
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender import directory_lookups
 from mailguard.core.sender.identity import identity
 from mailguard.core.sender.may_answer import may_answer
@@ -57,7 +59,8 @@ KIND, GRANTS = "approval", "grant"
 
 @dataclass(frozen=True)
 class ApprovalSteps:
-    """Every method is one commit, and raises Conflict where somebody else was quicker."""
+    """Every method is one commit, and raises Conflict where somebody else was quicker, NewerFormat
+    where a newer version has to do it."""
 
     matters: Tickets
     snapshot: Callable[[], Snapshot]
@@ -138,8 +141,11 @@ class ApprovalSteps:
         by_giver: dict[str, dict[str, tuple[Ticket, PreApproval]]] = {}
         for found in await self.matters.find(GRANTS):
             try:
-                grant = GRANT.validate_json(found.state)
-            except ValueError:  # another version's; it covers nothing, and holds up nobody
+                grant = GRANT.load(found.state)
+            except NewerFormat as newer:  # it covers nothing here, and holds up nobody
+                left_alone(GRANTS, found.id, newer)
+                continue
+            except ValueError:  # damaged: the same
                 log.error("grant_unreadable", grant=found.id)
                 continue
             if covers(grant, codes, sender.person, mailbox, recipients, today):
@@ -205,7 +211,7 @@ class ApprovalSteps:
             matter=matter.id,
             version=matter.version,
             status=approval.outcome.value,
-            state=APPROVAL.dump_json(approval),
+            state=APPROVAL.dump(approval),
             wakes_at=life.wakes_at(approval, calendar, self.terms),
             history=(TicketEvent(now, by, step.what, detail or _told(step)),),
             claims=claims,
@@ -296,6 +302,7 @@ class ApprovalSteps:
 
     async def grant_ends(self, matter: Ticket, now: float) -> None:
         """A grant's last day is over."""
+        GRANT.refuse_newer(matter.state)
         over = TicketEvent(now, "mailguard", "expired")
         end = TicketUpdate(
             matter.id, matter.version, "expired", matter.state, history=(over,), closes=True
@@ -369,8 +376,8 @@ class ApprovalSteps:
 
 
 def state_of(matter: Ticket) -> Approval:
-    """An approval's state. Raises pydantic.ValidationError for another version's."""
-    return APPROVAL.validate_json(matter.state)
+    """An approval's state. Raises NewerFormat, or pydantic.ValidationError where it is damaged."""
+    return APPROVAL.load(matter.state)
 
 
 def _codes(dossier: JudgedMessage, holds: Sequence[KeptCopy]) -> frozenset[str]:
@@ -399,7 +406,7 @@ def _use(found: Ticket, grant: PreApproval, matter: Ticket, now: float) -> Ticke
         found.id,
         found.version,
         "open" if after.left else "used up",
-        GRANT.dump_json(after),
+        GRANT.dump(after),
         wakes_at=found.wakes_at,
         history=(line,),
         closes=not after.left,

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from mailguard.casework.approvals.approvers import GRANTABLE
 from mailguard.core.people.model import Person
+from mailguard.core.record.formats import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class PreApproval:
         return self.count - self.used
 
 
-GRANT: TypeAdapter[PreApproval] = TypeAdapter(PreApproval)
+GRANT = Format("grant", TypeAdapter(PreApproval))
 
 
 def covers(

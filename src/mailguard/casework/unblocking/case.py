@@ -13,6 +13,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from mailguard.core.people.calendar import DAY, Calendar
+from mailguard.core.record.formats import Format
 
 
 class Stage(StrEnum):
@@ -173,7 +174,7 @@ class Case:
 
 
 ENDS = frozenset({Stage.APPROVED, Stage.DENIED, Stage.UNANSWERED, Stage.ELSEWHERE})
-CASE: TypeAdapter[Case] = TypeAdapter(Case)
+CASE = Format("case", TypeAdapter(Case))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mailguard.casework.answers import answer
 from mailguard.casework.answers import token as question
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.inbox import each_alone, hear
+from mailguard.casework.left_alone import AT_ONCE, LeftAlone
 from mailguard.casework.tickets import Question, Ticket, UnreadMail
 from mailguard.casework.unblocking import life as life
 from mailguard.casework.unblocking.case import (
@@ -77,6 +78,7 @@ class CaseClerk:
         self._sheets = sheets
         self._summaries = Summaries(steps)
         self._relay_vouches = relay_vouches
+        self._left = LeftAlone()
 
     # Letters
 
@@ -229,12 +231,16 @@ class CaseClerk:
 
     async def turn(self, now: float) -> None:
         """What others decided, what is due, and the morning's summary; see `desk.each_alone`."""
-        await each_alone(KIND, self._work(now))
+        while await each_alone(KIND, self._work(now), self._left):
+            pass
 
-    async def _work(self, now: float) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
-        for matter in await self._matters.overtaken(KIND):
+    async def _work(
+        self, now: float
+    ) -> AsyncIterator[tuple[int | str, Callable[[], Awaitable[None]]]]:
+        left = self._left
+        for matter in left.out_of(await self._matters.overtaken(KIND)):
             yield matter.id, partial(self._steps.overtaken, matter, now)
-        for matter in await self._matters.due(KIND, now):
+        for matter in left.out_of(await self._matters.due(KIND, now, AT_ONCE + left.count)):
             yield matter.id, partial(self._steps.look_at, matter, now)
         yield 0, partial(self._summaries.turn, now)
 

@@ -18,6 +18,7 @@ from mailguard.casework.unblocking import forwarded
 from mailguard.casework.unblocking.forwarded import Candidate, Match, Original, folded_subject
 from mailguard.core.mail.address import normalise
 from mailguard.core.mail.mailbox import single_address
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender.identity import author
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.new_text import own_words, words_of
@@ -186,7 +187,7 @@ class Finder:
                 return None
             try:
                 self._dossiers[transaction_id] = await self._take_up(transaction_id)
-            except (KeyError, ValueError):  # unknown, or written by another version
+            except (KeyError, ValueError, NewerFormat):  # unknown, or written by another version
                 self._dossiers[transaction_id] = None
         return self._dossiers[transaction_id]
 

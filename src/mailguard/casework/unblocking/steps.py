@@ -34,6 +34,7 @@ from mailguard.casework.unblocking.matching import Kept
 from mailguard.casework.unblocking.stored import KIND, state_of
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender import directory_lookups
 from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
@@ -244,7 +245,7 @@ class CaseSteps:
             matter=matter.id,
             version=matter.version,
             status=case.stage.value,
-            state=CASE.dump_json(case),
+            state=CASE.dump(case),
             wakes_at=life.wakes_at(case, self.at(now)),
             history=lines,
             claims=claims,
@@ -352,7 +353,7 @@ class CaseSteps:
                     weight(transaction), tokens.words, transaction.message, reading
                 )
                 await self.teach(dossier.digest, words, spam)
-        except (KeyError, ValueError, StoreError) as error:
+        except (KeyError, ValueError, NewerFormat, StoreError) as error:
             log.warning("not_learned", id=transaction_id, reason=str(error)[:300])
 
     # The clock, and what others did

@@ -7,7 +7,10 @@ once whoever else tries. Must not know how cases move.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+
+from pydantic import TypeAdapter
 
 from mailguard.casework.tickets import KeptCopy, Ticket, TicketEvent, TicketUpdate
 from mailguard.casework.unblocking import life as life
@@ -16,10 +19,19 @@ from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.casework.unblocking.stored import KIND, readable, states_size
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.notices import letter, notice
+from mailguard.core.record.formats import Format
 from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Outgoing
 
 SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Morning:
+    """The state of one: that it was sent is all there is."""
+
+
+MORNING = Format("summary", TypeAdapter(Morning))
 _SHOWN = 100  # cases
 _COUNTED = 10_000  # kept copies
 
@@ -59,7 +71,13 @@ class Summaries:
         mails = tuple(self._mail(mailbox, today, text, now) for mailbox in mailboxes)
         line = TicketEvent(now, "mailguard", "sent", ", ".join(mailboxes))
         sent = TicketUpdate(
-            matter.id, matter.version, "sent", b"{}", history=(line,), outgoing=mails, closes=True
+            matter.id,
+            matter.version,
+            "sent",
+            MORNING.dump(Morning()),
+            history=(line,),
+            outgoing=mails,
+            closes=True,
         )
         await self._steps.matters.move([sent])
         self._steps.world.outbox.ring()

@@ -1,7 +1,7 @@
 """Facts and decisions as JSON, for the ledger and for replay.
 
-Owns what is left out: the reading (made again from the raw message) and the link keys (secret).
-Must not know the database.
+Owns their formats, and what is left out: the reading (made again from the raw message) and the link
+keys (secret). Must not know the database.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError, to_json
 
 from mailguard.core.decision.decide import Decision
 from mailguard.core.decision.facts import Facts, Unavailable
+from mailguard.core.record.formats import Format
 from mailguard.core.text.reading import Reading
 
-_FACTS: TypeAdapter[Facts] = TypeAdapter(Facts)
+FACTS = Format("record of facts", TypeAdapter(Facts))
+DECISION = Format("recorded decision", TypeAdapter(dict[str, Any]))
 _READ_AGAIN = Unavailable("read again from the message")
 
 
@@ -25,19 +26,15 @@ def facts_json(facts: Facts) -> bytes:
     """The facts to be stored. A reading that was unavailable stays so; one that was made is made
     again from the message."""
     reading = _READ_AGAIN if isinstance(facts.reading, Reading) else facts.reading
-    kept = replace(facts, reading=reading, link_keys=())
-    try:
-        return to_json(kept, inf_nan_mode="constants")
-    except PydanticSerializationError:  # half a character, which JSON's readers refuse: as "?"
-        plain = _FACTS.dump_python(kept, mode="json")
-        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
+    return FACTS.dump(replace(facts, reading=reading, link_keys=()))
 
 
 def facts_from_json(
     stored: bytes, reading: Reading | Unavailable, keys: tuple[bytes, ...]
 ) -> Facts:
-    """The facts as they were. Raises pydantic.ValidationError when another version wrote them."""
-    facts = _FACTS.validate_json(stored)
+    """The facts as they were. Raises NewerFormat, or pydantic.ValidationError when they are
+    damaged."""
+    facts = FACTS.load(stored)
     if facts.reading == _READ_AGAIN:
         facts = replace(facts, reading=reading)
     return replace(facts, link_keys=keys)
@@ -67,4 +64,11 @@ def decision_json(decision: Decision) -> bytes:
         ],
         "edits": len(decision.edits),
     }
-    return json.dumps(brief).encode("ascii")  # half a character in evidence is escaped
+    # Half a character in evidence is escaped.
+    return DECISION.numbered(json.dumps(brief).encode("ascii"))
+
+
+def is_recorded(decision: Decision, stored: bytes) -> bool:
+    """Whether this is the decision that was recorded, in whatever format. Raises NewerFormat or
+    ValueError."""
+    return bool(DECISION.document(stored) == DECISION.document(decision_json(decision)))
