@@ -11,12 +11,14 @@ import lzma
 import shutil
 import tarfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from mailguard.adapters.ids import new_id
 from mailguard.adapters.state import StateDirectory
@@ -155,6 +157,13 @@ class OldStore:
         """The states of a message's recipients."""
         ends = await self.state.ledger.end_states(transaction_id)
         return {state.value for _, state, _ in ends.values()}
+
+
+@contextmanager
+def looked_into(store: OldStore) -> Iterator[Connection]:
+    """The database itself, past its port, for a test that looks at rows."""
+    with store.state.database.write() as connection:
+        yield connection
 
 
 def asked(name: str, mailbox: str) -> Mapping[str, Any]:
