@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from sqlalchemy import select
-from tests.at_once import at_once
-from tests.office import (
+from tests.support.at_once import at_once
+from tests.support.office import (
     ANNOUNCEMENT,
     CALENDAR,
     CEDAR,

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import select
-from tests.at_once import at_once
-from tests.office import Mail, moment
-from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
+from tests.support.at_once import at_once
+from tests.support.office import Mail, moment
+from tests.support.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
 from mailguard.adapters.database.kept import AlreadyDecided
 from mailguard.adapters.database.tables import letters, outbox

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
-from tests.store.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, looked_into, unpacked
+from tests.support.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, looked_into, unpacked
 from typer.testing import CliRunner
 
 from mailguard.adapters.database.tables import letters, metadata, outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.store.test_ledger import HELD, entry
+from tests.support.entries import HELD, entry
 
 from mailguard.adapters.state import StateDirectory
 from mailguard.cli.quarantine import _carry_out, _found

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.nameserver import nameserver
+from tests.support.nameserver import nameserver
 from typer.testing import CliRunner, Result
 
 from mailguard.cli.examples import Example, examples

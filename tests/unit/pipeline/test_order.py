@@ -3,9 +3,11 @@ came in."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from tests.unit.pipeline.test_accept import Ports, make_world
-from tests.unit.pipeline.test_threads import DISTRICT, KEYS
+from tests.support import steps
+from tests.support.story import Ports, make_world
 
 from mailguard.adapters.authentication.arc import verify_arc_with_keys
 from mailguard.adapters.authentication.dkim import verify_with_keys
@@ -26,6 +28,8 @@ from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
 NOW = 1_790_000_000.0
+DISTRICT = replace(steps.DISTRICT, copy_page_url="https://links.example.org")
+KEYS = (b"k" * 32,)
 OURS = SigningKey("example.org", "s1", generate_private_key(65537, 2048))
 THEIRS = SigningKey("home.test", "h1", generate_private_key(65537, 2048))
 PUBLIC: dict[str, Answer] = {

@@ -20,19 +20,19 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from prometheus_client import REGISTRY
-from tests.timing import quickest
-from tests.unit.adapters.authentication.test_dkim import (
+from tests.support.cost import Growing, assert_linear
+from tests.support.dkim_vectors import (
     BODY,
     ED,
     HEADER,
     NAME,
     NAMES,
+    REFUSED,
     RSA,
+    USELESS_KEYS,
     WEAK,
     record,
     sign,
-    test_keys_that_do_not_serve,
-    test_what_is_refused,
 )
 
 from mailguard.adapters.authentication.dkim import verify_with_keys
@@ -62,9 +62,8 @@ ALTERED = GOOD.replace(b"bus", b"car")
 PEM = RSA.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 PLAIN = HEADER + b"\r\n" + BODY
 SIMPLE = dkim.sign(PLAIN, b"s1", b"example.org", PEM, canonicalize=(b"simple", b"simple")) + PLAIN
-vectors = [case[0] for case in test_what_is_refused.pytestmark[0].args[1]]
-key_vectors = [case[0] for case in test_keys_that_do_not_serve.pytestmark[0].args[1]]
-del test_what_is_refused, test_keys_that_do_not_serve  # they run where they stand
+vectors = [case[0] for case in REFUSED]
+key_vectors = [case[0] for case in USELESS_KEYS]
 
 
 @pytest.fixture(scope="module")
@@ -256,13 +255,8 @@ def test_what_may_not_reach_dkimpy(raw: bytes, label: str) -> None:
 
 @pytest.mark.parametrize("piece", [b" ", b" x", b" " * MAX_WHITE + b"x", b"\r\n", b"x"])
 def test_the_test_for_white_space_is_linear(piece: bytes) -> None:
-    def look(size: int) -> None:
-        raw = b"x" + (piece * size)[:size]
-        for _ in range(40):
-            unfit(raw)
-
-    once = quickest(lambda: look(MAX_SIZE // 4), 7)
-    assert quickest(lambda: look(MAX_SIZE // 2), 7) < 3 * once
+    made = Growing(lambda size: b"x" + (piece * size)[:size], MAX_SIZE // 2)
+    assert_linear(made, unfit)
 
 
 def test_the_worst_that_is_let_through_is_answered(dkimpy: Child) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from tests.office import (
+from tests.support.office import (
     ANNOUNCEMENT,
     APPROVALS,
     CEDAR,
@@ -27,7 +27,7 @@ from tests.office import (
     mail,
     to,
 )
-from tests.unit.core.decision.test_decide import Says
+from tests.support.steps import Says
 
 from mailguard.adapters.database.tables import matters
 from mailguard.casework.approvals.console import CommandRefused

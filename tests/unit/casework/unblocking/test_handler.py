@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.office import DISTRICT, Mail, mail, moment, to
-from tests.spam_office import (
+from tests.support.office import DISTRICT, Mail, mail, moment, to
+from tests.support.spam_office import (
     BEN,
     CLUB,
     PARENT,

@@ -1,7 +1,7 @@
 """One blocked message, forwarded to spammail@ by the usual mail programs in their own shapes.
 
 Written by hand after what the programs write; names and words are made up. `python -m
-tests.forward_table` prints which forwards are matched to the kept message.
+tests.support.forward_table` prints which forwards are matched to the kept message.
 """
 # ruff: noqa: E501 - samples of mail stand on one line each
 
@@ -13,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.mail_programs import LANGUAGES, OUTLOOK, OUTLOOK_WEB, PHONE
+from tests.support.mail_programs import LANGUAGES, OUTLOOK, OUTLOOK_WEB, PHONE
 
 from mailguard.casework.unblocking import forwarded
 from mailguard.core.mail import mime

@@ -13,18 +13,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.nameserver import nameserver
-from tests.postfix import free_port
+from tests.support.nameserver import nameserver
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("mailguard")
 PASSWORD = "correct horse battery staple"
 LISTENERS = {"mx": "2525", "submission": "2587", "relay": "2526", "http": "8025"}
@@ -81,32 +81,33 @@ class Serve:
                 stderr=log,
                 env={**os.environ, **(environment or {})},
             )
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"serve ended with {self.process.returncode}:\n{self.log()}")
-            try:
-                with socket.create_connection(("127.0.0.1", self.ports["mx"]), 1) as probe:
-                    probe.settimeout(5)
-                    assert probe.recv(4).startswith(b"220")
-                    probe.sendall(b"QUIT\r\n")
-                    return self
-            except OSError:
-                time.sleep(0.05)
-        raise RuntimeError(f"serve did not greet:\n{self.log()}")
+        until(self._greets, self.log, "serve to greet")
+        return self
+
+    def _greets(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"serve ended with {self.process.returncode}:\n{self.log()}")
+        try:
+            with socket.create_connection(("127.0.0.1", self.ports["mx"]), PATIENCE) as probe:
+                assert probe.recv(4).startswith(b"220")
+                probe.sendall(b"QUIT\r\n")
+                return True
+        except OSError:
+            return False
 
     def stop(self) -> int:
         """SIGTERM and wait; the exit code."""
         if self.process is None or self.process.poll() is not None:
             return -1 if self.process is None else int(self.process.returncode)
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL, as a crash."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
@@ -117,7 +118,7 @@ class Serve:
             [PROGRAM, *arguments, "--config", str(self.config)],
             input=stdin,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"{arguments}: exit {done.returncode}\n{done.stderr.decode()}")
@@ -135,7 +136,7 @@ class Serve:
     def page(self, path: str) -> str:
         """A page of the HTTP server."""
         url = f"http://127.0.0.1:{self.ports['http']}{path}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
     def metric(self, name: str, **labels: str) -> float:
@@ -151,7 +152,7 @@ class Serve:
         raw: bytes,
         listener: str = "mx",
         login: str = "",
-        seconds: float = 60,
+        seconds: float = PATIENCE,
     ) -> tuple[int, str]:
         """One transaction; the reply that ended it. Raises OSError when the server went away."""
         with smtplib.SMTP("127.0.0.1", self.ports[listener], timeout=seconds) as client:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.hostile import bombs, headers
-from tests.hostile.headers import INSIDE, OUTSIDE
+from tests.support.hostile import bombs, headers
+from tests.support.hostile.headers import INSIDE, OUTSIDE
 
-CASES = Path(__file__).resolve().parents[1] / "cases"
+CASES = Path(__file__).resolve().parents[2] / "cases"
 NOW = 1_795_600_000
 Request = dict[str, Any]
 Named = tuple[str, Request]

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults import locked
-from tests.loop_watch import LAUNCHER, bare_loop, longest
-from tests.serving import Serve
-from tests.trouble import NextHop
+from tests.support.faults import locked
+from tests.support.loop_watch import LAUNCHER, bare_loop, longest
+from tests.support.serving import Serve
+from tests.support.trouble import NextHop
 
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework.tickets import TicketEvent, TicketUpdate

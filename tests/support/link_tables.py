@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from tests.corpus.mails import INSIDE_A_LINK, mails
-from tests.serving import ROOT
+from tests.support.linked_mails import INSIDE_A_LINK, mails
+from tests.support.serving import ROOT
 
 from mailguard.core.mail import mime
 from mailguard.core.text import reader

@@ -19,9 +19,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from tests.at_once import at_once
-from tests.unit.core.decision.test_decide import Says
-from tests.unit.pipeline.test_accept import Ports, World, make_world
+from tests.support.at_once import at_once
+from tests.support.steps import Says
+from tests.support.story import Ports, World, make_world
 
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import outbox

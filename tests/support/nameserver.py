@@ -6,6 +6,8 @@ import asyncio
 import threading
 from functools import cache
 
+from tests.support.waiting import PATIENCE
+
 from mailguard.demo.dns_server import DnsServer
 
 ZONE = """\
@@ -34,6 +36,6 @@ def nameserver() -> str:
         await asyncio.Event().wait()
 
     threading.Thread(target=lambda: asyncio.run(serve()), daemon=True, name="nameserver").start()
-    assert up.wait(10)
+    assert up.wait(PATIENCE), "the name server did not start"
     host, port = ready[0]
     return f"{host}:{port}"

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tests.store.old_store import EXAMPLE
+from tests.support.old_store import EXAMPLE
 
 from mailguard.casework.approvals.life import APPROVAL, Approval
 from mailguard.casework.grants.life import GRANT, PreApproval

@@ -39,7 +39,7 @@ from mailguard.core.people.district import District
 from mailguard.core.people.model import Person
 from mailguard.core.text import reader
 
-HTML = Path(__file__).resolve().parent / "html"
+HTML = Path(__file__).resolve().parents[1] / "corpus" / "html"
 PAGE = "https://links.example.org"
 KEYS = (bytes(range(32)),)
 DISTRICT = District(

@@ -1,13 +1,13 @@
-"""The small district of `tests.office` with its spammail@ desk: blocked mail, requests, answers."""
+"""The small district of `office` with its spammail@ desk: blocked mail, requests, answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.at_once import at_once
-from tests.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE, Mail, Office, mail
-from tests.unit.core.decision.test_decide import Says
+from tests.support.at_once import at_once
+from tests.support.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE, Mail, Office, mail
+from tests.support.steps import Says
 
 from mailguard.adapters.database.learned import Lesson
 from mailguard.adapters.workers.spreadsheet import read_sheet

@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiosmtpd.smtp import Envelope
-from tests.postfix import free_port
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE
 
 from mailguard.demo.next_hop import LoopbackController
 
@@ -325,7 +326,7 @@ class Load:
     async def __aexit__(self, *_: object) -> None:
         await self.end()
 
-    async def end(self, seconds: float = 60) -> None:
+    async def end(self, seconds: float = PATIENCE) -> None:
         """No new messages; those under way come to their answer."""
         self._ending = True
         _, left = await asyncio.wait(self._tasks, timeout=seconds)

@@ -80,8 +80,8 @@ def test_misses(rates: Rates) -> None:
 
 
 def test_it_costs_little(rates: Rates) -> None:
-    """0.08 ms is the aim on a quiet machine."""
-    assert rates.milliseconds < 0.25
+    """Beside parsing so small a message, in the same moments: 1.8 times was measured."""
+    assert rates.share < 5
 
 
 def test_the_page_shows_these_figures(rates: Rates) -> None:

@@ -6,7 +6,6 @@ has a database of our own. The system's own daemons and their directories are le
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import pwd
@@ -15,12 +14,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.peers import require
-from tests.postfix import free_port
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 # In two pieces, so that no scanner takes this file for the test virus.
@@ -69,7 +68,6 @@ class Daemon:
 
     program = ""
     package = ""
-    seconds = 60.0  # until it listens, on a busy machine
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -101,18 +99,21 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + self.seconds
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                break
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 1),
-            ):
-                return self
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"{self.program} does not listen:\n{(self.root / 'log').read_text()}")
+        try:
+            until(self._listens, (self.root / "log").read_text, f"{self.program} to listen")
+        except AssertionError:
+            self.stop()
+            raise
+        return self
+
+    def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.root / "log").read_text()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 10).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> None:
         """End it and its children; they are a session of their own."""
@@ -120,10 +121,10 @@ class Daemon:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(10)
+            self._process.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
         self._process = None
 
     def freeze(self) -> None:

@@ -21,7 +21,9 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
-from tests.peers import require
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
 
 _MASTER = """\
 {listen}  inet  n - n - -    smtpd
@@ -53,13 +55,6 @@ _QUEUES = (
     *("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming"),
     *("private", "saved", "trace"),
 )
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Postfix:
@@ -135,7 +130,7 @@ class Postfix:
         self.stop()
 
     def start(self) -> None:
-        """Start it and wait for its greeting; a few seconds at most."""
+        """Start it and wait for its greeting."""
         program = require("postfix", "postfix")
         if os.geteuid() != 0:
             pytest.skip("a Postfix of one's own needs root; run with: sudo make test")
@@ -147,13 +142,13 @@ class Postfix:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        end = time.monotonic() + 15
-        while not self._greets():
-            if self._server.poll() is not None or time.monotonic() > end:
-                log = self.log()
-                self.stop()
-                raise RuntimeError(f"Postfix did not start:\n{log}")
-            time.sleep(0.02)
+        server = self._server
+        try:
+            until(lambda: self._greets() or server.poll() is not None, self.log, "Postfix to greet")
+            assert server.poll() is None, f"Postfix ended at once:\n{self.log()}"
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop it, by the process ids of its own group, and remove its directories."""
@@ -163,7 +158,7 @@ class Postfix:
             if master is not None:
                 os.kill(master, signal.SIGTERM)  # it passes it on to its own process group
             try:
-                server.wait(5 if master is not None else 0)
+                server.wait(20 if master is not None else 0)
             except subprocess.TimeoutExpired:
                 pass
             for group in filter(None, (master, server.pid)):
@@ -171,7 +166,7 @@ class Postfix:
                     os.killpg(group, signal.SIGKILL)  # whoever is left
                 except ProcessLookupError:
                     pass
-            server.wait(5)
+            server.wait(PATIENCE)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def pause(self) -> None:
@@ -194,13 +189,15 @@ class Postfix:
         files = sorted(new.iterdir(), key=lambda file: file.stat().st_mtime_ns)
         return [file.read_bytes() for file in files]
 
-    def wait_for(self, mailbox: str, count: int = 1, seconds: float = 10.0) -> list[bytes]:
-        """`delivered` once there are `count` messages; AssertionError with the log after that."""
-        end = time.monotonic() + seconds
-        while len(found := self.delivered(mailbox)) < count:
-            assert time.monotonic() < end, f"{len(found)} of {count} messages\n{self.log()}"
-            time.sleep(0.02)
-        return found
+    def wait_for(self, mailbox: str, count: int = 1) -> list[bytes]:
+        """`delivered` once there are `count` messages; AssertionError with the log if not."""
+
+        def told() -> str:
+            return f"there are {len(self.delivered(mailbox))}\n{self.log()}"
+
+        what = f"{count} messages in {mailbox}"
+        until(lambda: len(self.delivered(mailbox)) >= count, told, what)
+        return self.delivered(mailbox)
 
     def queued(self) -> int:
         """Messages in its queue, whatever their state."""
@@ -210,13 +207,13 @@ class Postfix:
     def flush(self) -> None:
         """Try everything in the queue now."""
         program = require("postqueue", "postfix")
-        subprocess.run([program, "-c", str(self.configuration), "-f"], check=True, timeout=10)
+        subprocess.run([program, "-c", str(self.configuration), "-f"], check=True, timeout=PATIENCE)
 
     def kill(self) -> None:
         """End every process of it by SIGKILL, as a crash would; `start` brings it back."""
         self._signal(signal.SIGKILL)
         assert self._server is not None
-        self._server.wait(5)
+        self._server.wait(PATIENCE)
         self._server = None
 
     def _master(self) -> int | None:
@@ -233,7 +230,7 @@ class Postfix:
 
     def _greets(self) -> bool:
         try:
-            with socket.create_connection((self.host, self.port), 1) as client:
+            with socket.create_connection((self.host, self.port), 10) as client:
                 return client.recv(3) == b"220"
         except OSError:
             return False
