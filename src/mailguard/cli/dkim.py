@@ -13,9 +13,9 @@ from mailguard.core.mail.safe_text import terminal
 from mailguard.terminal import JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.adapters.authentication.dns import Answer
-    from mailguard.adapters.signing.signing import PrivateKey
     from mailguard.config.settings.schema import DnsSettings
+    from mailguard.core.authentication.dkim_signing import PrivateKey
+    from mailguard.core.authentication.dns_answers import Answer
 
 commands = typer.Typer(name="dkim", help="Keys that sign outbound mail.", no_args_is_help=True)
 
@@ -109,10 +109,10 @@ def check(
 
     from pydantic import ValidationError
 
-    from mailguard.adapters.signing.signing import load_private_key
     from mailguard.cli import dkim_opinions
     from mailguard.config.form.forms import Address
     from mailguard.config.settings.schema import DnsSettings
+    from mailguard.core.authentication.dkim_signing import load_private_key
 
     name = _name(domain, selector)
     private, raw = None, None
@@ -170,7 +170,7 @@ def judge(answer: Answer, private: PrivateKey | None) -> tuple[list[str], list[s
     """(what is wrong, what is to be known) of an answer, in words."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from mailguard.adapters.authentication.dkim_keys import NoKey, key_of
+    from mailguard.core.authentication.key_records import NoKey, key_of
 
     found = key_of(answer)
     if isinstance(found, NoKey):

@@ -10,15 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailguard.adapters.authentication.arc import (
-    chain_fields,
-    seal,
-    verify_arc,
-    verify_arc_with_keys,
-)
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
-from mailguard.adapters.signing.signing import SigningKey
+from mailguard.adapters.authentication.arc import verify_arc
 from mailguard.cli.dkim import record_of
+from mailguard.core.authentication.arc import chain_fields, verify_arc_with_keys
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dkim_signing import SigningKey
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.decision.facts import Arc, Unavailable
 from mailguard.core.mail import mime
 

@@ -41,10 +41,12 @@ from tests.support.dkim_vectors import (
 )
 from tests.support.waiting import PATIENCE
 
-from mailguard.adapters.authentication.dkim import MAX_SIGNATURES, verify_dkim, verify_with_keys
-from mailguard.adapters.authentication.dns import Answer, CachingResolver, NxDomain, Records
+from mailguard.adapters.authentication.dkim import verify_dkim
+from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
+from mailguard.core.authentication.dkim import MAX_SIGNATURES, verify_with_keys
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.decision.facts import Dkim, Unavailable
 from mailguard.core.mail import mime
 from mailguard.demo.dns_server import DnsServer

@@ -35,22 +35,24 @@ from tests.support.dkim_vectors import (
     sign,
 )
 
-from mailguard.adapters.authentication.dkim import verify_with_keys
 from mailguard.adapters.authentication.dkim_second import (
-    MAX_SIZE,
-    MAX_WHITE,
     Child,
     DkimSecondOpinion,
-    Opinion,
-    Verdict,
     dkimpy_child,
     opinions,
+)
+from mailguard.adapters.authentication.dkim_second_child import answer, question
+from mailguard.adapters.workers.reader_pool import Overrun
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_opinions import (
+    MAX_SIZE,
+    MAX_WHITE,
+    Agreement,
+    Opinion,
     sampled,
     unfit,
 )
-from mailguard.adapters.authentication.dkim_second_child import answer, question
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
-from mailguard.adapters.workers.reader_pool import Overrun
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.decision.facts import Dkim, Unavailable
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
@@ -100,16 +102,16 @@ def compared(child: Any, raw: bytes, keys: Mapping[str, Answer] = KEYS) -> list[
 )
 def test_the_two_agree(raw: bytes, answer: Answer, theirs: str, dkimpy: Child) -> None:
     (found,) = compared(dkimpy, raw, {NAME: answer})
-    assert (found.theirs, found.verdict) == (theirs, Verdict.AGREED)
+    assert (found.theirs, found.verdict) == (theirs, Agreement.AGREED)
     assert (found.ours.result == "pass") == (theirs == "pass")
 
 
 def test_no_known_vector_is_a_disagreement(dkimpy: Child) -> None:
     found = [one for raw in vectors for one in compared(dkimpy, raw)]
     found += [one for key in key_vectors for one in compared(dkimpy, GOOD, {NAME: key})]
-    assert [one for one in found if one.verdict is Verdict.DISAGREED] == []
+    assert [one for one in found if one.verdict is Agreement.DISAGREED] == []
     assert len(found) > 20
-    assert {one.verdict for one in found} >= {Verdict.AGREED, Verdict.BY_DESIGN}
+    assert {one.verdict for one in found} >= {Agreement.AGREED, Agreement.BY_DESIGN}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_no_known_vector_is_a_disagreement(dkimpy: Child) -> None:
 )  # fmt: skip
 def test_what_must_differ_is_named(raw: bytes, answer: Answer, why: str, dkimpy: Child) -> None:
     (found,) = compared(dkimpy, raw, {NAME: answer})
-    assert found.verdict is Verdict.BY_DESIGN, found
+    assert found.verdict is Agreement.BY_DESIGN, found
     assert why in found.why
     assert (found.ours.result == "pass") != (found.theirs == "pass")
 
@@ -219,7 +221,7 @@ _ODD += (b"From: x@example.net\r\n", b"Subject: z\r\n", b"\r\n\r\n", b"l=1;")
 
 def test_two_thousand_alterations_are_no_disagreement() -> None:
     """What a stranger can bring about would be an alert in the night."""
-    dice, found = random.Random(1), Counter[Verdict]()
+    dice, found = random.Random(1), Counter[Agreement]()
     child = SimpleNamespace(ask=lambda asked, _: answer(dkim, asked))
     for _ in range(2_000):
         raw = bytearray(dice.choice((GOOD, sign(HEADER + b"X-A:  a\t b\r\n c\r\n"), SIMPLE)))
@@ -227,8 +229,8 @@ def test_two_thousand_alterations_are_no_disagreement() -> None:
         raw[at : at + dice.choice((0, 0, 0, 1, 2))] = dice.choice(_ODD)
         if not unfit(raw := bytes(raw)):
             found.update(one.verdict for one in compared(child, raw))
-    assert found[Verdict.DISAGREED] == 0
-    assert found[Verdict.AGREED] > 500
+    assert found[Agreement.DISAGREED] == 0
+    assert found[Agreement.AGREED] > 500
 
 
 # -- what may not reach it -----------------------------------------------------------------------
@@ -268,7 +270,7 @@ def test_the_worst_that_is_let_through_is_answered(dkimpy: Child) -> None:
         sign(tags=b"d=example.org; s=s1; z=" + run * 350),
     ):
         assert unfit(raw) == ""
-        assert compared(dkimpy, raw)[0].verdict is Verdict.AGREED
+        assert compared(dkimpy, raw)[0].verdict is Agreement.AGREED
 
 
 # -- beside a server -----------------------------------------------------------------------------

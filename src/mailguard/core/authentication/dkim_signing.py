@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from mailguard.adapters.authentication.dkim_canonical import Canonical, canonical, relaxed_field
-from mailguard.adapters.authentication.dkim_keys import MIN_BITS
+from mailguard.core.authentication.dkim_canonical import Canonical, canonical, relaxed_field
+from mailguard.core.authentication.key_records import MIN_BITS
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
