@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from mailguard.core.authentication.dkim_canonical import parse_tags, unspaced
 from mailguard.core.authentication.dns_answers import Answer, NoData, NxDomain, Records
@@ -117,6 +117,13 @@ def parse_record(record: bytes) -> PublicKey | NoKey:
     if key.key_size > MAX_BITS or key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS:
         return NoKey("policy", "the key is too long")
     return PublicKey("rsa-sha256", key.key_size, testing, strict, key)
+
+
+def public_octets(key: RSAPublicKey | Ed25519PublicKey) -> bytes:
+    """A key as p= has it, before base64."""
+    if isinstance(key, Ed25519PublicKey):  # RFC 8463 4.2
+        return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _is_another(record: bytes) -> bool:

@@ -20,7 +20,6 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from prometheus_client import REGISTRY
-from tests.support.cost import Growing, assert_linear
 from tests.support.dkim_vectors import (
     BODY,
     ED,
@@ -49,7 +48,6 @@ from mailguard.core.authentication.dkim_opinions import (
     MAX_WHITE,
     Agreement,
     Opinion,
-    sampled,
     unfit,
 )
 from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
@@ -236,31 +234,6 @@ def test_two_thousand_alterations_are_no_disagreement() -> None:
 # -- what may not reach it -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("raw", "label"),
-    [
-        (GOOD, ""),
-        (GOOD + b"x" * (MAX_SIZE - len(GOOD)), ""),
-        (GOOD + b"x" * (MAX_SIZE - len(GOOD) + 1), "too_large"),
-        (GOOD + b"x" + b" " * MAX_WHITE + b"x", ""),
-        (GOOD + b"x" + b" " * (MAX_WHITE + 1) + b"x", "white_space"),
-        (GOOD + b" \t" * 40_000, "white_space"),
-        (b"Subject: x" + b"\r\n " * 100 + b"y\r\n" + GOOD, "white_space"),
-        (b"X-A: \v\r\n" + GOOD, "white_space"),
-        (b"X-A: \f\r\n" + GOOD, "white_space"),
-        (GOOD + b"\v\f", ""),
-    ],
-)
-def test_what_may_not_reach_dkimpy(raw: bytes, label: str) -> None:
-    assert unfit(raw) == label
-
-
-@pytest.mark.parametrize("piece", [b" ", b" x", b" " * MAX_WHITE + b"x", b"\r\n", b"x"])
-def test_the_test_for_white_space_is_linear(piece: bytes) -> None:
-    made = Growing(lambda size: b"x" + (piece * size)[:size], MAX_SIZE // 2)
-    assert_linear(made, unfit)
-
-
 def test_the_worst_that_is_let_through_is_answered(dkimpy: Child) -> None:
     """As many of the longest runs as there is room for, in the body and in the header."""
     run = b" " * MAX_WHITE + b"x"
@@ -428,16 +401,6 @@ async def test_closing_does_not_wait_for_dkimpy() -> None:
     await second.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)  # type: ignore[arg-type]
-
-
-def test_the_share_is_taken_by_digest() -> None:
-    digests = [f"{number * 0x1_0000_0000 // 10_000:08x}{'0' * 56}" for number in range(10_000)]
-    assert sum(sampled(digest, 0.01) for digest in digests) in (100, 101)
-    assert sum(sampled(digest, 1.0) for digest in digests) == 10_000
-    assert not any(sampled(digest, 0.0) for digest in digests)
-    assert sampled("f" * 64, 1.0)
-    few = {digest for digest in digests if sampled(digest, 0.01)}
-    assert few < {digest for digest in digests if sampled(digest, 0.1)}
 
 
 def test_dkimpy_is_loaded_in_the_child_alone() -> None:

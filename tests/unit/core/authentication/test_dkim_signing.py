@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from mailguard.cli.dkim import record_of
 from mailguard.core.authentication.dkim import verify_with_keys
 from mailguard.core.authentication.dkim_signing import (
     PrivateKey,
     Signer,
     SigningKey,
     load_private_key,
+    record_of,
 )
 from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.facts import Dkim
