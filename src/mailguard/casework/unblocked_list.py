@@ -59,7 +59,7 @@ class ListStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiver:
+class ListWaiver:
     """A decision that entries count for mail that nothing proves; both empty for none."""
 
     by: str = ""
@@ -99,7 +99,7 @@ def entries(
     *,
     site: str = "",
     expires_at: float | None = None,
-    waiver: Waiver = Waiver(),
+    waiver: ListWaiver = ListWaiver(),
 ) -> tuple[ListEntry, ...]:
     """Single addresses as entries made by hand. Raises CommandRefused with everything that is
     wrong: domains and patterns never get onto the list, since spoofed mail would pass (R37)."""
@@ -128,11 +128,11 @@ def entries(
     return tuple(made)
 
 
-def waiver(by: str, because: str) -> Waiver:
+def waiver(by: str, because: str) -> ListWaiver:
     """A waiver has both or is none. Raises CommandRefused."""
     if bool(by) != bool(because):
         raise CommandRefused("a waiver needs who decided it and why")
-    return Waiver(by, because)
+    return ListWaiver(by, because)
 
 
 async def remove(

@@ -10,7 +10,7 @@ import pytest
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework import unblocked_list
 from mailguard.casework.refusal import CommandRefused
-from mailguard.casework.unblocked_list import ImportTerms, ListEntry, Removed, Waiver
+from mailguard.casework.unblocked_list import ImportTerms, ListEntry, ListWaiver, Removed
 from mailguard.core.decision.facts import Unblocked
 from mailguard.core.sheets.sheet import Sheet, SheetRow, SheetTable
 
@@ -68,7 +68,7 @@ def test_everything_that_is_wrong_is_named_and_nothing_is_made() -> None:
 def test_half_a_waiver_is_refused(by: str, because: str) -> None:
     with pytest.raises(CommandRefused, match="who decided it and why"):
         unblocked_list.waiver(by, because)
-    assert unblocked_list.waiver("", "") == Waiver()
+    assert unblocked_list.waiver("", "") == ListWaiver()
 
 
 async def test_what_stands_in_a_file_is_named_and_stays(state: StateDirectory) -> None:
