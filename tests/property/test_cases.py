@@ -21,8 +21,8 @@ from tests.support.at_once import at_once
 from tests.support.office import Mail, moment
 from tests.support.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
-from mailguard.adapters.database.kept import AlreadyDecided
 from mailguard.adapters.database.tables import letters, outbox
+from mailguard.casework.quarantine import AlreadyDecided
 from mailguard.casework.unblocking.case import Asks, Case, Query, Stage
 from mailguard.casework.unblocking.console import CommandRefused
 from mailguard.casework.unblocking.stored import KIND, state_of

@@ -11,8 +11,8 @@ from tests.support.entries import ALICE, BOB, HELD, NOTICE, entry
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database import outbox
-from mailguard.adapters.database.kept import AlreadyDecided
 from mailguard.adapters.database.ledger import INTERRUPTED, DatabaseLedger
+from mailguard.casework.quarantine import AlreadyDecided
 from mailguard.core.decision.plan import Hold, State
 from mailguard.core.decision.verdict import Disposition
 from mailguard.pipeline.ports import Outgoing

@@ -8,7 +8,8 @@ import pytest
 from tests.support import cost
 
 from mailguard.adapters.database.engine import Database
-from mailguard.adapters.database.unblocked import ListEntry, UnblockedList
+from mailguard.adapters.database.unblocked import UnblockedList
+from mailguard.casework.unblocked_list import ListEntry
 from mailguard.core.decision.facts import Unavailable, Unblocked
 from mailguard.core.sheets import parents
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailguard.adapters.authentication.dns import Answer, NoData, NxDomain, Records
+from mailguard.core.authentication.dns_answers import Answer, NoData, NxDomain, Records
 from mailguard.core.decision.facts import Unavailable
 
 NOW = 1_800_000_000.0

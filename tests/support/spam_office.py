@@ -9,10 +9,10 @@ from tests.support.at_once import at_once
 from tests.support.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE, Mail, Office, mail
 from tests.support.steps import Says
 
-from mailguard.adapters.database.learned import Lesson
 from mailguard.adapters.workers.spreadsheet import read_sheet
 from mailguard.casework.approvals.steps import KIND as APPROVAL
 from mailguard.casework.inbox import Inbox
+from mailguard.casework.lessons import Lesson
 from mailguard.casework.unblocking.case import Case, CaseDeadlines
 from mailguard.casework.unblocking.console import CaseConsole
 from mailguard.casework.unblocking.handler import CaseClerk

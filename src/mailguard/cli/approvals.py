@@ -254,7 +254,8 @@ def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
 
 def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaitable[T]]) -> T:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.casework.approvals.console import ApprovalConsole, CommandRefused
+    from mailguard.casework.approvals.console import ApprovalConsole
+    from mailguard.casework.refusal import CommandRefused
     from mailguard.server.wiring import approval_steps, deskwork
 
     async def carry_out(state: StateDirectory, again: Replaying) -> T:

@@ -207,7 +207,8 @@ def _carry_out(
     number: int, config: Path, by: str, work: Callable[[CaseConsole], Awaitable[str]]
 ) -> None:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.casework.unblocking.console import CaseConsole, CommandRefused
+    from mailguard.casework.refusal import CommandRefused
+    from mailguard.casework.unblocking.console import CaseConsole
     from mailguard.server.wiring import case_steps, deskwork
 
     loaded = load_or_exit(config)

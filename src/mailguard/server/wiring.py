@@ -18,7 +18,6 @@ import structlog
 from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
-from mailguard.adapters.database.learned import Lesson
 from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.next_hop.relay import Relay
 from mailguard.adapters.signing.signatures import Signatures
@@ -30,6 +29,7 @@ from mailguard.casework.approvals.life import ApprovalDeadlines
 from mailguard.casework.approvals.steps import KIND as APPROVAL
 from mailguard.casework.approvals.steps import ApprovalSteps
 from mailguard.casework.inbox import Inbox, TakeUp
+from mailguard.casework.lessons import Lesson
 from mailguard.casework.tickets import UnreadMail
 from mailguard.casework.unblocking.case import CaseDeadlines as CaseTerms
 from mailguard.casework.unblocking.handler import CaseClerk

@@ -10,7 +10,8 @@ import pytest
 from tests.support.nameserver import nameserver
 from typer.testing import CliRunner, Result
 
-from mailguard.cli.examples import Example, examples
+from mailguard.casework.lessons import Example
+from mailguard.cli.examples import examples
 from mailguard.cli.root import application
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,15 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from tests.support import steps
 from tests.support.story import Ports, make_world
 
-from mailguard.adapters.authentication.arc import verify_arc_with_keys
-from mailguard.adapters.authentication.dkim import verify_with_keys
-from mailguard.adapters.authentication.dns import Answer, Records
 from mailguard.adapters.signing.signatures import Signatures
-from mailguard.adapters.signing.signing import Signer, SigningKey
 from mailguard.checks.disclaimer.check import Disclaimer
 from mailguard.checks.links.check import Links
-from mailguard.cli.dkim import record_of
 from mailguard.config.notices import TEMPLATES
+from mailguard.core.authentication.arc import verify_arc_with_keys
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of
+from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.facts import Arc, Dmarc, Spf
 from mailguard.core.decision.policy import Policy, PolicyStep
 from mailguard.core.mail import mime

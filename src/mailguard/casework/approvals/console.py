@@ -17,16 +17,13 @@ from mailguard.casework.approvals.life import Approval, ApprovalAnswer, Approval
 from mailguard.casework.approvals.mail import ApprovalMailer
 from mailguard.casework.approvals.steps import GRANTS, KIND, ApprovalSteps, state_of
 from mailguard.casework.grants.life import GRANT, PreApproval
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket, TicketEvent, TicketUpdate
 from mailguard.core.mail import address
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender import directory_lookups
-
-
-class CommandRefused(Exception):
-    """It cannot be done, in words for the operator; nothing was changed."""
 
 
 def person_named(directory: Directory, named: str) -> Person | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.unblocking import life as life
 from mailguard.casework.unblocking.case import Case, CaseAnswer, CaseStep, Said, Stage
@@ -18,10 +19,6 @@ from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.casework.unblocking.stored import KIND, state_of
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.people.model import Person
-
-
-class CommandRefused(Exception):
-    """It cannot be done, in words for the operator; nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import dns.rcode
 import pytest
 from prometheus_client import REGISTRY
 
-from mailguard.adapters.authentication.dns import CachingResolver, NoData, NxDomain, Records
+from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
+from mailguard.core.authentication.dns_answers import NoData, NxDomain, Records
 from mailguard.core.decision.facts import Unavailable
 from mailguard.demo.dns_server import DnsServer
 

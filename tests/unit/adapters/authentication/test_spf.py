@@ -234,7 +234,7 @@ class Fixed:
         self.values = values
 
     async def look_up(self, name: str, record_type: str) -> object:
-        from mailguard.adapters.authentication.dns import Records
+        from mailguard.core.authentication.dns_answers import Records
 
         if record_type == "TXT":
             return Records(self.values)

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 from tests.support.ports import free_port
 from tests.support.waiting import patiently
 
-from mailguard.adapters.authentication.dns import Answer
 from mailguard.adapters.engines.panel import Panel, seated
 from mailguard.config.settings.engines import EnginesSettings
+from mailguard.core.authentication.dns_answers import Answer
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
 from mailguard.core.decision.facts import Unavailable
 from mailguard.core.mail import mime

@@ -30,8 +30,8 @@ from tests.support.office import (
 from tests.support.steps import Says
 
 from mailguard.adapters.database.tables import matters
-from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Conflict
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict

@@ -26,8 +26,8 @@ from tests.support.office import (
     to,
 )
 
-from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Conflict, KeptCopy
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail.reply import Reply

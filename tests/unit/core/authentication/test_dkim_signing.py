@@ -17,10 +17,15 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from mailguard.adapters.authentication.dkim import verify_with_keys
-from mailguard.adapters.authentication.dns import Answer, Records
-from mailguard.adapters.signing.signing import PrivateKey, Signer, SigningKey, load_private_key
-from mailguard.cli.dkim import record_of
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_signing import (
+    PrivateKey,
+    Signer,
+    SigningKey,
+    load_private_key,
+    record_of,
+)
+from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.facts import Dkim
 
 NOW = 1_700_000_000.0

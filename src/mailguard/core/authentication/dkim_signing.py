@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from mailguard.adapters.authentication.dkim_canonical import Canonical, canonical, relaxed_field
-from mailguard.adapters.authentication.dkim_keys import MIN_BITS
+from mailguard.core.authentication.dkim_canonical import Canonical, canonical, relaxed_field
+from mailguard.core.authentication.key_records import MIN_BITS, public_octets
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
@@ -82,6 +82,12 @@ def load_private_key(pem: bytes) -> PrivateKey:
     if isinstance(key, Ed25519PrivateKey):
         return key
     raise ValueError("neither an RSA nor an Ed25519 key")
+
+
+def record_of(key: PrivateKey) -> str:
+    """The key record for a private key's public half (RFC 6376 3.6.1)."""
+    kind = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(public_octets(key.public_key())).decode()}"
 
 
 class Signer:

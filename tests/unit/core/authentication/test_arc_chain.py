@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.arc_vectors import KEYS, NOW, OURS, RAW, RESULTS, THEIRS, chain
 
-from mailguard.adapters.authentication.arc import (
-    chain_fields,
-    seal,
-    verify_arc,
-    verify_arc_with_keys,
-)
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
-from mailguard.adapters.signing.signing import SigningKey
-from mailguard.cli.dkim import record_of
+from mailguard.core.authentication.arc import chain_fields, verify_arc_with_keys
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dns_answers import Answer, NxDomain
 from mailguard.core.decision.facts import Arc, Unavailable
 from mailguard.core.mail import mime
-
-NOW = 1_700_000_000.0
-RSA, ED = generate_private_key(65537, 2048), Ed25519PrivateKey.generate()
-OURS = SigningKey("example.org", "a1", RSA)
-THEIRS = SigningKey("lists.example.net", "e1", ED)
-KEYS: dict[str, Answer] = {
-    f"{key.selector}._domainkey.{key.domain}": Records((record_of(key.key).encode(),))
-    for key in (OURS, THEIRS)
-}
-RAW = (
-    b"From: Jane Doe <jane@example.test>\r\nTo: list@lists.example.net\r\n"
-    b"Subject: Field trip\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\n\r\nThe bus leaves at 8.\r\n"
-)
-RESULTS = b"lists.example.net; dmarc=pass header.from=example.test"
 
 
 def checked(raw: bytes, keys: dict[str, Answer] = KEYS) -> Arc:
     found = verify_arc_with_keys(raw, keys, NOW)
     assert isinstance(found, Arc)
     return found
-
-
-def chain(length: int, raw: bytes = RAW) -> bytes:
-    for number in range(length):
-        key = OURS if number % 2 else THEIRS
-        added = seal(raw, RESULTS, "pass" if number else "none", key, NOW)
-        assert added
-        raw = added + raw
-    return raw
 
 
 def test_a_chain_of_two_sealers_and_two_algorithms_passes() -> None:
@@ -128,37 +96,6 @@ def test_what_was_sealed_cannot_open_a_second_line() -> None:
         "ARC-Message-Signature",
         "ARC-Authentication-Results",
     ]
-
-
-class Table:
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
-        self.asked: list[str] = []
-
-    async def look_up(self, name: str, record_type: str) -> Answer:
-        self.asked.append(name)
-        await asyncio.sleep(self.delay)
-        return KEYS.get(name, NxDomain())
-
-
-@pytest.mark.parametrize("size", [0, 200_000])
-async def test_keys_are_fetched_once_each(size: int) -> None:
-    resolver = Table()
-    message = mime.parse(chain(6, RAW + b"x" * size))
-    deadline = asyncio.get_running_loop().time() + 120
-    found = await verify_arc(resolver, message, now=NOW, deadline=deadline)
-    assert isinstance(found, Arc)
-    assert found.cv == "pass"
-    assert len(resolver.asked) == 2
-
-
-async def test_no_chain_asks_nothing_and_the_deadline_holds() -> None:
-    loop, resolver = asyncio.get_running_loop(), Table(delay=9)
-    plain = await verify_arc(resolver, mime.parse(RAW), now=NOW, deadline=loop.time() + 120)
-    assert (plain, resolver.asked) == (Arc(), [])
-    message = mime.parse(chain(1))
-    late = await verify_arc(resolver, message, now=NOW, deadline=loop.time() + 0.05)
-    assert isinstance(late, Unavailable)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,7 +1,7 @@
 """Signature fields of DKIM and ARC: what they claim, and whether the claim is true (RFC 6376 6.1).
 
-Owns the verification of one signature. What is wrong is a `Refused` with RFC 8601's result, which
-never leaves the adapters. Must not know where keys come from.
+Owns the verification of one signature. What is wrong is a `SignatureInvalid` with RFC 8601's
+result, which goes no further than `dkim` and `arc`. Must not know where keys come from.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mailguard.adapters.authentication.dkim_canonical import (
+from mailguard.core.authentication.dkim_canonical import (
     SINGLETONS,
     Canonical,
     parse_tags,
     unspaced,
 )
-from mailguard.adapters.authentication.dkim_keys import PublicKey
+from mailguard.core.authentication.key_records import PublicKey
 
 MAX_HEADER: Final = 262_144  # octets of header; no honest one comes near
 CLOCK_SKEW: Final = 600.0  # seconds allowed past x=
@@ -64,7 +64,7 @@ class Signature:
 
 
 def read_tags(value: bytes) -> Mapping[bytes, bytes]:
-    """The field's tags. Raises Refused."""
+    """The field's tags. Raises SignatureInvalid."""
     tags = parse_tags(value)
     if tags is None:
         raise SignatureInvalid("neutral", "the signature's tags are malformed")
@@ -75,7 +75,7 @@ def read_signature(
     index: int, tags: Mapping[bytes, bytes], required: bytes, form: bytes = b"simple/simple"
 ) -> Signature:
     """What the tags claim, so far as DKIM and ARC agree; `form` is what no c= means. Raises
-    Refused."""
+    SignatureInvalid."""
     for letter in required.split():
         if not tags.get(letter) and not (letter == b"h" and b"h" in tags):
             raise SignatureInvalid("permerror", f"the signature has no {letter.decode()}=")
@@ -105,7 +105,7 @@ def read_signature(
 
 
 def check_times(tags: Mapping[bytes, bytes], now: float) -> None:
-    """t= and x= (RFC 6376 3.5). Raises Refused."""
+    """t= and x= (RFC 6376 3.5). Raises SignatureInvalid."""
     signed_at, expires_at = _seconds(tags, b"t"), _seconds(tags, b"x")
     if signed_at is not None and signed_at > now + FUTURE:
         raise SignatureInvalid("policy", "signed in the future")
@@ -118,7 +118,7 @@ def check_times(tags: Mapping[bytes, bytes], now: float) -> None:
 
 def check_coverage(message: Canonical, names: list[bytes]) -> None:
     """No field of which a reader shows one may stand more often than it is signed: the second one
-    could be anybody's. Raises Refused."""
+    could be anybody's. Raises SignatureInvalid."""
     for name in SINGLETONS:
         there = len(message.by_name.get(name.encode(), ()))
         if there > 1 and there > names.count(name.encode()):
@@ -126,7 +126,7 @@ def check_coverage(message: Canonical, names: list[bytes]) -> None:
 
 
 def check_message_hash(message: Canonical, signature: Signature, key: PublicKey) -> None:
-    """The body's hash, then the signature itself (RFC 6376 3.7, 6.1.3). Raises Refused."""
+    """The body's hash, then the signature itself (RFC 6376 3.7, 6.1.3). Raises SignatureInvalid."""
     if key.algorithm != signature.algorithm:
         raise SignatureInvalid("permerror", "the key is of another kind than the signature")
     expected = _base64(signature.tags[b"bh"], "bh=")
