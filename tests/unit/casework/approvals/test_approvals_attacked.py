@@ -30,9 +30,8 @@ from tests.office import (
 from tests.unit.core.decision.test_decide import Says
 
 from mailguard.adapters.database.tables import matters
-from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import Conflict
+from mailguard.casework.tickets import CommandRefused, Conflict
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.mail.reply import Reply
@@ -420,7 +419,7 @@ async def test_approvals_of_another_version_do_not_starve_the_clock(office: Offi
     spoil(office, 1)
     real = office.state.matters.due
     office.state.matters.due = (  # type: ignore[method-assign]
-        lambda kind, now, limit=100: real(kind, now, 1)
+        lambda kind, now, limit=100, after=None: real(kind, now, 1, after)
     )
     office.now += 1.1 * DAY
     reminded = [m for _ in range(3) for m in await office.round()]

@@ -26,9 +26,8 @@ from tests.office import (
     to,
 )
 
-from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import Conflict, KeptCopy
+from mailguard.casework.tickets import CommandRefused, Conflict, KeptCopy
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Role

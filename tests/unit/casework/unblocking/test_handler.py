@@ -25,9 +25,9 @@ from tests.spam_office import (
     questions,
 )
 
+from mailguard.casework.tickets import CommandRefused
 from mailguard.casework.unblocking.case import CaseDeadlines, Stage
-from mailguard.casework.unblocking.console import CommandRefused
-from mailguard.casework.unblocking.steps import Staff
+from mailguard.casework.unblocking.handler import Staff
 from mailguard.core.mail.transaction import Role
 from mailguard.core.notices import policy_texts
 
