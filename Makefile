@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Whole files go to workers, in the order of tests/conftest.py; ARGS=-n0 runs them in one process.
+PYTEST := $(BIN)/python -m pytest -n $(shell nproc) --dist loadfile --no-loadscope-reorder
+CORE   := tests/unit tests/property tests/rights tests/cases tests/protocol tests/confusion
+
 .DEFAULT_GOAL := help
-.PHONY: help env dev demo test check format cases docs docs-links pictures bench fuzz soak lock clean
+.PHONY: help env dev demo test test-fast check format cases docs docs-links pictures bench fuzz soak lock clean
 
 help:  ## this list
 	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -31,8 +35,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 demo: env  ## the example district on loopback, with sample messages (ONCE=1 ends by itself)
 	$(BIN)/mailguard demo $(if $(ONCE),--once)
 
-test: dev  ## the tests, minutes; what needs a peer that is missing is skipped and says so
-	$(BIN)/python -m pytest $(ARGS)
+test: dev  ## the tests, on all CPUs; what needs a peer that is missing is skipped and says so
+	$(PYTEST) $(ARGS)
+
+test-fast: dev  ## the core of the tests, in less than two minutes: no peers, no processes
+	$(PYTEST) $(CORE) $(ARGS)
 
 check: dev  ## formatting, lint, types, import floors, references up to date
 	$(BIN)/ruff format --check src tests bench
@@ -52,7 +59,7 @@ docs: dev  ## rewrite docs/reference from the code
 	$(BIN)/python -m mailguard.reference docs/reference
 
 docs-links: dev  ## rewrite the tables of docs/links.md (needs chromium, chromium-driver)
-	$(BIN)/python -m tests.corpus.table
+	$(BIN)/python -m tests.support.link_tables
 	$(BIN)/python -m tests.browser.rendering
 
 pictures: dev  ## take the pictures in docs/images anew (needs chromium, chromium-driver)

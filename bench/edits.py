@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from load import html_mail  # noqa: E402 - neither is an installed package
-from tests.corpus.mails import DISTRICT, KEYS, OWNER  # noqa: E402
+from tests.support.linked_mails import DISTRICT, KEYS, OWNER  # noqa: E402
 
 from mailguard.adapters.workers.reader_pool import PooledReader  # noqa: E402
 from mailguard.checks.disclaimer.check import (  # noqa: E402

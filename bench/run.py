@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from tests.nameserver import nameserver  # noqa: E402 - the tests are no installed package
+from tests.support.nameserver import nameserver  # noqa: E402 - the tests are no installed package
 
 BARS = {"html12k": 2.5, "attach2m": 40.0}  # ms CPU a message
 

@@ -27,8 +27,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from tests.nameserver import nameserver  # noqa: E402 - the tests are no installed package
-from tests.spam_corpus import PACKAGE, VARIABLE, Mail, archive, guess, mails  # noqa: E402
+from tests.support.nameserver import nameserver  # noqa: E402 - the tests are no installed package
+from tests.support.spam_corpus import PACKAGE, VARIABLE, Mail, archive, guess, mails  # noqa: E402
 
 from mailguard.cli.checking import Checker, Request  # noqa: E402
 from mailguard.config.load import Loaded, load  # noqa: E402

@@ -10,14 +10,13 @@ import email.policy
 import html
 import json
 import re
-import time
-from collections.abc import Callable
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any
 
-from tests.postfix import Postfix
-from tests.serving import Serve, message
+from tests.support.postfix import Postfix
+from tests.support.serving import Serve, message
+from tests.support.waiting import until
 
 CLARA, PAULA, TOMAS, TARA = (
     f"{name}@example.org" for name in ("clara.rowan", "paula.pine", "tomas.birch", "tara.olive")
@@ -152,15 +151,6 @@ class Asking:
 
     def _questions(self, mailbox: str) -> list[bytes]:
         return [raw for raw in self.postfix.delivered(mailbox) if b"/answer/" in raw]
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """What the condition gives once it gives something."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return found
 
 
 def parsed(raw: bytes) -> EmailMessage:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.browser.asked import PAULA, TARA, TOMAS, Asking
 from tests.browser.webdriver import Browser
-from tests.serving import ROOT, Serve
+from tests.support.serving import ROOT, Serve
 
 from mailguard.config.keys import link_keys
 from mailguard.core.links import sealed

@@ -12,8 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.browser.webdriver import Browser
-from tests.corpus import table
-from tests.corpus.mails import DISCLAIMER, KEYS, SEALED, Mail, judged, mails, proposed, texts
+from tests.support import link_tables as table
+from tests.support.linked_mails import (
+    DISCLAIMER,
+    KEYS,
+    SEALED,
+    Mail,
+    judged,
+    mails,
+    proposed,
+    texts,
+)
 
 from mailguard.core.decision.edit import Edit
 from mailguard.core.links import sealed

@@ -26,8 +26,9 @@ from tests.browser.asked import (
     Question,
     until,
 )
-from tests.browser.test_copy_page import CONTRAST, OVERFLOW
+from tests.browser.looks import CONTRAST, OVERFLOW
 from tests.browser.webdriver import ENTER, TAB, Browser, WebDriverError
+from tests.support.waiting import PATIENCE
 
 from mailguard.core.mail.safe_text import unlinked
 
@@ -87,7 +88,7 @@ def ask(url: str, method: str = "GET", body: bytes | None = None, **fields: str)
     for name, value in fields.items():
         request.add_header(name.replace("_", "-"), value)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return int(answer.status), answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

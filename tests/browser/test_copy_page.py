@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from tests.browser.looks import CONTRAST, OVERFLOW
 from tests.browser.webdriver import CONTROL, ENTER, TAB, Browser
-from tests.postfix import free_port
-from tests.serving import Serve
+from tests.support.ports import free_port
+from tests.support.serving import Serve
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.config.keys import link_keys
 from mailguard.core.links import sealed
@@ -44,38 +45,6 @@ NAMES = [
     *("a..test", "-a.test", "example.org\u2024evil.test", "\u0130.test", "%ff.test", "a%00.test"),
 ]
 
-CONTRAST = """
-const luminance = rgb => {
-  const [r, g, b] = rgb.map(c => c / 255).map(
-    c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const parse = text => text.match(/[\\d.]+/g).map(Number);
-const ground = element => {
-  for (; element; element = element.parentElement) {
-    const colour = parse(getComputedStyle(element).backgroundColor);
-    if (colour.length < 4 || colour[3] === 1) return colour.slice(0, 3);
-  }
-  throw new Error("nothing is painted behind");
-};
-const found = [];
-const add = (element, style) => {
-  const one = luminance(parse(style.color).slice(0, 3)), two = luminance(ground(element));
-  const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-  found.push([element.tagName + "." + element.className, Math.round(ratio * 100) / 100]);
-};
-for (const element of document.body.querySelectorAll("*")) {
-  const text = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-  if (text || element.tagName === "INPUT") add(element, getComputedStyle(element));
-}
-return found;
-"""
-OVERFLOW = """
-const wide = document.documentElement.clientWidth;
-const out = [...document.body.querySelectorAll("*")].filter(e => e.tagName !== "BDI"
-  && (e.getBoundingClientRect().right > wide + 1 || e.getBoundingClientRect().left < -1));
-return [document.documentElement.scrollWidth - wide, out.map(e => e.tagName)];
-"""
 _FIELD = (
     "const field = document.createElement('textarea'); document.body.append(field); field.focus();"
 )
@@ -85,7 +54,7 @@ STATE = """
 return new Promise(resolve => {
   const state = document.getElementById("state"), began = Date.now();
   (function look() {
-    if (state.textContent || Date.now() - began > 3000) resolve(state.textContent);
+    if (state.textContent || Date.now() - began > 60000) resolve(state.textContent);
     else setTimeout(look, 20);
   })();
 });
@@ -135,7 +104,7 @@ class Pages:
         request = urllib.request.Request(self.url(path), method=method)
         opener = urllib.request.build_opener(_NoRedirects)
         try:
-            answer = opener.open(request, timeout=5)
+            answer = opener.open(request, timeout=PATIENCE)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -453,9 +422,7 @@ def test_a_new_key_signs_and_the_old_one_still_opens(serve: Serve, pages: Pages)
     file.write_text(f"{first.hex()}\n{file.read_text()}")
     assert serve.process is not None
     serve.process.send_signal(signal.SIGHUP)
-    end = time.monotonic() + 10
-    while pages.ask("GET", new)[0] != 200 and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: pages.ask("GET", new)[0] == 200)
     assert pages.ask("GET", new)[0] == 200
     assert pages.ask("GET", old)[0] == 200
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.browser import rendering
 from tests.browser.webdriver import Browser
-from tests.corpus.mails import SEALED, Mail, mails
+from tests.support.linked_mails import SEALED, Mail, mails
 
 NAMES = (
     "outlook-word-reply",

@@ -12,15 +12,15 @@ import json
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from tests.peers import require
-from tests.postfix import free_port
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
 
 FLAGS = (
     "--headless",
@@ -190,16 +190,15 @@ class Browser:
         self.cdp("Emulation.setScriptExecutionDisabled", value=not enabled)
 
     def _wait_until_ready(self) -> None:
-        end = time.monotonic() + 20
-        while True:
-            try:
-                if self._ask("GET", "/status")["ready"]:
-                    return
-            except OSError:
-                pass
-            if time.monotonic() > end or self._process.poll() is not None:
-                raise WebDriverError("chromedriver does not answer")
-            time.sleep(0.05)
+        until(self._is_ready, what="chromedriver to answer")
+
+    def _is_ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise WebDriverError("chromedriver ended")
+        try:
+            return bool(self._ask("GET", "/status")["ready"])
+        except OSError:
+            return False
 
     def _command(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._ask(method, self._session + path, body)
@@ -212,7 +211,7 @@ class Browser:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             with error:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.nameserver import nameserver
-from tests.serving import ROOT
+from tests.support.nameserver import nameserver
+from tests.support.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load

@@ -17,7 +17,7 @@ from typing import Any
 from tests.confusion import author_attacks, controls, path_attacks, signature_attacks, trace_attacks
 from tests.confusion.letters import Case
 from tests.confusion.world import NOW, ZONE, Names
-from tests.serving import ROOT
+from tests.support.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load

@@ -19,9 +19,9 @@ from tests.confusion.world import (
     VICTIM_IP,
 )
 
-from mailguard.adapters.authentication import arc
-from mailguard.adapters.authentication.dkim_canonical import canonical, relaxed_field
-from mailguard.adapters.signing.signing import Signer, SigningKey, signed_names
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dkim_canonical import canonical, relaxed_field
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, signed_names
 
 ALICE = "alice@victim.test"
 MALLORY = "mallory@attacker.test"
@@ -152,6 +152,6 @@ def _with_broken_key(digest: bytes) -> bytes:
 
 def sealed(raw: bytes, key: SigningKey, results: bytes, cv: str = "none") -> bytes:
     """With an ARC set on top: `key`'s domain says that it saw `results`."""
-    field = arc.seal(raw, key.domain.encode() + b"; " + results, cv, key, NOW - 30)
+    field = seal(raw, key.domain.encode() + b"; " + results, cv, key, NOW - 30)
     assert field
     return field + raw

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailguard.adapters.signing.signing import SigningKey
-from mailguard.cli.dkim import record_of, zone_line
+from mailguard.cli.dkim import zone_line
+from mailguard.core.authentication.dkim_signing import SigningKey, record_of
 from mailguard.demo.dns_server import DnsServer
 
 NOW = 1_790_000_000.0  # seconds since the epoch: when every letter arrives

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from tests.corpus import variations
-from tests.corpus.mails import proposed
-from tests.serving import ROOT
+from tests.support.linked_mails import proposed
+from tests.support.serving import ROOT
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load

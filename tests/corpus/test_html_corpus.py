@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.corpus import table
-from tests.corpus.mails import DISTRICT, KEYS, SEALED, Mail, judged, mails, texts, undone
-from tests.serving import ROOT
+from tests.support import link_tables as table
+from tests.support.linked_mails import DISTRICT, KEYS, SEALED, Mail, judged, mails, texts, undone
+from tests.support.serving import ROOT
 
 from mailguard.core.links import sealed
 from mailguard.core.mail import mime
@@ -134,7 +134,7 @@ def test_a_token_is_short_and_says_nobodys_address() -> None:
 
 
 def test_the_document_has_this_table() -> None:
-    """`python -m tests.corpus.table` writes it."""
+    """`python -m tests.support.link_tables` writes it."""
     written = (ROOT / "docs" / "links.md").read_text()
     print(table.constructs())
     assert table.between(written, "constructs") == table.constructs()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from tests.corpus.mails import mails
-from tests.hostile import generate
+from tests.support.hostile import generate
+from tests.support.linked_mails import mails
 
 from mailguard.core.mail import mime
 from mailguard.core.text import reader

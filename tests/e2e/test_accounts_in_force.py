@@ -9,11 +9,12 @@ import io
 import json
 import smtplib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from tests.postfix import Postfix
-from tests.serving import PASSWORD, Serve, message
+from tests.support.postfix import Postfix
+from tests.support.serving import PASSWORD, Serve, message
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 
@@ -36,7 +37,7 @@ def serve() -> Iterator[Serve]:
 
 def client(serve: Serve, source: str = "127.0.0.1") -> smtplib.SMTP:
     connected = smtplib.SMTP(
-        "127.0.0.1", serve.ports["submission"], timeout=30, source_address=(source, 0)
+        "127.0.0.1", serve.ports["submission"], timeout=PATIENCE, source_address=(source, 0)
     )
     connected.ehlo("client.example.net")
     return connected
@@ -52,13 +53,6 @@ def submit(connected: smtplib.SMTP, sender: str, to: str = TARA) -> tuple[int, s
     assert connected.rcpt(to)[0] == 250
     code, text = connected.data(message(sender, to, subject=f"From {sender} {time.time()}"))
     return code, text.decode()
-
-
-def eventually(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.2)
 
 
 def test_a_leaver_cannot_log_in_whatever_the_password(serve: Serve) -> None:
@@ -81,12 +75,12 @@ def test_a_session_from_before_ends_with_the_reload(serve: Serve) -> None:
         assert submit(connected, BEN)[0] == 250
         try:
             people.write_text(after.getvalue())
-            eventually(lambda: submit(connected, BEN)[0] == 550)
+            until(lambda: submit(connected, BEN)[0] == 550)
             _, text = submit(connected, BEN)
             assert "Ben Poplar has left the district" in text
         finally:
             people.write_text(before)
-        eventually(lambda: submit(connected, BEN)[0] == 250)
+        until(lambda: submit(connected, BEN)[0] == 250)
 
 
 def test_a_device_speaks_from_its_own_address_for_itself(serve: Serve) -> None:

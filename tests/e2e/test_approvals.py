@@ -14,17 +14,18 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mail_programs import Quoted, reply_html, reply_text
-from tests.peers import require
-from tests.postfix import Postfix
-from tests.serving import PASSWORD, Serve, message
+from tests.support.mail_programs import Quoted, reply_html, reply_text
+from tests.support.peers import require
+from tests.support.postfix import Postfix
+from tests.support.serving import PASSWORD, Serve, message
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
@@ -67,14 +68,6 @@ def serve(postfix: Postfix) -> Iterator[Serve]:
         yield server
 
 
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
-
-
 def parsed(raw: bytes) -> EmailMessage:
     return email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[return-value]
 
@@ -102,7 +95,7 @@ def swaks(serve: Serve, sender: str, login: str, raw: bytes, path: Path) -> None
     words += ["--data", f"@{path / 'answer.eml'}"]
     if login:
         words += ["--auth", "PLAIN", "--auth-user", login, "--auth-password", PASSWORD]
-    done = subprocess.run(words, capture_output=True, timeout=60, text=True)
+    done = subprocess.run(words, capture_output=True, timeout=PATIENCE, text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -150,7 +143,7 @@ def test_yes_from_outlook_delivers_the_original_with_its_disclaimer(
     assert state(serve, "Picnic on Friday") == "held"
     own = "Yes, approved.\r\n\r\nPaula Pine\r\nPrincipal"
     swaks(serve, PAULA, "ppine", answer(questions[PAULA], "Outlook for Windows", own), tmp_path)
-    raw = postfix.wait_for(GROUP, before + 1, 30)[-1]
+    raw = postfix.wait_for(GROUP, before + 1)[-1]
     text = parsed(raw).get_content()
     assert text.startswith("Dear all,\nplease come on Friday.\n")
     assert "".join(policy_texts.V3_DISCLAIMER.split()) in "".join(text.split())
@@ -201,7 +194,7 @@ def test_both_approvals_deliver_an_announcement(
     before = len(postfix.delivered(GROUP))
     swaks(serve, TOMAS, "tbirch", answer(questions[TOMAS], "Thunderbird", "Yes"), tmp_path)
     swaks(serve, PAULA, "ppine", answer(questions[PAULA], "iPhone", "Approved"), tmp_path)
-    postfix.wait_for(GROUP, before + 1, 30)
+    postfix.wait_for(GROUP, before + 1)
     assert approval(serve, questions[PAULA])["decided_by"] == "Tomas Birch and Paula Pine"
 
 
@@ -233,13 +226,13 @@ def test_the_page_of_the_link_takes_the_answer(serve: Serve, postfix: Postfix) -
     link = re.search(r"http://\S+/answer/\S+", body.get_content())
     assert link
     url = f"http://127.0.0.1:{serve.ports['http']}{urllib.parse.urlsplit(link[0]).path}"
-    with urllib.request.urlopen(url, timeout=5) as page:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as page:
         shown = page.read().decode()
     assert "Lost keys" in shown
     assert approval(serve, question)["state"] == "waiting"  # looking decides nothing
     form = urllib.parse.urlencode({"choice": "yes"}).encode()
-    urllib.request.urlopen(url, form, timeout=5).close()
-    postfix.wait_for(GROUP, before + 1, 30)
+    urllib.request.urlopen(url, form, timeout=PATIENCE).close()
+    postfix.wait_for(GROUP, before + 1)
 
 
 def test_an_approved_message_survives_a_kill_and_comes_once(
@@ -255,7 +248,7 @@ def test_an_approved_message_survives_a_kill_and_comes_once(
     finally:
         postfix.resume()
     serve.start()
-    postfix.wait_for(GROUP, before + 1, 90)
+    postfix.wait_for(GROUP, before + 1)
     until(lambda: state(serve, "Field trip") == "released")
     assert until(lambda: found(postfix, TARA, "Approved: Field trip"))
     time.sleep(1.5)

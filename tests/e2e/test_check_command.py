@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.nameserver import nameserver
-from tests.serving import PROGRAM, ROOT, message
+from tests.support.nameserver import nameserver
+from tests.support.serving import PROGRAM, ROOT, message
+from tests.support.waiting import PATIENCE
 
 FIELDS = {
     *("verdict", "recipients", "spf", "dkim", "arc", "dmarc", "from", "identity", "anomalies"),
@@ -22,7 +23,7 @@ TARA = "tara.olive@example.org"
 
 def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [PROGRAM, "check", "--config", ROOT / "config", f"--dns={nameserver()}", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=60)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=PATIENCE)
 
 
 def judged(*arguments: str, raw: bytes) -> dict[str, Any]:

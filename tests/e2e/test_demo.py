@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.waiting import PATIENCE
 
 from mailguard.demo.client import ClientResult
 from mailguard.demo.district import rewritten
@@ -29,7 +30,7 @@ def run(*words: str, columns: int = 80) -> subprocess.CompletedProcess[str]:
         [*MAILGUARD, *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "COLUMNS": str(columns)},
         check=False,
     )
@@ -168,7 +169,7 @@ def test_stays_up_until_it_is_interrupted_and_cleans_up(tmp_path):
     pid = json.loads((root / "mailguard.log").read_text().splitlines()[0])["pid"]
     assert alive(pid)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, errors
     assert not alive(pid)
     assert not list(tmp_path.iterdir())
@@ -188,7 +189,7 @@ def test_interrupted_before_it_is_up_it_leaves_nothing(tmp_path):
             break
     time.sleep(0.1)
     running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=60)
+    running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert not list(tmp_path.iterdir())
 

@@ -8,13 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import pytest
-from tests import faults
-from tests.faults import answers, brisk, until_normal
-from tests.postfix import free_port
-from tests.serving import Serve
-from tests.trouble import (
+from tests.support import faults
+from tests.support.faults import answers, brisk, until_normal
+from tests.support.ports import free_port
+from tests.support.serving import Serve
+from tests.support.trouble import (
     CUTTING,
     FINE,
     GTUBE,
@@ -26,6 +27,7 @@ from tests.trouble import (
     OrdinaryNextHop,
     numbered,
 )
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +38,12 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def serve(port: int) -> Iterator[Serve]:
-    with Serve(port, brisk()) as running:
+    with Serve(port, brisk(seconds=5)) as running:
         yield running
 
 
 async def test_killed_under_load_loses_nothing() -> None:
-    found, _, due = await faults.killed_under_load(2, seed=7, wait=0)
+    found, _, due = await faults.killed_under_load(2, seed=7, to_the_end=False)
     assert found.sound, found
     assert found.acknowledged == found.forwarded, found
     assert due > 0
@@ -50,20 +52,19 @@ async def test_killed_under_load_loses_nothing() -> None:
 async def test_every_trouble_of_the_next_hop_is_451_and_passes(serve: Serve, port: int) -> None:
     async with NextHop(port=port) as hop:
         mx = serve.ports["mx"]
-        await until_normal(mx, "before", 5)
+        await until_normal(mx, "before")
         for n, mood in enumerate((LATER, CUTTING, REFUSING, HANGING, "down")):
             if mood == "down":
                 await hop.stop()
             hop.mood = mood
             raw = numbered(f"trouble{n}")
-            code, text, took = await answers(mx, (TARA,), raw)
+            code, text, _ = await answers(mx, (TARA,), raw)
             assert code == 451, (mood, text)
-            assert took < 10, (mood, took)
             assert f"trouble{n}" not in hop.taken
             hop.mood = FINE
             if mood == "down":
                 await hop.start()
-            await until_normal(mx, f"after{n}", 5)
+            await until_normal(mx, f"after{n}")
             code, text, _ = await answers(mx, (TARA,), raw)
             assert code == 250, (mood, text)
             assert len(hop.taken[f"trouble{n}"]) == 1
@@ -72,19 +73,17 @@ async def test_every_trouble_of_the_next_hop_is_451_and_passes(serve: Serve, por
 async def test_a_locked_database_is_survived(serve: Serve, port: int) -> None:
     async with OrdinaryNextHop(port=port) as hop:
         mx = serve.ports["mx"]
-        await until_normal(mx, "before", 5)
+        await until_normal(mx, "before")
         with faults.locked(serve.state / "mailguard.db"):
-            code, text, took = await answers(mx, (TARA,), numbered("plain"))
+            code, text, _ = await answers(mx, (TARA,), numbered("plain"))
         # It needs the database for its record alone: the next hop has it, and that is the answer.
         assert (code, len(hop.taken["plain"])) == (250, 1), text
-        assert took < 10
-        await until_normal(mx, "after", 5)
-        for _ in range(20):
-            recorded = {e["subject"] for e in await asyncio.to_thread(serve.ledger)}
-            if "Question plain" in recorded:
-                break
-        else:
-            raise AssertionError(f"acknowledged, but not in the ledger: {recorded}")
+        await until_normal(mx, "after")
+
+        def recorded() -> bool:
+            return "Question plain" in {entry["subject"] for entry in serve.ledger()}
+
+        await asyncio.to_thread(until, recorded, serve.log, "what was acknowledged in the ledger")
 
 
 @contextmanager
@@ -108,15 +107,14 @@ async def test_a_full_disk_is_452_and_passes() -> None:
             try:
                 await asyncio.to_thread(serve.start)
                 port = serve.ports["mx"]
-                await until_normal(port, "before", 5)
+                await until_normal(port, "before")
                 filler = faults.fill(state)
                 for n, body in enumerate(("Hello", GTUBE, "Hello again")):
-                    code, text, took = await answers(port, (TARA,), numbered(f"full{n}", body))
+                    code, text, _ = await answers(port, (TARA,), numbered(f"full{n}", body))
                     assert (code, text[:5]) == (452, "4.3.1"), text
-                    assert took < 10
                     assert f"full{n}" not in hop.taken
                 filler.unlink()
-                assert await until_normal(port, "after", 5) < 5
+                await until_normal(port, "after")
                 code, text, _ = await answers(port, (TARA,), numbered("full1", GTUBE))
                 assert code == 550, text
             finally:
@@ -124,9 +122,9 @@ async def test_a_full_disk_is_452_and_passes() -> None:
 
 
 async def test_slow_clients_do_not_hold_up_a_message() -> None:
-    took, each = await faults.canaries_among(500)
-    assert max(took) < 5, took
-    assert each < 64, f"{each} kB a connection"
+    found = await faults.canaries_among(500)
+    assert median(found.among) < 30 * median(found.alone), found
+    assert found.memory < 64, f"{found.memory} kB a connection"
 
 
 async def test_a_thousand_recipients_are_taken_and_more_are_put_off(
@@ -146,9 +144,8 @@ async def test_fifty_megabytes_are_taken_and_more_are_552(serve: Serve, port: in
         head += b"MIME-Version: 1.0\r\nContent-Type: application/zip\r\n"
         head += b"Content-Transfer-Encoding: base64\r\n\r\n"
         big = head + line * ((52_428_800 - len(head)) // len(line))
-        code, text, took = await answers(serve.ports["mx"], (TARA,), big)
+        code, text, _ = await answers(serve.ports["mx"], (TARA,), big)
         assert code == 250, text
-        assert took < 30
         assert hop.taken["big"][0].endswith(big)
         code, text, _ = await answers(serve.ports["mx"], (TARA,), big + line)
         assert code == 552, text
@@ -169,8 +166,10 @@ async def test_a_client_that_vanishes_after_the_dot_has_one_outcome() -> None:
 
 
 async def test_sigterm_under_load_loses_nothing() -> None:
-    found, took = await faults.terminated_under_load(1)
+    found = await faults.terminated_under_load(1)
     assert found.sound, found
     assert found.acknowledged == found.forwarded, found
-    assert found.duplicates == 0, found
-    assert max(took) < 30
+    assert found.cut == 0, found
+    # A reply to the final dot that never came is the one reason for a second copy: two are better
+    # than none (docs/threat-model.md). The end of a process is none.
+    assert found.duplicates <= found.unknown, found

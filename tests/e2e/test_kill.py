@@ -11,12 +11,13 @@ import re
 import smtplib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.postfix import Postfix
-from tests.serving import Serve, message
+from tests.support.postfix import Postfix
+from tests.support.serving import Serve, message
+from tests.support.waiting import PATIENCE, until
 
 TARA, BEN = "tara.olive@example.org", "ben.poplar@example.org"
 ALL_STAFF, SPAMMAIL = "all-staff@example.org", "spammail@example.org"
@@ -47,7 +48,7 @@ def crash_once_then_deliver(serve: Serve, crash: str, send: tuple) -> tuple[int,
     with pytest.raises((OSError, smtplib.SMTPException)):
         serve.send(*send)
     assert serve.process is not None
-    assert serve.process.wait(10) == -9
+    assert serve.process.wait(PATIENCE) == -9
     serve.start()
     return serve.send(*send)
 
@@ -57,13 +58,6 @@ def different(postfix: Postfix, mailbox: str) -> set[bytes]:
     hop's 250 and the outbox's record of it: then the same message comes again, and only then."""
     found = [FIELD.search(raw) for raw in postfix.delivered(mailbox)]
     return {match[1] for match in found if match}
-
-
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("crash", [f"after:{s}" for s in STAGES if s != "keep"])

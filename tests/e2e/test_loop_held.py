@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.large_release import HELD, large, watched
+from tests.support.large_release import HELD, large, watched
 
 ROUNDS = 3  # what holds the loop does so in each; what else the machine does, not
 

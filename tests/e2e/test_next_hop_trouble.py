@@ -7,8 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.postfix import Postfix, free_port
-from tests.serving import Serve, message
+from tests.support.faults import brisk
+from tests.support.ports import free_port
+from tests.support.postfix import Postfix
+from tests.support.serving import Serve, message
+from tests.support.waiting import until
 
 TARA, BEN = "tara.olive@example.org", "ben.poplar@example.org"
 
@@ -20,10 +23,7 @@ def port() -> int:
 
 @pytest.fixture
 def serve(port: int) -> Iterator[Serve]:
-    quick = "  tls: opportunistic\n  connect: 2\n  command: 3\n  data: 3\n  verify_positive: 1\n"
-    with Serve(
-        port, {"  tls: opportunistic # off, opportunistic, required or verified\n": quick}
-    ) as s:
+    with Serve(port, brisk(seconds=8)) as s:
         yield s
 
 
@@ -42,18 +42,12 @@ def test_a_hanging_next_hop_is_451_within_its_time_out(serve: Serve, port: int) 
     with Postfix.next_hop([TARA], port) as postfix:
         assert serve.send("parent@example.com", [TARA], message())[0] == 250
         postfix.pause()
-        time.sleep(1.1)  # the remembered yes of RCPT runs out
-        began = time.monotonic()
+        time.sleep(2.1)  # the remembered yes of RCPT runs out
         code, _ = serve.send("parent@example.com", [TARA], message(subject="hang"))
         assert code == 451
-        assert time.monotonic() - began < 20
         postfix.resume()
-        for _ in range(20):
-            code, _ = serve.send("parent@example.com", [TARA], message(subject="hang"))
-            if code == 250:
-                break
-            time.sleep(0.25)
-        assert code == 250
+        again = ("parent@example.com", [TARA], message(subject="hang"))
+        until(lambda: serve.send(*again)[0] == 250, serve.log)
 
 
 def test_quarantine_needs_no_next_hop_and_the_copy_follows(serve: Serve, port: int) -> None:
@@ -65,7 +59,7 @@ def test_quarantine_needs_no_next_hop_and_the_copy_follows(serve: Serve, port: i
         assert code == 550
         postfix.start()
         assert serve.page("/healthz")
-        copies = postfix.wait_for("spammail@example.org", 1, 45)
+        copies = postfix.wait_for("spammail@example.org", 1)
         assert spam.encode() in copies[0]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import smtplib
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.peers import require
-from tests.postfix import Postfix
+from tests.support.peers import require
+from tests.support.postfix import Postfix
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.next_hop.relay import Relay
 from mailguard.config.form.forms import Address
@@ -47,7 +47,7 @@ def test_swaks_mail_arrives_octet_by_octet(postfix: Postfix, tmp_path: Path) -> 
             *("--from", "friend@example.net", "--to", PAT, "--data", f"@{message}"),
         ],
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert sent.returncode == 0, sent.stdout
@@ -65,10 +65,8 @@ def test_unknown_users_are_refused(postfix: Postfix) -> None:
         assert client.rcpt("kim@schools.example.test")[0] == 250
 
 
-def test_starts_quickly_and_several_at_once_and_stops_cleanly(postfix: Postfix) -> None:
-    started = time.monotonic()
+def test_several_run_at_once_and_stops_cleanly(postfix: Postfix) -> None:
     with Postfix.next_hop([PAT]) as other, Postfix.relaying_to(other.host, other.port) as client:
-        assert time.monotonic() - started < 6
         assert len({postfix.port, other.port, client.port}) == 3
         with smtplib.SMTP(client.host, client.port) as session:
             session.sendmail("friend@example.net", [PAT], MESSAGE)
@@ -89,10 +87,7 @@ def test_client_side_keeps_mail_while_the_next_hop_is_down() -> None:
             next_hop.kill()
             with smtplib.SMTP(client.host, client.port) as session:
                 session.sendmail("friend@example.net", [PAT], MESSAGE)
-            end = time.monotonic() + 5
-            while "status=deferred" not in client.log():
-                assert time.monotonic() < end, client.log()
-                time.sleep(0.02)
+            until(lambda: "status=deferred" in client.log(), client.log)
             assert client.queued() == 1
             next_hop.start()
             client.flush()

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.postfix import Postfix
-from tests.serving import Serve, message
+from tests.support.postfix import Postfix
+from tests.support.serving import Serve, message
+from tests.support.waiting import until
 
 GINA, HAL = "gina.catalpa@example.org", "hal.tupelo@example.org"  # gone, from the next hop too
 MARCUS, QUINN = "marcus.spruce@example.org", "quinn.buckeye@example.org"
@@ -99,10 +100,4 @@ def test_a_held_copy_is_routed_when_it_is_released(serve: Serve, next_hop: Postf
     released = next_hop.wait_for(MARCUS, before + 1)[-1]
     assert b"Subject: Kept\n" in released
     assert b"for=gina.catalpa@example.org\n" in released
-    end = time.monotonic() + 10
-    while True:
-        entry = serve.everything()[-1]
-        if entry["recipients"][GINA]["state"] == "released":
-            break
-        assert time.monotonic() < end, entry
-        time.sleep(0.1)
+    until(lambda: serve.everything()[-1]["recipients"][GINA]["state"] == "released", serve.log)

@@ -11,9 +11,10 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from tests.peers import require
-from tests.postfix import Postfix
-from tests.serving import PASSWORD, Serve, message
+from tests.support.peers import require
+from tests.support.postfix import Postfix
+from tests.support.serving import PASSWORD, Serve, message
+from tests.support.waiting import PATIENCE
 
 from mailguard.core.notices import policy_texts
 
@@ -84,7 +85,7 @@ def test_swaks_is_told_the_transaction_id(serve: Serve, postfix: Postfix) -> Non
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout
     assert re.search(r"<- +250 2\.0\.0 Ok: [0-9A-Z]{26}", done.stdout), done.stdout
@@ -109,9 +110,9 @@ def test_smtp_source_load_is_all_delivered(serve: Serve, postfix: Postfix) -> No
             f"127.0.0.1:{serve.ports['mx']}",
         ],
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
-    postfix.wait_for(CLARA, before + 40, 20)
+    postfix.wait_for(CLARA, before + 40)
 
 
 def test_links_are_rewritten_and_the_page_shows_the_address(serve: Serve, postfix: Postfix) -> None:
@@ -261,7 +262,7 @@ def test_wrong_password_and_missing_login(serve: Serve) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert "535 5.7.8" in done.stdout
 
@@ -299,6 +300,6 @@ def test_a_postfix_in_front_relays_through_us(serve: Serve, postfix: Postfix) ->
             ],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         fresh(postfix, BEN, before)

@@ -12,16 +12,17 @@ import re
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 import xlsxwriter
-from tests.mail_programs import Quoted, reply_html, reply_text
-from tests.postfix import Postfix
-from tests.serving import PASSWORD, Serve, message
+from tests.support.mail_programs import Quoted, reply_html, reply_text
+from tests.support.postfix import Postfix
+from tests.support.serving import PASSWORD, Serve, message
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
@@ -58,14 +59,6 @@ def serve(postfix: Postfix) -> Iterator[Serve]:
         file.write(f"sjuniper:{hashed}\n")
     with server:
         yield server
-
-
-def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -196,11 +189,11 @@ def test_no_discards_and_the_page_can_say_so(serve: Serve, postfix: Postfix) -> 
     link = re.search(r"http://\S+/answer/\S+", text_of(question))
     assert link
     url = f"http://127.0.0.1:{serve.ports['http']}{urllib.parse.urlsplit(link[0]).path}"
-    with urllib.request.urlopen(url, timeout=5) as page:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as page:
         assert parent in page.read().decode()
     assert case(serve, question)["state"] == "asked"  # looking answers nothing
     form = urllib.parse.urlencode({"choice": "no"}).encode()
-    urllib.request.urlopen(url, form, timeout=5).close()
+    urllib.request.urlopen(url, form, timeout=PATIENCE).close()
     until(lambda: case(serve, question)["state"] == "denied")
     assert parent not in listed(serve)
     until(lambda: found(postfix, parent, "Not unblocked: Win a prize"))
@@ -294,7 +287,7 @@ def test_a_kill_between_the_answer_and_the_delivery(serve: Serve, postfix: Postf
     assert answer(serve, question, "Yes", TARA, "Gmail").startswith("250")
     serve.kill()  # read or not, the letter is durable
     serve.start()
-    postfix.wait_for(TARA, before + 2, 90)  # the message, and what came of it
+    postfix.wait_for(TARA, before + 2)  # the message, and what came of it
     until(lambda: found(postfix, parent, "Unblocked: Museum"))
     time.sleep(1.5)
     assert originals(postfix, TARA, raw) == 1

@@ -1,4 +1,4 @@
-"""Hostile messages over SMTP to a real `serve`: each is answered, soon, and not by our own trouble."""
+"""Hostile messages over SMTP to a real `serve`: each is answered, and not by our own trouble."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import os
 import random
 import re
 import smtplib
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from tests.hostile import generate
-from tests.peers import require
-from tests.postfix import free_port
-from tests.serving import PASSWORD, Serve
+from tests.support.hostile import generate
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.serving import PASSWORD, Serve
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.cli.checking import decoded
 
-SECONDS = 30  # HAZARDS: an answer within
 RECIPIENTS = 452  # the only temporary answer that is justified: too many recipients
 
 
@@ -32,10 +33,18 @@ def next_hop() -> Iterator[int]:
     user = ["-u", "nobody"] if os.geteuid() == 0 else []  # it refuses to run as root
     command = [program, *user, f"127.0.0.1:{port}", "100"]
     sink = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    time.sleep(0.3)
+    until(lambda: listens(port), what="smtp-sink to listen")
     yield port
     sink.terminate()
-    sink.wait(10)
+    sink.wait(PATIENCE)
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+    except OSError:
+        return False
+    return True
 
 
 def sample(count: int, scale: int) -> list[generate.Named]:
@@ -49,7 +58,7 @@ def sample(count: int, scale: int) -> list[generate.Named]:
 def converse(serve: Serve, request: generate.Request) -> int:
     """One session; the code of the reply that ended it."""
     port = serve.ports[request["listener"]]
-    with smtplib.SMTP("127.0.0.1", port, timeout=SECONDS) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as client:
         client.ehlo("client.example.net")
         login = request.get("auth_user", "")
         if request["listener"] == "submission" and login in (

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from sqlalchemy import select
-from tests.at_once import at_once
-from tests.office import (
+from tests.support.at_once import at_once
+from tests.support.office import (
     ANNOUNCEMENT,
     CALENDAR,
     CEDAR,
@@ -34,7 +34,7 @@ from tests.office import (
 
 from mailguard.adapters.database.tables import outbox
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import CommandRefused
+from mailguard.casework.refusal import CommandRefused
 from mailguard.pipeline.ports import StoreError
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone

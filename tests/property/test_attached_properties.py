@@ -8,11 +8,12 @@ import lzma
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import made_files as made
-from tests.made_files import PE, gzipped, message, office, ole, tarred, zipped
-from tests.timing import within
+from tests.support import cost
+from tests.support import made_files as made
+from tests.support.made_files import PE, gzipped, message, office, ole, tarred, zipped
 
 from mailguard.core.files import filenames, filetypes, scan, source
+from mailguard.core.files.file import File
 from mailguard.core.files.filetypes import KINDS
 from mailguard.core.files.scan import LIGHT
 from mailguard.core.mail import mime, safe_text
@@ -58,9 +59,23 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(octets)
 
 
+def _ordinary() -> None:
+    """The reference: all that honest files cost together."""
+    for octets in SEEDS:
+        scan.look(mime.parse(message(octets, "a.zip")), LIGHT)
+
+
+_MOST = 20  # times the reference: octets of a LIGHT look unpacked from nothing at all
+_QUICK = cost.cpu(_ordinary)
+
+
 def _holds(raw: bytes) -> None:
-    with within(5):  # ten milliseconds
-        files, cut = scan.look(mime.parse(raw), LIGHT)
+    def looked() -> tuple[tuple[File, ...], bool]:
+        return scan.look(mime.parse(raw), LIGHT)
+
+    if cost.cpu(looked) > _MOST * _QUICK:  # or another's work beside us: ask again
+        cost.assert_ratio(looked, _ordinary, _MOST)
+    files, cut = looked()
     assert len(files) <= 3 * LIGHT.files
     for file in files:
         assert file.kind in KINDS or not file.kind

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import select
-from tests.at_once import at_once
-from tests.office import Mail, moment
-from tests.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
+from tests.support.at_once import at_once
+from tests.support.office import Mail, moment
+from tests.support.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
-from mailguard.adapters.database.kept import AlreadyDecided
 from mailguard.adapters.database.tables import letters, outbox
-from mailguard.casework.tickets import CommandRefused
+from mailguard.casework.quarantine import AlreadyDecided
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.unblocking.case import CASE, Asks, Case, Query, Stage
 from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.core.mail.transaction import Role

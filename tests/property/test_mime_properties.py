@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mailguard.core.mail import address, encoded_words, mime
 from mailguard.core.mail.message import Message
+from mailguard.core.mail.path import PathError, parse_path
 
 FRAGMENTS = [
     *(b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\r\n ", b" ", b"\t", b"\0", b":", b";", b"=", b'"'),
@@ -126,8 +127,8 @@ def test_any_octets_are_a_list_of_mailboxes(values: list[bytes]) -> None:
 )
 def test_a_path_is_read_or_refused(raw: bytes, smtputf8: bool, null_allowed: bool) -> None:
     try:
-        mailbox = address.parse_path(raw, smtputf8=smtputf8, null_allowed=null_allowed)
-    except address.PathError as error:
+        mailbox = parse_path(raw, smtputf8=smtputf8, null_allowed=null_allowed)
+    except PathError as error:
         assert error.code in (501, 553)
         assert error.text.isascii()
         return

@@ -7,7 +7,7 @@ import hashlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property.test_render_properties import judged, proposed
+from tests.property.edited import judged, proposed
 
 from mailguard.core.decision.edit import AddField, Wrap
 from mailguard.core.mail import mime

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import patiently
 
 from mailguard.config.settings.schema import Settings
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Envelope, Listener
 from mailguard.frontends.smtp.gateway import LoginTrouble
 from mailguard.frontends.smtp.server import Servers
-
-PATIENCE = 10.0  # seconds for anything a test waits for
 
 
 @dataclass
@@ -73,7 +72,8 @@ class Client:
     writer: asyncio.StreamWriter
 
     async def line(self) -> str:
-        raw = await asyncio.wait_for(self.reader.readline(), PATIENCE)
+        async with patiently("a line from the server"):
+            raw = await self.reader.readline()
         assert not raw or raw.endswith(b"\r\n"), raw
         return raw.decode("utf-8").rstrip("\r\n")
 
@@ -114,15 +114,17 @@ class Client:
     async def closed(self) -> bool:
         """Whether the server ends the connection now."""
         try:
-            return await asyncio.wait_for(self.reader.read(1), PATIENCE) == b""
+            async with patiently("the server to close the connection"):
+                return await self.reader.read(1) == b""
         except ConnectionError:
             return True
 
     async def close(self) -> None:
         self.writer.close()
         try:
-            await asyncio.wait_for(self.writer.wait_closed(), PATIENCE)
-        except (OSError, TimeoutError):
+            async with patiently("the connection to be closed"):
+                await self.writer.wait_closed()
+        except OSError:
             pass
 
 

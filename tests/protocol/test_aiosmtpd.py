@@ -8,15 +8,17 @@ import re
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiosmtpd
 import pytest
 from aiosmtpd.smtp import SMTP
-from tests.protocol.conftest import Running, Serve
 
 from mailguard.frontends.smtp import connection, identity, session
 from mailguard.frontends.smtp.session import SmtpSession
+
+if TYPE_CHECKING:
+    from conftest import Running, Serve
 
 ADR = Path(__file__).resolve().parent.parent.parent / "docs" / "adr" / "0008-aiosmtpd.md"
 HOME = str(Path(aiosmtpd.__file__).parent)

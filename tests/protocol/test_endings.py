@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import REGISTRY
+from tests.support.waiting import PATIENCE, patiently, soon
 
 from mailguard.config.form.forms import Address
 from mailguard.frontends.smtp.server import Servers
@@ -36,7 +37,8 @@ async def test_disconnect_after_the_final_dot(abort: bool, tls: bool, serve: Ser
     running.recorder.gate = asyncio.Event()
     client = await until_data(running, tls)
     client.send(b"Subject: hi\r\n\r\nhi\r\n.\r\n")
-    await asyncio.wait_for(running.recorder.begun.wait(), 5)
+    async with patiently("the message to be handed over"):
+        await running.recorder.begun.wait()
     if abort:
         client.writer.transport.abort()
     else:
@@ -44,9 +46,9 @@ async def test_disconnect_after_the_final_dot(abort: bool, tls: bool, serve: Ser
     await asyncio.sleep(0.1)
     assert running.recorder.accepted == []
     running.recorder.gate.set()
-    await asyncio.sleep(0.1)
+    await soon(lambda: running.recorder.accepted)
+    await soon(lambda: not running.servers._services[0].accepting)
     assert len(running.recorder.accepted) == 1
-    assert running.servers._services[0].accepting == set()
     assert running.servers._clients.octets == 0
 
 
@@ -97,7 +99,7 @@ async def test_drain(serve: Serve) -> None:
     mail = asyncio.create_task(busy.mail())
     await running.recorder.begun.wait()
     address = running.servers.addresses()["in"]
-    drain = asyncio.create_task(running.servers.drain(5))
+    drain = asyncio.create_task(running.servers.drain(PATIENCE))
     assert (await idle.reply()).startswith("421 4.3.2")
     assert await idle.closed()
     with pytest.raises(ConnectionRefusedError):
@@ -110,7 +112,8 @@ async def test_drain(serve: Serve) -> None:
     running.recorder.gate.set()
     assert (await mail).startswith("250")
     assert (await busy.reply()).startswith("421 4.3.2")
-    await asyncio.wait_for(drain, 2)
+    async with patiently("the drain to end"):
+        await drain
     assert len(running.recorder.accepted) == 1
 
 
@@ -120,7 +123,8 @@ async def test_drain_cuts_what_does_not_end(serve: Serve) -> None:
     client = await until_data(running)
     client.send(b"hi\r\n.\r\n")
     await running.recorder.begun.wait()
-    await asyncio.wait_for(running.servers.drain(0.1), 5)
+    async with patiently("the drain to end"):
+        await running.servers.drain(0.1)
     assert (await client.reply()).startswith("421 4.3.2")
     assert running.recorder.accepted == []
     assert running.servers._services[0].accepting == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.serving import ROOT
+from tests.support.serving import ROOT
 
 from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
@@ -141,4 +142,6 @@ def judged(
 
 async def _one(loaded: Loaded, judging: Judging, mail: Mail) -> JudgedMessage:
     one, terms = mail.transaction(loaded), make_terms(loaded.settings)
-    return await judge(one, loaded.snapshot, judging, terms, "00" * 32, mail.at)
+    return await judge(
+        one, loaded.snapshot, judging, terms, hashlib.sha256(one.message.raw).hexdigest(), mail.at
+    )

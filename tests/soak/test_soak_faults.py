@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
-from tests import faults
-from tests.faults import answers, brisk, serving, until_normal
-from tests.postfix import Postfix
-from tests.serving import Serve
-from tests.trouble import (
+from tests.support import faults
+from tests.support.faults import answers, brisk, serving, until_normal
+from tests.support.postfix import Postfix
+from tests.support.serving import Serve
+from tests.support.trouble import (
     ALL_STAFF,
     CUTTING,
     FINE,
@@ -45,7 +46,7 @@ async def test_killed_two_hundred_times() -> None:
 async def test_default_time_outs_answer_within_a_minute(mood: str) -> None:
     async with NextHop() as hop, serving(hop, PATIENT) as serve:
         port = serve.ports["mx"]
-        await until_normal(port, "before", 5)
+        await until_normal(port, "before")
         if mood == "down":
             await hop.stop()
         hop.mood = mood
@@ -57,19 +58,19 @@ async def test_default_time_outs_answer_within_a_minute(mood: str) -> None:
         hop.mood = FINE
         if mood == "down":
             await hop.start()
-        print("normal after", await until_normal(port, "after", 5))
+        print("normal after", await until_normal(port, "after"))
 
 
 async def test_a_database_locked_for_ten_seconds() -> None:
     async with NextHop() as hop, serving(hop, brisk()) as serve:
-        await until_normal(serve.ports["mx"], "before", 5)
+        await until_normal(serve.ports["mx"], "before")
         load = faults.Load(serve.ports["mx"], 6, make=faults.various)
         async with load:
             await asyncio.sleep(1)
             with faults.locked(serve.state / "mailguard.db"):
                 await asyncio.sleep(10)
             await asyncio.sleep(1)
-            await until_normal(serve.ports["mx"], "after", 5)
+            await until_normal(serve.ports["mx"], "after")
             await load.end()
         found = await faults.audit(load, hop, serve)
         print(found)
@@ -83,10 +84,10 @@ async def test_a_database_locked_for_ten_seconds() -> None:
 
 
 async def test_five_thousand_slow_clients() -> None:
-    took, each = await faults.canaries_among(5_000)
-    print(f"canaries {min(took):.2f} to {max(took):.2f} s, {each:.1f} kB a connection")
-    assert max(took) < 5
-    assert each < 64
+    found = await faults.canaries_among(5_000)
+    print(f"canaries alone {found.alone}, among them {found.among}, {found.memory:.1f} kB each")
+    assert median(found.among) < 100 * median(found.alone)
+    assert found.memory < 64
 
 
 def fifty_megabytes() -> Iterator[tuple[str, bytes]]:
@@ -171,12 +172,12 @@ async def test_a_thousand_clients_vanish_after_the_dot() -> None:
 
 
 async def test_twenty_times_sigterm() -> None:
-    found, took = await faults.terminated_under_load(20)
-    print(found, f"ended within {max(took):.1f} s")
+    found = await faults.terminated_under_load(20)
+    print(found)
     assert found.sound
     assert found.acknowledged == found.forwarded
-    assert found.duplicates == 0
-    assert max(took) < 30
+    assert found.cut == 0
+    assert found.duplicates <= found.unknown
 
 
 async def test_a_thousand_messages_through_ten_sessions_agree_with_the_maildirs() -> None:
@@ -204,7 +205,7 @@ async def test_a_thousand_messages_through_ten_sessions_agree_with_the_maildirs(
                 if end["state"] == "forwarded":
                     said[box].add(entry["id"])
         for box in (TARA, BEN, ALL_STAFF):
-            copies = postfix.wait_for(box, len(said[box]), 30)
+            copies = postfix.wait_for(box, len(said[box]))
             ids = [re.search(rb"with ESMTP id ([0-9A-Z]{26})", copy) for copy in copies]
             assert Counter(i[1].decode() for i in ids if i) == Counter(said[box])
             print(box, len(copies))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.large_release import GROUP, HELD, TARA, large, watched
+from tests.support.large_release import GROUP, HELD, TARA, large, watched
 
 pytestmark = pytest.mark.slow
 _ROW = b"The quick brown fox jumps over the lazy dog again and again.\r\n"

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database
@@ -49,9 +49,7 @@ def postgresql_server() -> Iterator[str]:
         extra_groups=[] if account else None,
         **account,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -71,13 +69,7 @@ def postgresql_server() -> Iterator[str]:
         )
     url = f"postgresql://postgres@127.0.0.1:{port}"
     try:
-        for _ in range(200):
-            try:
-                psycopg.connect(f"{url}/postgres").close()
-                break
-            except psycopg.OperationalError:
-                assert server.poll() is None, (place / "log").read_text()
-                time.sleep(0.05)
+        until(lambda: _answers(url, server), (place / "log").read_text, "PostgreSQL to answer")
         with psycopg.connect(f"{url}/postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE template_mailguard")
         template = Database(f"postgresql+psycopg://postgres@127.0.0.1:{port}/template_mailguard")
@@ -88,6 +80,15 @@ def postgresql_server() -> Iterator[str]:
         server.terminate()
         server.wait()
         shutil.rmtree(place)
+
+
+def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "PostgreSQL ended"
+    try:
+        psycopg.connect(f"{url}/postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.peer)])

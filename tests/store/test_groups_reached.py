@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.store.test_ledger import entry
+from tests.support.entries import entry
 
 from mailguard.adapters.database.ledger import DatabaseLedger
 from mailguard.core.decision.plan import State

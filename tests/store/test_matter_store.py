@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 
 import pytest
+from tests.store.matters import ALICE, BOB, DESK, HELD, LETTER, NOTICE, NOW, SPAM, entry, step
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database
@@ -13,13 +14,10 @@ from mailguard.adapters.database.ledger import DatabaseLedger
 from mailguard.adapters.database.outbox import OutboxStore
 from mailguard.adapters.database.tickets import TicketStore
 from mailguard.adapters.database.unblocked import UnblockedList
-from mailguard.casework.tickets import Conflict, Listing, Ticket, TicketEvent, TicketUpdate
-from mailguard.core.decision.plan import Hold, InboundMail, State
+from mailguard.casework.tickets import Conflict, Listing
+from mailguard.core.decision.plan import State
 from mailguard.core.decision.verdict import Disposition
-from mailguard.pipeline.ports import LedgerEntry, Outgoing
-
-ALICE, BOB, DESK = "alice@district.test", "bob@district.test", "approvals@district.test"
-NOW = 5_000.0
+from mailguard.pipeline.ports import Outgoing
 
 
 @pytest.fixture
@@ -30,46 +28,6 @@ def outbox(database: Database, archive: Blobs) -> OutboxStore:
 @pytest.fixture
 def store(database: Database, outbox: OutboxStore) -> TicketStore:
     return TicketStore(database, outbox, lambda: NOW)
-
-
-def entry(number: int = 1, message_id: str = "<1@example.org>") -> LedgerEntry:
-    return LedgerEntry(
-        id=f"{number:026}",
-        received_at=1_000.0 + number,
-        listener="mx",
-        digest=f"{number:064x}",
-        size=12,
-        envelope={"reverse_path": "sender@example.org", "recipients": [ALICE, BOB, DESK]},
-        subject=f"hello {number}",
-        message_id=message_id,
-        facts=b"{}",
-        decision=b"{}",
-        policy_digest="p1",
-        reply="250 2.0.0 Ok",
-        recipients={
-            ALICE: (Disposition.HOLD, State.HELD, "group-rights.needs-approval"),
-            BOB: (Disposition.QUARANTINE, State.QUARANTINED, "spam.blocked"),
-            DESK: (Disposition.FORWARD, State.TAKEN, ""),
-        },
-    )
-
-
-HELD = Hold(ALICE, Disposition.HOLD, "group-rights.needs-approval", "not aligned")
-SPAM = Hold(BOB, Disposition.QUARANTINE, "spam.blocked", "scored 9")
-NOTICE = Outgoing("told|1", "notice", "", ("sender@example.org",), b"a notice")
-LETTER = InboundMail(DESK, "approvals")
-
-
-def step(matter: Ticket, **changes: object) -> TicketUpdate:
-    made = TicketUpdate(
-        matter.id,
-        matter.version,
-        "waiting",
-        b'{"seats":1}',
-        wakes_at=NOW + 60,
-        history=(TicketEvent(NOW, "mailguard", "opened", "x" * 5_000),),
-    )
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
 
 async def test_a_matter_is_opened_once(store: TicketStore) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
-from tests.at_once import at_once
+from tests.support.at_once import at_once
 
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import metadata

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import Column, Table, bindparam, select, update
-from tests.store.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, unpacked
+from tests.support.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, looked_into, unpacked
 from typer.testing import CliRunner
 
 from mailguard.adapters.database.tables import (
@@ -58,7 +58,7 @@ def written_by_tomorrow(
 
 
 def rows(store: OldStore, table: Table, key: Column[Any], keys: Iterable[Any]) -> list[Any]:
-    with store.state.database.read() as connection:
+    with looked_into(store) as connection:
         found = connection.execute(select(table).where(key.in_([*keys])).order_by(key))
         return [tuple(row) for row in found]
 
@@ -86,7 +86,7 @@ async def test_matters_of_every_kind_stay_as_they_are(store: OldStore) -> None:
         store.now += DAY
     assert rows(store, matters, matters.c.id, every) == before
     assert rows(store, happenings, happenings.c.matter_id, every) == history
-    with store.state.database.read() as connection:  # the answers wait for who can read them
+    with looked_into(store) as connection:  # the answers wait for who can read them
         waiting = connection.execute(select(letters.c.id).where(letters.c.state == "waiting"))
         assert len(waiting.all()) >= 2
 
@@ -142,7 +142,7 @@ async def test_a_message_that_a_newer_version_recorded_waits_for_it(store: OldSt
         await store.turn()
     assert rows(store, transactions, transactions.c.id, first) == before
     assert rows(store, holds, holds.c.transaction_id, first) == kept
-    (number,) = store.state.matters.matters_of(last)
+    (number,) = await store.state.matters.matters_of(last)
     assert [line.what for line in await store.state.matters.history(number)] == ["opened"]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
-from tests.store.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, unpacked
+from tests.support.old_store import DAY, MANIFEST, MATTERS, OldStore, asked, looked_into, unpacked
 from typer.testing import CliRunner
 
 from mailguard.adapters.database.tables import letters, metadata, outbox
@@ -77,7 +77,7 @@ def of_kind(kind: str, *, open_only: bool = False) -> list[int]:
 
 async def test_it_is_whole_and_nothing_in_it_carries_a_number(old: OldStore) -> None:
     """Else it would not be what it is here for."""
-    with old.state.database.read() as connection:
+    with looked_into(old) as connection:
         rows = {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar()
             for table in metadata.sorted_tables
@@ -105,7 +105,7 @@ async def test_every_recorded_transaction_is_decided_again_as_recorded(old: OldS
             continue
         dossier = await take_up(id_)
         assert is_recorded(dossier.decision, entry.decision) is was["reproduced"], was
-        assert dossier.copies().keys() == set(range(len(dossier.plan.variants)))
+        assert dossier.copies(old.now).keys() == set(range(len(dossier.plan.variants)))
 
 
 @pytest.mark.parametrize("name", ["deferred", "returned", "crashed", "interrupted", "unseen_hold"])
@@ -182,7 +182,7 @@ async def test_a_token_that_was_mailed_is_answered_by_mail(old: OldStore) -> Non
     assert b"Subject: Bake sale for Room 5" in released
     assert b"Subject: Number ten\r\n" not in released
     assert any(b"Field trip 4" in raw for raw in old.next_hop.got(TARA))
-    listed = {entry.address for entry in old.state.unblocked.entries()}
+    listed = {entry.address for entry in await old.state.unblocked.entries()}
     assert {"parent4@example.com", "parent13@example.com", "parent5@example.com"} <= listed
 
 
@@ -207,10 +207,10 @@ async def test_what_was_unread_is_read_and_what_was_unseen_is_asked(old: OldStor
     await old.round()
     assert await old.status(UNREAD) == "granted"
     assert any(b"Subject: Number twelve" in raw for raw in old.next_hop.got(MAPLE))
-    with old.state.database.read() as connection:
+    with looked_into(old) as connection:
         left = connection.execute(select(letters).where(letters.c.state == "waiting")).all()
     assert left == []
-    (number,) = old.state.matters.matters_of(NAMED["unseen_hold"])
+    (number,) = await old.state.matters.matters_of(NAMED["unseen_hold"])
     opened = await old.state.matters.load(number)
     assert opened is not None
     assert (opened.kind, opened.status, number_of(opened.state)) == ("approval", "waiting", 1)
@@ -221,7 +221,7 @@ async def test_the_outbox_leaves(old: OldStore) -> None:
     old.now += 3_600
     while await old.outbox.turn():
         pass
-    with old.state.database.read() as connection:
+    with looked_into(old) as connection:
         found = connection.execute(select(outbox.c.id, outbox.c.state)).all()
     was = {one["number"]: one["state"] for one in MANIFEST["outbox"]}
     now = {number: state for number, state in found if number in was}
@@ -279,6 +279,4 @@ async def test_what_comes_due_wakes(old: OldStore) -> None:
     assert not any(b"Subject: Number eleven" in raw for raw in old.next_hop.got(MAPLE))
     found = await old.state.matters.find("summary", open_only=False)
     mornings = [m for m in found if number_of(m.state)]
-        m for m in await old.state.matters.find("summary", open_only=False) if number_of(m.state)
-    ]
     assert len(mornings) > len(of_kind("summary"))

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.at_once import at_once
-from tests.store.test_ledger import entry
+from tests.support.at_once import at_once
+from tests.support.entries import entry
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.ledger import DatabaseLedger

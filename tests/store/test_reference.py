@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
-import typer
-from tests.store.test_ledger import HELD, entry
+from tests.support.entries import HELD, entry
 
 from mailguard.adapters.state import StateDirectory
-from mailguard.cli.quarantine import _carry_out, _found
+from mailguard.casework import quarantine
+from mailguard.casework.quarantine import Quarantine
+from mailguard.casework.refusal import CommandRefused
+from mailguard.cli.explain import reopened
 from mailguard.config.load import load
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "config"
@@ -24,16 +27,16 @@ async def test_the_first_transactions_id_still_finds_the_hold(tmp_path: Path) ->
         await state.ledger.record(entry(3))
         (hold,) = await state.ledger.holds()
         assert hold.transaction_id == entry(2).id
-        assert await _found(state, [entry(1).id], "waiting") == [hold]
-        assert await _found(state, [entry(2).id], "waiting") == [hold]
-        with pytest.raises(typer.Exit):
-            await _found(state, [entry(3).id], "waiting")
+        assert await quarantine.find(state.ledger, [entry(1).id], "waiting") == [hold]
+        assert await quarantine.find(state.ledger, [entry(2).id], "waiting") == [hold]
+        with pytest.raises(CommandRefused):
+            await quarantine.find(state.ledger, [entry(3).id], "waiting")
     finally:
         state.close()
 
 
 async def test_kept_mail_of_another_version_can_be_discarded_and_says_why_it_is_not_released(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "config")
     loaded = load(tmp_path / "config", create_keys=True)
@@ -45,11 +48,13 @@ async def test_kept_mail_of_another_version_can_be_discarded_and_says_why_it_is_
             entry(1, digest=digest, facts=b'{"of":"another version"}', envelope=said), [HELD], []
         )
         (hold,) = await state.ledger.holds()
-        with pytest.raises(typer.Exit):
-            await _carry_out(state, loaded, [hold], "released", "rev", True)
-        assert "quarantine raw" in capsys.readouterr().err
+        kept = Quarantine(
+            state.ledger, lambda entry: reopened(entry, state, loaded), state.learned, time.time
+        )
+        with pytest.raises(CommandRefused, match="quarantine raw"):
+            await kept.release([str(hold.id)], "rev")
         assert await state.ledger.holds() == [hold]
-        await _carry_out(state, loaded, [hold], "discarded", "rev", True)
+        await kept.discard([str(hold.id)], "rev")
         assert await state.ledger.holds() == []
     finally:
         state.close()

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from tests.at_once import at_once
-from tests.unit.core.decision.test_decide import DISTRICT, finds
-from tests.unit.pipeline.test_accept import LATE, Ports, World, make_world
+from tests.support.at_once import at_once
+from tests.support.steps import DISTRICT, finds
+from tests.support.story import LATE, Ports, World, make_world
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database import outbox

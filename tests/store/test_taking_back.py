@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.office import (
+from tests.support.office import (
     ANNOUNCEMENT,
     CEDAR,
     MAPLE,

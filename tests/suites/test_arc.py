@@ -10,11 +10,12 @@ import pytest
 import yaml
 from tests.suites.where import find, suite
 
-from mailguard.adapters.authentication.arc import seal, verify_arc_with_keys
-from mailguard.adapters.authentication.dkim_canonical import canonical, parse_tags, unspaced
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
-from mailguard.adapters.signing.signing import SigningKey, load_private_key
+from mailguard.core.authentication.arc import verify_arc_with_keys
+from mailguard.core.authentication.arc_seal import seal
 from mailguard.core.authentication.authentication_results import merge, read
+from mailguard.core.authentication.dkim_canonical import canonical, parse_tags, unspaced
+from mailguard.core.authentication.dkim_signing import SigningKey, load_private_key
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 
 VALIDATION, SIGNING = "arc-draft-validation-tests.yml", "arc-draft-sign-tests.yml"
 NOW = 1_700_000_000.0

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.at_once import at_once
-from tests.store.test_ledger import entry
+from tests.support.at_once import at_once
+from tests.support.entries import entry
+from tests.support.waiting import soon
 
 from mailguard.adapters.database.outbox import OutboxEntry
 from mailguard.config.load import load
@@ -40,12 +41,6 @@ def telling(house: Server) -> Undeliverable:
     return undelivered(house.state, house._snapshot, house.replaying, house.delivery.clock)
 
 
-async def _soon(true: Any) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.05)
-
-
 async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
     house: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +53,7 @@ async def test_a_policy_that_could_not_be_stored_at_once_is_stored_later(
         await house.reload()
     assert await house.state.ledger.policy(digest) is None
     refreshing = asyncio.create_task(house._refresh())
-    await _soon(lambda: at_once(house.state.ledger.policy(digest)) is not None)
+    await soon(lambda: at_once(house.state.ledger.policy(digest)) is not None)
     refreshing.cancel()
 
 
@@ -141,7 +136,7 @@ async def test_a_bug_does_not_end_the_refreshing(
     monkeypatch.setattr(house.state.unblocked, "refresh", broken)
     monkeypatch.setattr("mailguard.server.app._REFRESH", 0.01)
     refreshing = asyncio.create_task(house._refresh())
-    await _soon(lambda: len(turns) > 1)
+    await soon(lambda: len(turns) > 1)
     refreshing.cancel()
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
-from tests.peers import require
+from tests.support.peers import require
+from tests.support.waiting import PATIENCE
 
 from mailguard import metrics
 from mailguard.config.settings.schema import ListenerSettings, SessionLimits, Settings
@@ -135,13 +136,13 @@ def test_healthcheck_tells_health() -> None:
         ]
         for status, code in ((b"200 OK", 0), (b"503 Service Unavailable", 1)):
             running = subprocess.Popen(program, stderr=subprocess.DEVNULL)
-            server.settimeout(10)
+            server.settimeout(PATIENCE)
             client, _ = server.accept()
             with client:
                 assert client.recv(1000).startswith(b"GET /healthz ")
                 client.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
-            assert (running.wait(10) == 0) == (code == 0)
-    assert subprocess.run(program, stderr=subprocess.DEVNULL, timeout=10).returncode != 0
+            assert (running.wait(PATIENCE) == 0) == (code == 0)
+    assert subprocess.run(program, stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode != 0
 
 
 def test_every_hash_is_there() -> None:
@@ -212,7 +213,11 @@ def test_systemd_finds_little_exposure(tmp_path: Path) -> None:
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
 
 

@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
-from tests.peers import require
-from tests.postfix import free_port
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, until
 
 from mailguard.config.settings.schema import NextHopSettings, SessionLimits
 
@@ -27,7 +29,11 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env={**os.environ, "LC_ALL": "C.UTF-8"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
 
 
@@ -121,18 +127,22 @@ def running(installed: Installed) -> Iterator[Installed]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    end = time.monotonic() + 15
-    while True:
+
+    def log() -> str:
+        return installed.log.read_text() if installed.log.exists() else ""
+
+    def listens() -> bool:
+        assert server.poll() is None, log()
         try:
-            socket.create_connection(("127.0.0.1", installed.port), 1).close()
-            break
+            socket.create_connection(("127.0.0.1", installed.port), 10).close()
         except OSError:
-            log = installed.log.read_text() if installed.log.exists() else ""
-            assert server.poll() is None and time.monotonic() < end, log
-            time.sleep(0.05)
+            return False
+        return True
+
+    until(listens, log, "Postfix to listen")
     yield installed
     run(program, "-c", str(installed.configuration), "stop")
-    server.wait(10)
+    server.wait(PATIENCE)
 
 
 @pytest.mark.peer
@@ -167,7 +177,7 @@ def test_postfix_check_passes(installed: Installed) -> None:
 
 @pytest.mark.peer
 def test_mailguard_is_taken_for_the_one_trusted_client(running: Installed) -> None:
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=PATIENCE) as client:
         client.ehlo("mailguard.example.org")
         assert client.has_extn("xforward")
         assert not client.has_extn("xclient")
@@ -185,16 +195,19 @@ def test_mailguard_is_taken_for_the_one_trusted_client(running: Installed) -> No
 def test_a_hundred_unknown_users_do_not_end_the_connection(running: Installed) -> None:
     """Verification at RCPT asks for many that do not exist, over kept connections; Postfix's
     defaults would slow it down and hang up after 20."""
-    began = time.monotonic()
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=10) as client:
+    took = []
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=PATIENCE) as client:
         client.ehlo("mailguard.example.org")
         for number in range(150):
+            began = time.monotonic()
             assert client.mail("")[0] == 250
             assert client.rcpt(f"nobody{number}@example.org")[0] == 550
             assert client.rset()[0] == 250
+            took.append(time.monotonic() - began)
         assert client.mail("")[0] == 250
         assert client.rcpt("amy@example.org")[0] == 250
-    assert time.monotonic() - began < 5
+    # Its defaults add a second to each after the tenth: a thousand times what the first ones take.
+    assert median(took[100:]) < 30 * median(took[:10])
 
 
 @pytest.mark.peer
@@ -211,7 +224,7 @@ def test_mail_of_local_programs_goes_to_mailguard_once(running: Installed) -> No
             return "250 2.0.0 Ok"
 
     def hand_back(envelope: Envelope) -> None:
-        with smtplib.SMTP("127.0.0.1", running.port, timeout=10) as client:
+        with smtplib.SMTP("127.0.0.1", running.port, timeout=PATIENCE) as client:
             client.sendmail(
                 envelope.mail_from or "", envelope.rcpt_tos, envelope.original_content or b""
             )
@@ -221,11 +234,11 @@ def test_mail_of_local_programs_goes_to_mailguard_once(running: Installed) -> No
     try:
         message = b"From: amy@example.org\nTo: amy@example.org\nSubject: from cron\n\nhello\n"
         command = [sendmail, "-C", str(running.configuration), "-f", "amy@example.org"]
-        subprocess.run([*command, "amy@example.org"], input=message, check=True, timeout=10)
-        end = time.monotonic() + 10
-        while "relay=none" not in running.log.read_text().rpartition("from=<amy@")[2]:
-            assert time.monotonic() < end, running.log.read_text()
-            time.sleep(0.05)
+        subprocess.run([*command, "amy@example.org"], input=message, check=True, timeout=PATIENCE)
+        until(
+            lambda: "relay=none" in running.log.read_text().rpartition("from=<amy@")[2],
+            running.log.read_text,
+        )
         time.sleep(0.3)  # a circle would have come round by now
     finally:
         controller.stop()
@@ -235,7 +248,7 @@ def test_mail_of_local_programs_goes_to_mailguard_once(running: Installed) -> No
 
 @pytest.mark.peer
 def test_bare_newlines_are_refused_from_mailguard_too(running: Installed) -> None:
-    with smtplib.SMTP("127.0.0.1", running.port, timeout=10) as client:
+    with smtplib.SMTP("127.0.0.1", running.port, timeout=PATIENCE) as client:
         client.ehlo("mailguard.example.org")
         client.mail("bob@example.org")
         client.rcpt("amy@example.org")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "hacking.md").read_text(encoding="utf-8")
@@ -43,7 +44,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     leave = shutil.ignore_patterns("state")
     for name in ("src", "config"):
         shutil.copytree(ROOT / name, root / name, ignore=leave)
-    (root / "tests" / "cases").mkdir(parents=True)
+    shutil.copytree(ROOT / "tests" / "support", root / "tests" / "support")
+    (root / "tests" / "cases").mkdir()
     for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("tests/cases/*.py")):
         shutil.copy(path, root / path.relative_to(ROOT))
     shutil.copy(ROOT / "pyproject.toml", root)
@@ -67,7 +69,7 @@ def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 

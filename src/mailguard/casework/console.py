@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Generic
 
 from mailguard.casework.engine import Engine, Event
-from mailguard.casework.tickets import CommandRefused, Ticket
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import Ticket
 from mailguard.casework.workflow import Change, Move, S, Work, Workflow
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person

@@ -30,8 +30,8 @@ from mailguard.casework.answers import token as question
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.correspondent import Correspondent, answer_in, hear
 from mailguard.casework.left_alone import left_alone
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import (
-    CommandRefused,
     Conflict,
     KeptCopy,
     Question,

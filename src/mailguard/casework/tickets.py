@@ -25,10 +25,6 @@ class Conflict(Exception):
     written. Load it again and see what is left to do."""
 
 
-class CommandRefused(Exception):
-    """It cannot be done, in words for the operator; nothing was changed."""
-
-
 TakeUp = Callable[[str], Awaitable[JudgedMessage]]
 """A recorded transaction taken up again, by its id. Raises KeyError, ValueError, NewerFormat or
 StoreError."""

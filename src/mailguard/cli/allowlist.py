@@ -70,27 +70,24 @@ def add(
     Only single addresses: domains and patterns are refused, since spoofed mail would pass (R37).
     With --waived-by and --because they count even where nothing proves the sender.
     """
-    from mailguard.adapters.database.unblocked import ListEntry
+    from mailguard.casework import unblocked_list
+    from mailguard.casework.refusal import CommandRefused
     from mailguard.config.allowlist import day, expires_at
-    from mailguard.core.mail.mailbox import single_address
 
     loaded = load_or_exit(config)
-    if bool(waived_by) != bool(because):
-        fail("a waiver needs who decided it and why: --waived-by and --because")
-    entries, wrong = [], []
-    for text in addresses:
-        try:
-            until = expires_at(day(expires), _zone(loaded)) if expires else None
-            address = single_address(text)
-        except ValueError as error:
-            wrong.append(str(error))
-            continue
-        now, origin = time.time(), "added by hand"
-        entries.append(
-            ListEntry(address, origin, site, by, now, until, "", waived_by, because.strip())
+    try:
+        waiver = unblocked_list.waiver(waived_by, because)
+    except CommandRefused as refused:
+        fail(f"{refused}: --waived-by and --because")
+    try:
+        until = expires_at(day(expires), _zone(loaded)) if expires else None
+        entries = unblocked_list.entries(
+            addresses, by, time.time(), site=site, expires_at=until, waiver=waiver
         )
-    if wrong:
-        fail("nothing was added:\n" + "\n".join(wrong))
+    except CommandRefused as refused:
+        fail(str(refused))
+    except ValueError as error:  # the day is none, for each address
+        fail("nothing was added:\n" + "\n".join(str(error) for _ in addresses))
     with opened(loaded) as state:
         asyncio.run(state.unblocked.add(entries))
     typer.echo(f"{len(entries)} address(es) added")
@@ -102,15 +99,17 @@ def remove(
     config: ConfigOption = Path("config"),
 ) -> None:
     """Take addresses off the list. Those in files are taken off by editing the file."""
+    from mailguard.casework import unblocked_list
+
     loaded = load_or_exit(config)
+    files = loaded.snapshot.unblocked
     with opened(loaded) as state:
-        removed = asyncio.run(state.unblocked.remove(addresses, time.time()))
-    in_files = [a for a in addresses if a.lower() in loaded.snapshot.unblocked]
-    typer.echo(f"{removed} address(es) removed")
-    for address in in_files:
-        origin = loaded.snapshot.unblocked[address.lower()].origin
+        removal = unblocked_list.remove(state.unblocked, files, addresses, time.time())
+        removed = asyncio.run(removal)
+    typer.echo(f"{removed.count} address(es) removed")
+    for address, origin in removed.in_files:
         typer.echo(f"still listed: {address} stands in {origin}", err=True)
-    if in_files or not removed:
+    if removed.in_files or not removed.count:
         raise typer.Exit(1)
 
 
@@ -136,6 +135,8 @@ def import_file(
     Cells that are wrong are named; nothing is imported while there are any, unless --skip-errors.
     """
     from mailguard.adapters.ids import new_id
+    from mailguard.casework import unblocked_list
+    from mailguard.casework.refusal import CommandRefused
     from mailguard.config.allowlist import day, expires_at
     from mailguard.core.sheets import parents
 
@@ -147,23 +148,19 @@ def import_file(
     except ValueError as error:
         fail(f"--expires: {error}")
     sites = [(one.id, one.name) for one in loaded.snapshot.directory.sites.values()]
-    known = parents.site_ids(sites)
-    if site and known and site.casefold() not in known:
-        fail(f"--site: {site!r} is no site; there are: {', '.join(id_ for id_, _ in sites)}")
+    try:
+        default_site = unblocked_list.site_id(site, sites)
+    except CommandRefused as refused:
+        fail(f"--site: {refused}")
     sheet = _sheet(file)
+    terms = unblocked_list.ImportTerms(default_site, sites, expires_at(last, _zone(loaded)), by)
     with opened(loaded) as state:
-        asyncio.run(state.unblocked.refresh())
-        found = parents.plan(
-            sheet,
-            lambda address: state.unblocked.look_up(address, now) is not None,
-            site=known.get(site.casefold(), site),
-            expires_at=expires_at(last, _zone(loaded)),
-            sites=sites,
+        importing = unblocked_list.take_in(
+            state.unblocked, sheet, terms, now, new_id, dry_run=dry_run, skip_errors=skip_errors
         )
-        taken = bool(found.entries) and not dry_run and (skip_errors or not found.errors)
-        batch = new_id(now) if taken else ""
-        if taken:
-            asyncio.run(state.unblocked.take_in(found, batch, by, now))
+        imported = asyncio.run(importing)
+    found, batch = imported.plan, imported.batch
+    taken = bool(batch)
     if as_json:
         print_json(asdict(found) | {"batch": batch, "last_day": last.isoformat()})
     else:
@@ -211,11 +208,15 @@ def undo(
     config: ConfigOption = Path("config"),
 ) -> None:
     """Take an import back, whole. What was on the list by another way stays."""
+    from mailguard.casework import unblocked_list
+    from mailguard.casework.refusal import CommandRefused
+
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        removed = asyncio.run(state.unblocked.undo(batch, time.time()))
-    if not removed:
-        fail(f"no import {batch!r} stands; see: mailguard allowlist batches")
+        try:
+            removed = asyncio.run(unblocked_list.undo(state.unblocked, batch, time.time()))
+        except CommandRefused as refused:
+            fail(str(refused))
     typer.echo(f"{removed} address(es) taken off")
 
 

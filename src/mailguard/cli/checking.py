@@ -34,7 +34,8 @@ from mailguard.config.load import Loaded
 from mailguard.config.settings.schema import DnsSettings, ListenerSettings
 from mailguard.core.decision.facts import Bayes, Unavailable, Unblocked
 from mailguard.core.decision.verdict import Disposition
-from mailguard.core.mail import address, mime
+from mailguard.core.mail import mime
+from mailguard.core.mail.path import PathError, parse_path
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.record.explain import report
 from mailguard.pipeline.judge import judge
@@ -239,8 +240,8 @@ def _envelope(request: Request, listener: ListenerSettings) -> tuple[Envelope, l
     for text, null_allowed in ((request.mail_from, True), *((r, False) for r in request.rcpt)):
         path = b"<" + decoded(text).encode("utf-8", "surrogateescape") + b">"
         try:
-            address.parse_path(path, smtputf8=True, null_allowed=null_allowed)
-        except address.PathError as error:
+            parse_path(path, smtputf8=True, null_allowed=null_allowed)
+        except PathError as error:
             problems.append(f"{error.code} {error.text}")
     return (
         Envelope(

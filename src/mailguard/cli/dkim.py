@@ -13,9 +13,9 @@ from mailguard.core.mail.safe_text import terminal
 from mailguard.terminal import JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.adapters.authentication.dns import Answer
-    from mailguard.adapters.signing.signing import PrivateKey
     from mailguard.config.settings.schema import DnsSettings
+    from mailguard.core.authentication.dkim_signing import PrivateKey
+    from mailguard.core.authentication.dns_answers import Answer
 
 commands = typer.Typer(name="dkim", help="Keys that sign outbound mail.", no_args_is_help=True)
 
@@ -58,6 +58,8 @@ def keygen(
         NoEncryption,
         PrivateFormat,
     )
+
+    from mailguard.core.authentication.dkim_signing import record_of
 
     name = _name(domain, selector)
     key: PrivateKey = (
@@ -109,10 +111,10 @@ def check(
 
     from pydantic import ValidationError
 
-    from mailguard.adapters.signing.signing import load_private_key
     from mailguard.cli import dkim_opinions
     from mailguard.config.form.forms import Address
     from mailguard.config.settings.schema import DnsSettings
+    from mailguard.core.authentication.dkim_signing import load_private_key, record_of
 
     name = _name(domain, selector)
     private, raw = None, None
@@ -170,14 +172,14 @@ def judge(answer: Answer, private: PrivateKey | None) -> tuple[list[str], list[s
     """(what is wrong, what is to be known) of an answer, in words."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    from mailguard.adapters.authentication.dkim_keys import NoKey, key_of
+    from mailguard.core.authentication.key_records import NoKey, key_of, public_octets
 
     found = key_of(answer)
     if isinstance(found, NoKey):
         if found.result == "temperror":
             return [f"{found.reason}. Nothing is known; ask again."], []
         return [f"{found.reason}. Receivers take mail signed with this key for unsigned."], []
-    if private is not None and _public_octets(found.key) != _public_octets(private.public_key()):
+    if private is not None and public_octets(found.key) != public_octets(private.public_key()):
         return ["DNS serves another key than this file holds: every signature fails."], []
     remarks = [f"good: {found.algorithm}, {found.bits} bits."]
     if private is not None:
@@ -191,34 +193,11 @@ def judge(answer: Answer, private: PrivateKey | None) -> tuple[list[str], list[s
     return [], remarks
 
 
-def record_of(key: PrivateKey) -> str:
-    """The key record for a private key's public half."""
-    import base64
-
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
-    kind = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
-    octets = _public_octets(key.public_key())
-    return f"v=DKIM1; k={kind}; p={base64.b64encode(octets).decode()}"
-
-
 def zone_line(name: str, record: str) -> str:
     """The record as a zone file has it, cut into strings that a TXT record can hold."""
     strings = [record[start : start + _STRING] for start in range(0, len(record), _STRING)]
     quoted = "\n    ".join(f'"{string}"' for string in strings)
     return f"{name}. 3600 IN TXT (\n    {quoted} )"
-
-
-def _public_octets(key: object) -> bytes:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    if isinstance(key, Ed25519PublicKey):  # RFC 8463 4.2
-        return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    if isinstance(key, RSAPublicKey):
-        return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    raise TypeError(type(key).__name__)
 
 
 def _name(domain: str, selector: str) -> str:

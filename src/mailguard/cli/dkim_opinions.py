@@ -11,23 +11,21 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mailguard.adapters.authentication import dkim_second_child
-from mailguard.adapters.authentication.dkim import verify_with_keys
-from mailguard.adapters.authentication.dkim_keys import NoKey, key_of
-from mailguard.adapters.authentication.dkim_second import (
-    SECONDS,
-    Ask,
+from mailguard.adapters.authentication.dkim_second import SECONDS, Ask, dkimpy_child, opinions
+from mailguard.adapters.workers.reader_pool import Overrun
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_opinions import (
+    FAIL,
+    UNREAD,
+    Agreement,
     Opinion,
-    Verdict,
-    dkimpy_child,
     key_record,
-    opinions,
     stricter,
     unfit,
 )
-from mailguard.adapters.authentication.dkim_second_child import FAIL, UNREAD
-from mailguard.adapters.authentication.dns import Answer, Records
-from mailguard.adapters.signing.signing import PrivateKey, Signer, SigningKey
-from mailguard.adapters.workers.reader_pool import Overrun
+from mailguard.core.authentication.dkim_signing import PrivateKey, Signer, SigningKey
+from mailguard.core.authentication.dns_answers import Answer, Records
+from mailguard.core.authentication.key_records import NoKey, key_of
 
 COLUMNS: Final = ("Asked of", "mailguard", "dkimpy", "Together")
 _NONE: Final = "no opinion"
@@ -76,14 +74,14 @@ def _of_record(name: str, answer: Records, ask: Ask) -> Row:
         except Overrun:
             pass
     if isinstance(found, NoKey):
-        ours, verdict = found.result, Verdict.AGREED if said == FAIL else Verdict.DISAGREED
-        if verdict is Verdict.DISAGREED and stricter(found.result, found.reason):
-            verdict = Verdict.BY_DESIGN
+        ours, verdict = found.result, Agreement.AGREED if said == FAIL else Agreement.DISAGREED
+        if verdict is Agreement.DISAGREED and stricter(found.result, found.reason):
+            verdict = Agreement.BY_DESIGN
     else:
         ours = f"{found.algorithm.removesuffix('-sha256')}, {found.bits} bits"
-        verdict = Verdict.AGREED if said == ours else Verdict.DISAGREED
+        verdict = Agreement.AGREED if said == ours else Agreement.DISAGREED
     if said == UNREAD:
-        return Row("the key record", ours, _NONE, Verdict.UNREAD.value)
+        return Row("the key record", ours, _NONE, Agreement.UNREAD.value)
     theirs = "permerror" if said == FAIL else str(said)
     return Row("the key record", ours, theirs, verdict.value)
 
@@ -109,7 +107,7 @@ def _of_message(
 
 
 def _row(of: str, ours: str, opinion: Opinion | None, why: str) -> Row:
-    if opinion is None or opinion.verdict is Verdict.UNREAD:
-        return Row(of, ours, _NONE, why or Verdict.UNREAD.value)
+    if opinion is None or opinion.verdict is Agreement.UNREAD:
+        return Row(of, ours, _NONE, why or Agreement.UNREAD.value)
     together = opinion.verdict.value
     return Row(of, ours, opinion.theirs, f"{together}: {opinion.why}" if opinion.why else together)

@@ -6,19 +6,12 @@ Owns how they are told apart. Must not know what is done with them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from mailguard.casework.lessons import Example
+
 _FROM = b"From "
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A message and where it stands."""
-
-    name: str  # "junk.mbox:3"
-    raw: bytes  # with CRLF, as it would arrive; "" when it is above the limit
 
 
 def examples(paths: Iterable[Path], limit: int) -> Iterator[Example]:

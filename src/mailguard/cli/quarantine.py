@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +20,10 @@ from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
-    from mailguard.casework.tickets import KeptCopy, Listing
-    from mailguard.config.load import Loaded
+    from mailguard.casework.quarantine import Quarantine
+    from mailguard.casework.tickets import KeptCopy
     from mailguard.pipeline.judged_message import JudgedMessage
+    from mailguard.pipeline.ports import LedgerEntry
 
 commands = typer.Typer(name="quarantine", help="Mail that is kept.", no_args_is_help=True)
 
@@ -81,7 +82,7 @@ def show(
     from mailguard.core.text import reader
 
     with opened(load_or_exit(config)) as state:
-        holds = asyncio.run(_found(state, [reference], None))
+        holds = _found(state, reference)
         raw = state.blobs.read(holds[0].digest)
     message = mime.parse(raw)
     texts = [t.visible for t in reader.read(message).texts]
@@ -108,7 +109,7 @@ def show(
 def raw_message(reference: Reference, config: ConfigOption = Path("config")) -> None:
     """Write one kept message to standard output, exactly as received."""
     with opened(load_or_exit(config)) as state:
-        holds = asyncio.run(_found(state, [reference], None))
+        holds = _found(state, reference)
         sys.stdout.buffer.write(state.blobs.read(holds[0].digest))
 
 
@@ -123,9 +124,11 @@ def release(
     ] = False,
 ) -> None:
     """Deliver kept messages: the original bytes, with the disclaimers and links of their copy."""
-    from mailguard.adapters.database.kept import RELEASED
-
-    _decide(references, config, RELEASED, by, learn, allow)
+    _decided(
+        config,
+        lambda kept: kept.release(references, _name(by), learn=learn, allow=allow),
+        "released",
+    )
 
 
 @commands.command("discard")
@@ -136,125 +139,46 @@ def discard(
     learn: Annotated[bool, typer.Option(help="Teach the filter that this is spam.")] = True,
 ) -> None:
     """Decide that kept messages are not delivered. The archive keeps them."""
-    from mailguard.adapters.database.kept import DISCARDED
-
-    _decide(references, config, DISCARDED, by, learn)
+    _decided(config, lambda kept: kept.discard(references, _name(by), learn=learn), "discarded")
 
 
-def _decide(
-    references: Sequence[str],
-    config: Path,
-    decided: str,
-    by: str,
-    learn: bool,
-    allow: bool = False,
+def _decided(
+    config: Path, decide: Callable[[Quarantine], Awaitable[Sequence[KeptCopy]]], became: str
 ) -> None:
-    from mailguard.adapters.database.kept import AlreadyDecided
+    """Carry a decision out and show each copy's new state; what stands against it is told."""
+    from mailguard.casework.quarantine import Quarantine
+    from mailguard.casework.refusal import CommandRefused
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        holds = asyncio.run(_found(state, references, "waiting"))
-        settled = [str(h.id) for h in holds if h.state != "waiting"]
-        if settled:
-            fail(f"decided before, so nothing was changed: {', '.join(settled)}")
+
+        async def carry_out() -> Sequence[KeptCopy]:
+            def reopen(entry: LedgerEntry) -> Awaitable[JudgedMessage]:
+                return reopened(entry, state, loaded)
+
+            return await decide(Quarantine(state.ledger, reopen, state.learned, time.time))
+
         try:
-            who = by or getpass.getuser()
-            asyncio.run(_carry_out(state, loaded, holds, decided, who, learn, allow))
-        except AlreadyDecided as error:
-            fail(f"somebody else has just decided about {error}; see: mailguard quarantine list")
-    for hold in holds:
-        typer.echo(f"{hold.id}  {terminal(hold.recipient)}: {decided}")
+            copies = asyncio.run(carry_out())
+        except CommandRefused as refused:
+            fail(str(refused))
+    for copy in copies:
+        typer.echo(f"{copy.id}  {terminal(copy.recipient)}: {became}")
 
 
-async def _carry_out(
-    state: StateDirectory,
-    loaded: Loaded,
-    holds: Sequence[KeptCopy],
-    decided: str,
-    by: str,
-    learn: bool,
-    allow: bool = False,
-) -> None:
-    """Each transaction's holds in one commit; then what it teaches."""
-    from mailguard.adapters.database.kept import RELEASED
-    from mailguard.adapters.database.learned import Lesson
-    from mailguard.core.record.formats import NewerFormat
-    from mailguard.core.spam import tokens
-    from mailguard.core.text.reading import Reading
-    from mailguard.pipeline.release import released
-
-    by_transaction: dict[str, list[KeptCopy]] = {}
-    for hold in holds:
-        by_transaction.setdefault(hold.transaction_id, []).append(hold)
-    for transaction_id, kept in by_transaction.items():
-        entry = await state.ledger.find(transaction_id)
-        if entry is None:
-            raise KeyError(transaction_id)
-        try:
-            dossier = await reopened(entry, state, loaded)
-        except (ValueError, NewerFormat) as error:  # its facts were written by another version
-            if decided == RELEASED:
-                fail(
-                    f"{transaction_id} cannot be decided again by this version, so the edits of "
-                    f"its copy are unknown; `mailguard quarantine raw {kept[0].id}` has the "
-                    f"message: {error}"
-                )
-            await state.ledger.decide_hold([h.id for h in kept], decided, by)
-            continue
-        copies = [(h.id, h.recipient) for h in kept]
-        outgoing = released(dossier, copies, time.time()) if decided == RELEASED else ()
-        listings = [_listing(dossier, kept[0], by)] if allow else []
-        await state.ledger.decide_hold([h.id for h in kept], decided, by, outgoing, listings)
-        reading = dossier.facts.reading
-        about_spam = any(h.reason.startswith("spam.") for h in kept)
-        if learn and about_spam and isinstance(reading, Reading):
-            words = tokens.words(dossier.transaction.message, reading)
-            await state.learned.teach([Lesson(kept[0].digest, words, decided != RELEASED)])
+def _name(by: str) -> str:
+    return by or getpass.getuser()
 
 
-def _listing(dossier: JudgedMessage, hold: KeptCopy, by: str) -> Listing:
-    """The author's entry for the unblocked list: one address, or there is none to list (R37)."""
-    from mailguard.casework.tickets import Listing
-    from mailguard.core.sender.identity import author
+def _found(state: StateDirectory, reference: str) -> Sequence[KeptCopy]:
+    """What is kept under a reference, whatever its state."""
+    from mailguard.casework import quarantine
+    from mailguard.casework.refusal import CommandRefused
 
-    mailbox = author(dossier.transaction)
-    if not mailbox:
-        fail(f"{hold.id} has no single author, so nobody can be put on the list; nothing was done")
-    if dossier.facts.district.owns(mailbox):
-        fail(f"{terminal(mailbox)} is an address of the district, which the list is not for")
-    now = time.time()
-    return Listing(mailbox, f"release {hold.id}", "", by, now, now + _YEAR)
-
-
-_YEAR = 365 * 86_400.0  # seconds that an entry made by hand counts (R38: yearly)
-
-
-async def _found(
-    state: StateDirectory, references: Sequence[str], wanted: str | None
-) -> list[KeptCopy]:
-    found: dict[int, KeptCopy] = {}
-    for reference in references:
-        text = reference.strip().upper()
-        if text.isascii() and text.isdigit() and len(text) < 19:
-            one = await state.ledger.hold(int(text))
-            holds = [one] if one is not None else []
-        else:
-            holds = list(await state.ledger.holds(state=wanted, transaction_id=text))
-            holds = holds or await _moved(state, text, wanted)
-        if not holds:
-            fail(f"nothing is kept under {terminal(reference)}; see: mailguard quarantine list")
-        found |= {h.id: h for h in holds}
-    return list(found.values())
-
-
-async def _moved(state: StateDirectory, transaction_id: str, wanted: str | None) -> list[KeptCopy]:
-    """What was kept under an id that notices name, and now belongs to the retry that followed."""
-    entry = await state.ledger.find(transaction_id)
-    if entry is None:
-        return []
-    reverse_path = str(entry.envelope.get("reverse_path", ""))
-    holds = await state.ledger.holds(state=wanted, reverse_path=reverse_path)
-    return [h for h in holds if h.digest == entry.digest and h.recipient in entry.recipients]
+    try:
+        return asyncio.run(quarantine.find(state.ledger, [reference], None))
+    except CommandRefused as refused:
+        fail(str(refused))
 
 
 async def _subjects(state: StateDirectory, holds: Sequence[KeptCopy]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
+    from mailguard.casework.lessons import Taught
     from mailguard.config.load import Loaded
 
 commands = typer.Typer(name="spam", help="What the filter has learned.", no_args_is_help=True)
@@ -25,7 +25,6 @@ commands = typer.Typer(name="spam", help="What the filter has learned.", no_args
 Messages = Annotated[
     list[Path], typer.Argument(help="Messages, mbox files, or directories of either.")
 ]
-_TOGETHER = 50  # lessons in one commit
 
 
 @commands.command("learn")
@@ -76,53 +75,30 @@ def _teach(paths: Sequence[Path], spam: bool | None, config: Path) -> None:
     loaded = load_or_exit(config)
     with opened(loaded) as state:
         try:
-            taught, known, unread = asyncio.run(_carry_out(paths, spam, loaded, state))
+            taught = asyncio.run(_taught(paths, spam, loaded, state))
         except OSError as error:
             fail(f"mailguard spam: {error}")
-    for problem in unread:
+    for problem in taught.unread:
         typer.echo(terminal(problem), err=True)
     if spam is None:
-        typer.echo(f"{known} of {taught} message(s) forgotten")
+        typer.echo(f"{taught.known} of {taught.read} message(s) forgotten")
     else:
         kind = "spam" if spam else "wanted mail"
-        typer.echo(f"{taught} message(s) taught as {kind}; {known} of them were known")
-    if unread:
+        typer.echo(f"{taught.read} message(s) taught as {kind}; {taught.known} of them were known")
+    if taught.unread:
         raise typer.Exit(1)
 
 
-async def _carry_out(
+async def _taught(
     paths: Sequence[Path], spam: bool | None, loaded: Loaded, state: StateDirectory
-) -> tuple[int, int, list[str]]:
-    """How many were read, how many were known before, and what could not be read."""
-    from mailguard.adapters.database.learned import Lesson
+) -> Taught:
+    from mailguard.casework.lessons import teach
     from mailguard.cli.examples import examples
-    from mailguard.core.decision.facts import Unavailable
-    from mailguard.core.mail import mime
-    from mailguard.core.spam import tokens
     from mailguard.server.wiring import make_reader
 
     reader = make_reader(loaded.settings)
-    lessons: list[Lesson] = []
-    unread: list[str] = []
-    known = read = 0
     try:
-        for example in examples(paths, loaded.settings.limits.message_size):
-            if not example.raw:
-                unread.append(f"{example.name}: empty, or above the limit of a message's size")
-                continue
-            message = mime.parse(example.raw)
-            reading = await reader.read(message)
-            if isinstance(reading, Unavailable):
-                unread.append(f"{example.name}: {reading.unavailable}")
-                continue
-            words = tokens.words(message, reading)
-            lessons.append(Lesson(hashlib.sha256(example.raw).hexdigest(), words, spam))
-            read += 1
-            if len(lessons) == _TOGETHER:
-                known += await state.learned.teach(lessons)
-                lessons = []
-        if lessons:
-            known += await state.learned.teach(lessons)
+        found = examples(paths, loaded.settings.limits.message_size)
+        return await teach(found, spam, reader, state.learned)
     finally:
         await reader.close()
-    return read, known, unread

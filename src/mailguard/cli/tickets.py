@@ -76,7 +76,7 @@ def carry_out(
     work: Callable[[C], Awaitable[T]],
 ) -> T:
     """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.casework.tickets import CommandRefused
+    from mailguard.casework.refusal import CommandRefused
     from mailguard.server.wiring import deskwork, outfit
 
     async def carry_out(state: StateDirectory, again: Replaying) -> T:

@@ -21,6 +21,7 @@ import dns.rrset
 import dns.zone
 
 _CNAMES = 8  # followed at most
+_TRIES = 10  # for a port that is free for both protocols, where none is named
 # With every "no": how long it may be kept (RFC 2308).
 _SOA = dns.rrset.from_text(".", 60, "IN", "SOA", "localhost. postmaster.localhost. 1 60 60 60 60")
 
@@ -42,11 +43,20 @@ class DnsServer:
 
     async def start(self) -> tuple[str, int]:
         """Open both sockets on one port; the host and the port. Raises OSError."""
-        self._tcp = await asyncio.start_server(self._serve_tcp, self._host, self._port)
-        self._port = self._tcp.sockets[0].getsockname()[1]
-        self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=(self._host, self._port)
-        )
+        for left in reversed(range(1 if self._port else _TRIES)):
+            tcp = await asyncio.start_server(self._serve_tcp, self._host, self._port)
+            port = tcp.sockets[0].getsockname()[1]
+            try:
+                self._udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                    lambda: _Datagrams(self), local_addr=(self._host, port)
+                )
+            except OSError:  # free for TCP, and somebody asks a question from it over UDP
+                tcp.close()
+                if not left:
+                    raise
+            else:
+                self._tcp, self._port = tcp, port
+                break
         return self._host, self._port
 
     async def stop(self) -> None:

@@ -25,8 +25,8 @@ from mailguard.demo.dns_server import DnsServer
 from mailguard.demo.next_hop import NextHopServer
 from mailguard.demo.samples import APPROVER, NOTICE_TO, SAMPLES, Sample, ready
 
-_START = 30.0  # seconds for the greeting
-_SETTLE = 15.0  # seconds for the outbox to drain
+_START = 120.0  # seconds for the greeting, on a busy machine
+_SETTLE = 60.0  # seconds for the outbox to drain
 _STOP = 45.0  # seconds for SIGTERM, which drains for 30 at most
 _HELO = {"mx": "mail.example.com", "submission": "desk.example.org", "relay": "sis.example.org"}
 
@@ -210,7 +210,7 @@ class Demo:
 
     async def _get(self, path: str) -> tuple[int, str]:
         def get() -> tuple[int, str]:
-            connection = http.client.HTTPConnection(HOST, self.district.http_port, timeout=10)
+            connection = http.client.HTTPConnection(HOST, self.district.http_port, timeout=60)
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()

@@ -19,6 +19,7 @@ from mailguard.core.mail.transaction import Transaction
 from mailguard.pipeline import message_metrics
 from mailguard.pipeline.judge import judge, untold
 from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.message_metrics import stage
 from mailguard.pipeline.off_loop import fingerprint, off_loop_if_large, weight
 from mailguard.pipeline.ports import (
     AllowanceGone,
@@ -68,75 +69,71 @@ async def process(
 ) -> Reply:
     """The story itself. Raises StoreError, and whatever a defect of ours raises."""
     raw = transaction.message.raw
-    with message_metrics.stage("archive"):  # durable before anything leaves (R51)
+    with stage("archive"):  # durable before anything leaves (R51)
         digest = await delivery.archive.store(raw, _with_the_blob(transaction))
 
     now = delivery.clock()
-    dossier = await judge(transaction, snapshot, judging, terms, digest, now)  # facts to plan
-    plan = dossier.plan
-    message_metrics.decided(transaction, dossier.decision)
+    judged = await judge(transaction, snapshot, judging, terms, digest, now)  # facts to plan
+    plan = judged.plan
+    message_metrics.decided(transaction, judged.decision)
 
     if plan.deferral is not None:  # one recipient's copy cannot be judged now: the client keeps all
-        message_metrics.disposed(transaction, dossier.decision, plan)
-        await _record(dossier, dossier.reply(), dossier.states_so_far(), delivery)
-        return dossier.reply()
+        message_metrics.disposed(transaction, judged.decision, plan)
+        await _record(judged, judged.reply(), judged.states_so_far(), delivery)
+        return judged.reply()
 
-    with message_metrics.stage(
-        "render"
-    ):  # pure, and checked: what is wrong here is our own trouble
+    with stage("render"):  # pure, and checked: what is wrong here is our own trouble
         size = weight(transaction)
-        dossier, copies, faults = await off_loop_if_large(size, dossier.rendered, delivery.clock())
-        so_far = await off_loop_if_large(size, dossier.entry_so_far)
-        outgoing = await off_loop_if_large(size, dossier.outgoing)
+        judged, copies, faults = await off_loop_if_large(size, judged.rendered, delivery.clock())
+        so_far = await off_loop_if_large(size, judged.entry_so_far)
+        outgoing = await off_loop_if_large(size, judged.outgoing)
         message_metrics.render_faults(transaction, faults)
-        message_metrics.disposed(transaction, dossier.decision, dossier.plan)
+        message_metrics.disposed(transaction, judged.decision, judged.plan)
 
-    if dossier.plan.holds or dossier.plan.letters or outgoing:
-        with message_metrics.stage("keep"):  # holds, notices and letters to us are durable now
-            dossier = await _keep(dossier, so_far, outgoing, delivery)
+    if judged.plan.holds or judged.plan.letters or outgoing:
+        with stage("keep"):  # holds, notices and letters to us are durable now
+            judged = await _keep(judged, so_far, outgoing, delivery)
 
-    with message_metrics.stage("relay"):  # the next hop's own replies, per recipient
-        delivered = await _relay(dossier, copies, delivery.next_hop)
-        conclusion = conclude(dossier.plan, delivered)
+    with stage("relay"):  # the next hop's own replies, per recipient
+        delivered = await _relay(judged, copies, delivery.next_hop)
+        conclusion = conclude(judged.plan, delivered)
 
     states = dict(conclusion.states)
-    reply = conclusion.failure or dossier.reply()
+    reply = conclusion.failure or judged.reply()
     if conclusion.put_off or conclusion.returned:
-        with message_metrics.stage(
-            "keep"
-        ):  # what others' success made ours to deliver or to return
-            holds = await _keep_the_rest(dossier, conclusion, copies, delivered, reply, delivery)
+        with stage("keep"):  # what others' success made ours to deliver or to return
+            holds = await _keep_the_rest(judged, conclusion, copies, delivered, reply, delivery)
             states |= {hold.recipient: State.QUARANTINED for hold in holds}
 
-    with message_metrics.stage("record"):
-        await _record(dossier, reply, states, delivery)
+    with stage("record"):
+        await _record(judged, reply, states, delivery)
     if delivery.second_opinion is not None:  # nothing waits for it, and it changes nothing
-        delivery.second_opinion.consider(transaction, digest, dossier.facts.dkim)
+        delivery.second_opinion.consider(transaction, digest, judged.facts.dkim)
     return reply
 
 
 async def _keep(
-    dossier: JudgedMessage, so_far: LedgerEntry, outgoing: Sequence[Outgoing], delivery: Delivery
+    judged: JudgedMessage, so_far: LedgerEntry, outgoing: Sequence[Outgoing], delivery: Delivery
 ) -> JudgedMessage:
     """One commit of what is kept before the relay. Where the sender has had the last notice of the
     hour since the facts were gathered, it is planned again with that as a fact."""
-    plan = dossier.plan
+    plan = judged.plan
     try:
         await delivery.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
     except AllowanceGone:
-        size = weight(dossier.transaction)
-        dossier = await off_loop_if_large(size, untold, dossier)
-        plan = dossier.plan
-        so_far = await off_loop_if_large(size, dossier.entry_so_far)
-        outgoing = await off_loop_if_large(size, dossier.outgoing)
+        size = weight(judged.transaction)
+        judged = await off_loop_if_large(size, untold, judged)
+        plan = judged.plan
+        so_far = await off_loop_if_large(size, judged.entry_so_far)
+        outgoing = await off_loop_if_large(size, judged.outgoing)
         await delivery.ledger.keep(so_far, plan.holds, outgoing, plan.letters)
     delivery.outbox.ring()
     delivery.desk.ring()
-    return dossier
+    return judged
 
 
 async def _keep_the_rest(
-    dossier: JudgedMessage,
+    judged: JudgedMessage,
     conclusion: Conclusion,
     copies: Mapping[int, bytes],
     delivered: Mapping[str, Reply],
@@ -147,14 +144,14 @@ async def _keep_the_rest(
     copy before they are recorded. The copies that are quarantined."""
 
     async def kept(may_tell: bool) -> Sequence[Hold]:
-        holds, outgoing = dossier.left_over(conclusion, copies, delivered, may_tell=may_tell)
+        holds, outgoing = judged.left_over(conclusion, copies, delivered, may_tell=may_tell)
         quarantined = {hold.recipient: State.QUARANTINED for hold in holds}
-        entry = dossier.entry(reply, {**conclusion.states, **quarantined})
+        entry = judged.entry(reply, {**conclusion.states, **quarantined})
         await delivery.ledger.keep(entry, holds, outgoing)
         return holds
 
     try:
-        holds = await kept(dossier.facts.may_tell)
+        holds = await kept(judged.facts.may_tell)
     except AllowanceGone:
         holds = await kept(may_tell=False)
     delivery.outbox.ring()
@@ -165,11 +162,11 @@ _TROUBLE = Reply(451, "4.3.0 Local trouble; please try again later")
 
 
 async def _relay(
-    dossier: JudgedMessage, copies: Mapping[int, bytes], next_hop: NextHop
+    judged: JudgedMessage, copies: Mapping[int, bytes], next_hop: NextHop
 ) -> Mapping[str, Reply]:
     """Every variant to the next hop at once."""
     relayed = [
-        _relay_one(dossier, dossier.plan.variants[n], copy, next_hop) for n, copy in copies.items()
+        _relay_one(judged, judged.plan.variants[n], copy, next_hop) for n, copy in copies.items()
     ]
     # Most messages have one variant, which needs no task of its own.
     answers = [await relayed[0]] if len(relayed) == 1 else await asyncio.gather(*relayed)
@@ -177,15 +174,15 @@ async def _relay(
 
 
 async def _relay_one(
-    dossier: JudgedMessage, variant: Variant, copy: bytes, next_hop: NextHop
+    judged: JudgedMessage, variant: Variant, copy: bytes, next_hop: NextHop
 ) -> Mapping[str, Reply]:
     """One variant; where it goes to another mailbox, that mailbox's reply is its recipients'."""
-    envelope, instead = dossier.transaction.envelope, variant.redirected
+    envelope, instead = judged.transaction.envelope, variant.redirected
     replies = await next_hop.relay(
         envelope.reverse_path,
         (instead,) if instead else variant.recipients,
         copy,
-        body=dossier.body(copy),
+        body=judged.body(copy),
         smtputf8=envelope.smtputf8,
         origin=envelope,
     )
@@ -193,12 +190,12 @@ async def _relay_one(
 
 
 async def _record(
-    dossier: JudgedMessage, reply: Reply, states: Mapping[str, State], delivery: Delivery
+    judged: JudgedMessage, reply: Reply, states: Mapping[str, State], delivery: Delivery
 ) -> None:
     """Write the outcome. After the next hop's 250 nothing may turn the reply into an error, so a
     ledger that fails here is tried again behind the client's back; what a crash cuts off then is
     mended from the archive at the next start."""
-    entry = dossier.entry(reply, states)
+    entry = judged.entry(reply, states)
     try:
         await delivery.ledger.record(entry)
     except Exception as error:  # whatever it is, the mail has gone
@@ -246,10 +243,10 @@ async def _after_a_crash(
     try:
         digest = await delivery.archive.store(transaction.message.raw, _with_the_blob(transaction))
         facts = Facts(now=delivery.clock(), district=snapshot.district)
-        dossier = JudgedMessage.unread(transaction, snapshot, terms, facts, digest)
-        reply = dossier.reply()
-        entry = dossier.entry(reply, dossier.states_so_far())
-        await delivery.ledger.keep(entry, dossier.plan.holds, dossier.outgoing())
+        judged = JudgedMessage.unread(transaction, snapshot, terms, facts, digest)
+        reply = judged.reply()
+        entry = judged.entry(reply, judged.states_so_far())
+        await delivery.ledger.keep(entry, judged.plan.holds, judged.outgoing())
         delivery.outbox.ring()
     except Exception:  # still our own trouble
         log.exception("not_set_aside", id=transaction.id)

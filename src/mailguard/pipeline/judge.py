@@ -1,4 +1,4 @@
-"""From a transaction to its dossier: the way that `serve`, `check` and replay share.
+"""From a transaction to the judged message: the way that `serve`, `check` and replay share.
 
 Owns gather → decide → plan. Has no effect but lookups, and asks no clock and no counter once the
 facts are gathered. Must not know what is done with the plan.
@@ -33,11 +33,11 @@ async def judge(
     with message_metrics.stage("gather"):  # every lookup concurrently, one deadline
         facts = await gather(transaction, snapshot, judging, digest, now)
     with message_metrics.stage("decide"):
-        dossier = await off_loop_if_large(
+        judged = await off_loop_if_large(
             weight(transaction), decided, transaction, snapshot, terms, facts, digest
         )
-    judging.mailings.settle(transaction.id, dossier.plan.forwarded)
-    return dossier
+    judging.mailings.settle(transaction.id, judged.plan.forwarded)
+    return judged
 
 
 def decided(
@@ -47,20 +47,20 @@ def decided(
     facts: Facts,
     digest: str,
 ) -> JudgedMessage:
-    """The pure part: the same facts give the same dossier, so a stored decision can be replayed."""
+    """The pure part: the same facts give the same result, so a stored decision can be replayed."""
     decision = decide(transaction, facts, snapshot.policy)
     plan = _plan(transaction, snapshot, terms, facts, decision)
     return JudgedMessage(transaction, snapshot, terms, facts, decision, plan, digest)
 
 
-def untold(dossier: JudgedMessage) -> JudgedMessage:
+def untold(judged: JudgedMessage) -> JudgedMessage:
     """Planned again with the fact that the sender may not be told: others had the last notice by
     the time that this one's was to be kept. What goes on is the same, so it stays as rendered."""
-    facts = replace(dossier.facts, may_tell=False)
-    plan = _plan(dossier.transaction, dossier.snapshot, dossier.terms, facts, dossier.decision)
-    unmade = (hold for hold in dossier.plan.holds if hold.reason == EDIT_FAILED.code)
-    plan = replace(plan, variants=dossier.plan.variants, holds=(*plan.holds, *unmade))
-    return replace(dossier, facts=facts, plan=plan)
+    facts = replace(judged.facts, may_tell=False)
+    plan = _plan(judged.transaction, judged.snapshot, judged.terms, facts, judged.decision)
+    unmade = (hold for hold in judged.plan.holds if hold.reason == EDIT_FAILED.code)
+    plan = replace(plan, variants=judged.plan.variants, holds=(*plan.holds, *unmade))
+    return replace(judged, facts=facts, plan=plan)
 
 
 def _plan(

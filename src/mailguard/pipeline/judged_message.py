@@ -96,7 +96,7 @@ class JudgedMessage:
     def rendered(self, at: float) -> tuple[JudgedMessage, dict[int, bytes], tuple[str, ...]]:
         """What is really relayed: `copies`, and what is wrong with the edits of variants whose
         copy is not what was planned. As the setting `render_fault` says, these leave without
-        edits, or they are quarantined: then the plan of the dossier given back says so.
+        edits, or they are quarantined: then the plan of what is given back says so.
 
         Raises RenderError where not even the unedited message can be written."""
         variants: list[Variant] = []

@@ -15,7 +15,7 @@ from mailguard.pipeline.ports import Outgoing
 
 
 def released(
-    dossier: JudgedMessage, holds: Iterable[tuple[int, str]], at: float
+    judged: JudgedMessage, holds: Iterable[tuple[int, str]], at: float
 ) -> tuple[Outgoing, ...]:
     """One message a hold, given as (id, recipient): keyed by the hold, so that it goes once.
 
@@ -25,22 +25,22 @@ def released(
     """
     outgoing: list[Outgoing] = []
     for number, recipient in holds:
-        edits = render.concerning(dossier.decision.edits, recipient)
-        copy, fault = dossier.copy_or_fault(edits, at)
+        edits = render.concerning(judged.decision.edits, recipient)
+        copy, fault = judged.copy_or_fault(edits, at)
         if fault:  # somebody wants it to go, so it goes as it came
-            message_metrics.render_faults(dossier.transaction, (fault,))
-        envelope = dossier.transaction.envelope
+            message_metrics.render_faults(judged.transaction, (fault,))
+        envelope = judged.transaction.envelope
         one = Outgoing(
             key=f"release|{number}",
             kind="release",
             reverse_path=envelope.reverse_path,
             recipients=(recipient,),
             raw=copy,
-            body=dossier.body(copy),
+            body=judged.body(copy),
             smtputf8=envelope.smtputf8,
-            transaction_id=dossier.transaction.id,
+            transaction_id=judged.transaction.id,
         )
         outgoing += one.redirected(redirected(edits))
         if redirected(edits):
-            outgoing += dossier.reports((recipient,))
+            outgoing += judged.reports((recipient,))
     return tuple(outgoing)

@@ -19,7 +19,6 @@ import structlog
 from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
-from mailguard.adapters.database.learned import Lesson
 from mailguard.adapters.engines.panel import seated
 from mailguard.adapters.next_hop.relay import Relay
 from mailguard.adapters.signing.signatures import Signatures
@@ -29,6 +28,7 @@ from mailguard.adapters.workers.spreadsheet import read_sheet
 from mailguard.casework.engine import Engine
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
+from mailguard.casework.lessons import Lesson
 from mailguard.casework.outfit import Outfit
 from mailguard.casework.tickets import TakeUp, UnreadMail
 from mailguard.casework.workflow import Work

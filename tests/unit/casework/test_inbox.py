@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.support.waiting import soon
 
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.tickets import AtHand, Conflict, Ticket, UnreadMail
@@ -103,9 +104,7 @@ async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
     clerk = Clerk(post, {1: [StoreError("locked")] * 9})
     running = asyncio.create_task(desk(post, clerk).run())
     try:
-        async with asyncio.timeout(5):
-            while not post.settled:
-                await asyncio.sleep(0.01)
+        await soon(lambda: post.settled)
     finally:
         running.cancel()
     assert post.settled == {1: ("read", ())}

@@ -11,8 +11,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from tests import made_files as made
-from tests.made_files import JPEG, PDF, PE, gzipped, message, office, ole, tarred, zipped
+from tests.support import made_files as made
+from tests.support.made_files import JPEG, PDF, PE, gzipped, message, office, ole, tarred, zipped
 
 from mailguard.checks.attachments import Attachments, AttachmentsSettings
 from mailguard.core.decision.facts import Dkim, Unavailable

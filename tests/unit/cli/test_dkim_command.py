@@ -13,11 +13,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from typer.testing import CliRunner, Result
 
-from mailguard.adapters.authentication.dkim import verify_with_keys
-from mailguard.adapters.authentication.dns import Records
-from mailguard.adapters.signing.signing import Signer, SigningKey, load_private_key
-from mailguard.cli.dkim import judge, record_of
+from mailguard.cli.dkim import judge
 from mailguard.cli.root import application
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_signing import (
+    Signer,
+    SigningKey,
+    load_private_key,
+    record_of,
+)
+from mailguard.core.authentication.dns_answers import Records
 from mailguard.core.decision.facts import Unavailable
 from mailguard.demo.dns_server import DnsServer
 

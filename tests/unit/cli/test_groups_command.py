@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.serving import ROOT
+from tests.support.serving import ROOT
 from typer.testing import CliRunner, Result
 
 from mailguard.cli.groups import NOT_ALLOWED

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.nameserver import nameserver
+from tests.support.nameserver import nameserver
 from typer.testing import CliRunner, Result
 
-from mailguard.cli.examples import Example, examples
+from mailguard.casework.lessons import Example
+from mailguard.cli.examples import examples
 from mailguard.cli.root import application
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.unit.core.decision.test_decide import finds
-from tests.unit.pipeline.test_accept import ANN, Ports, make_world, run
+from tests.support.steps import finds
+from tests.support.story import ANN, Ports, make_world, run
 
 from mailguard.core.decision.verdict import Disposition
 from mailguard.pipeline.bell import Bell

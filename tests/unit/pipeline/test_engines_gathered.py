@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tests.nameserver import nameserver
-from tests.serving import ROOT, message
+from tests.support.nameserver import nameserver
+from tests.support.serving import ROOT, message
 
 from mailguard.cli.checking import Checker
 from mailguard.config.load import Loaded, load

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.core.decision.test_decide import DISTRICT, Says, finds
-from tests.unit.pipeline.test_accept import (
+from tests.support.steps import DISTRICT, Says, finds
+from tests.support.story import (
     ANN,
     BOB,
     LATE,
     NO,
     RAW,
+    Proven,
     make_world,
     run,
     states,
 )
-from tests.unit.pipeline.test_promise_details import Proven
 
 from mailguard.adapters.state import StateDirectory
 from mailguard.config.notices import TEMPLATES

@@ -3,19 +3,20 @@ came in."""
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from tests.unit.pipeline.test_accept import Ports, make_world
-from tests.unit.pipeline.test_threads import DISTRICT, KEYS
+from dataclasses import replace
 
-from mailguard.adapters.authentication.arc import verify_arc_with_keys
-from mailguard.adapters.authentication.dkim import verify_with_keys
-from mailguard.adapters.authentication.dns import Answer, Records
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from tests.support import steps
+from tests.support.story import Ports, make_world
+
 from mailguard.adapters.signing.signatures import Signatures
-from mailguard.adapters.signing.signing import Signer, SigningKey
 from mailguard.checks.disclaimer.check import Disclaimer
 from mailguard.checks.links.check import Links
-from mailguard.cli.dkim import record_of
 from mailguard.config.notices import TEMPLATES
+from mailguard.core.authentication.arc import verify_arc_with_keys
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of
+from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.facts import Arc, Dmarc, Spf
 from mailguard.core.decision.policy import Policy, PolicyStep
 from mailguard.core.mail import mime
@@ -26,6 +27,8 @@ from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
 NOW = 1_790_000_000.0
+DISTRICT = replace(steps.DISTRICT, copy_page_url="https://links.example.org")
+KEYS = (b"k" * 32,)
 OURS = SigningKey("example.org", "s1", generate_private_key(65537, 2048))
 THEIRS = SigningKey("home.test", "h1", generate_private_key(65537, 2048))
 PUBLIC: dict[str, Answer] = {

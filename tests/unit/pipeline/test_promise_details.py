@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.core.decision.test_decide import DISTRICT, Says, finds
-from tests.unit.pipeline.test_accept import ANN, BOB, NO, RAW, Ports, make_world, run, states
+from tests.support.steps import DISTRICT, Says, finds
+from tests.support.story import ANN, BOB, NO, RAW, Ports, Proven, make_world, run, states
 
-from mailguard.core.decision.facts import Bayes, Facts, Spf, Unavailable, Unblocked
+from mailguard.core.decision.facts import Bayes, Facts, Unblocked
 from mailguard.core.decision.plan import State
 from mailguard.core.decision.policy import CheckSettings, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Verdict
@@ -17,16 +17,9 @@ from mailguard.core.mail.transaction import Envelope, Listener, Role, Transactio
 from mailguard.core.people.directory import Directory
 from mailguard.pipeline.gather import gather
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import Authentication
 from mailguard.pipeline.snapshot import Snapshot
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
-
-
-class Proven(Ports):
-    async def authenticate(self, transaction: Transaction) -> Authentication:
-        none = Unavailable("not looked up")
-        return Authentication(Spf("pass", "example.com"), none, none, none)
 
 
 class Wants(Says):

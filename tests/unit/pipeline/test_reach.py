@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.unit.pipeline.test_accept import Ports, make_world
+from tests.support.story import Ports, make_world
 
 from mailguard.core.decision.facts import Audience, Dmarc, Facts
 from mailguard.core.decision.policy import Policy

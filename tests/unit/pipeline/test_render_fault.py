@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.unit.core.decision.test_decide import finds
-from tests.unit.pipeline.test_accept import ANN, BOB, RAW, Ports, make_world, run, states
+from tests.support.edits import OVERLAPPING, SEEN_BY_ALL, step
+from tests.support.steps import finds
+from tests.support.story import ANN, BOB, RAW, Ports, make_world, run, states
 
-from mailguard.core.decision.edit import AddField, Edit, ReplaceText
-from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.edit import ReplaceText
 from mailguard.core.decision.plan import State
-from mailguard.core.decision.policy import CheckSettings, FindingType, PolicyStep
-from mailguard.core.decision.verdict import Disposition, Verdict
-from mailguard.core.mail.transaction import Transaction
+from mailguard.core.decision.verdict import Disposition
 from mailguard.core.render import render
-
-OVERLAPPING = (
-    ReplaceText("", 0, 3, "x", recipients=(ANN,)),
-    ReplaceText("", 2, 4, "y", recipients=(ANN,)),
-)
-SEEN_BY_ALL = (AddField("X-Mailguard-Test", "1"),)
-
-
-@dataclass
-class Edits:
-    """A check that proposes edits, well or badly."""
-
-    edits: tuple[Edit, ...]
-    name: ClassVar[str] = "edits"
-    Settings: ClassVar[type[CheckSettings]] = CheckSettings
-    needs: ClassVar[frozenset[str]] = frozenset()
-    findings: ClassVar[tuple[FindingType, ...]] = ()
-
-    def examine(self, _: Transaction, __: Facts, ___: CheckSettings) -> Verdict:
-        return Verdict(self.name, edits=self.edits)
-
-
-def step(*edits: Edit) -> PolicyStep:
-    return PolicyStep(Edits(edits), CheckSettings(), {})
 
 
 def counted() -> float:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.serving import ROOT, message
-from tests.unit.pipeline.test_accept import ANN, BOB, Ports, make_world, run
-from tests.unit.pipeline.test_render_fault import OVERLAPPING, SEEN_BY_ALL, step
+from tests.support.edits import OVERLAPPING, SEEN_BY_ALL, step
+from tests.support.serving import ROOT, message
+from tests.support.story import ANN, BOB, Ports, make_world, run
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load

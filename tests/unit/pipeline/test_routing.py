@@ -8,9 +8,9 @@ from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
-from tests.unit.core.decision.test_decide import DISTRICT, finds
-from tests.unit.pipeline.test_accept import LATE, NO, OK, Ports, World, make_world, states
-from tests.unit.pipeline.test_render_fault import OVERLAPPING, step
+from tests.support.edits import OVERLAPPING, step
+from tests.support.steps import DISTRICT, finds
+from tests.support.story import LATE, NO, OK, Ports, World, make_world, states
 
 from mailguard.checks.leavers import GONE, ROUTED, Leavers
 from mailguard.config.notices import TEMPLATES

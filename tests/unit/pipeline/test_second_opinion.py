@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 from prometheus_client import REGISTRY
-from tests.unit.adapters.authentication.test_dkim import HEADER, NAME, RSA, record, sign
+from tests.support.dkim_vectors import HEADER, NAME, RSA, record, sign
 
 from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
 from mailguard.config.load import load

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.serving import ROOT, message
+from tests.support.serving import ROOT, message
 
 from mailguard.cli.checking import Checker, Request
 from mailguard.config.load import load

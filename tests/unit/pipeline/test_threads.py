@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from tests.mail_programs import Quoted, reply_html, reply_text
-from tests.unit.pipeline.test_accept import Ports, make_world
+from tests.support.mail_programs import Quoted, reply_html, reply_text
+from tests.support.story import Ports, make_world
 
 from mailguard.checks.disclaimer.check import Disclaimer, Profile
 from mailguard.checks.links.check import Links

@@ -1,8 +1,8 @@
 """dkimpy as the second opinion on DKIM: asked beside us, never in our place (RFC 6376).
 
-Owns which messages it sees, what it may cost, and what counts as a disagreement. Our own verdict is
-in force whatever it says; where the two differ, people are to hear of it. Must not know policy, nor
-dkimpy itself (`dkim_second_child`).
+Owns how it is asked and what that may cost. Our own verdict is in force whatever it says; where the
+two differ, people are to hear of it. Must not know policy, what counts as a disagreement
+(`core.authentication.dkim_opinions`), nor dkimpy itself (`dkim_second_child`).
 
 Its hazards stay outside: no message above a size and none with a long run of white space reaches it
 (its patterns are quadratic in those), keys come from our resolver, and it runs in a child process
@@ -14,50 +14,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
 
 import structlog
 
 from mailguard import metrics
 from mailguard.adapters.authentication import dkim_second_child
-from mailguard.adapters.authentication.dkim_keys import MAX_RECORD, Keys, fetch_keys
-from mailguard.adapters.authentication.dkim_second_child import AHEAD, PASS, UNREAD
-from mailguard.adapters.authentication.dns import Records, Resolver
+from mailguard.adapters.authentication.dkim_keys import fetch_keys
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.workers.reader_pool import Child, Overrun
+from mailguard.core.authentication.dkim_opinions import (
+    Agreement,
+    Opinion,
+    key_name,
+    key_record,
+    sampled,
+    together,
+    unfit,
+)
+from mailguard.core.authentication.key_records import Keys
 from mailguard.core.decision.facts import Dkim, Unavailable
 from mailguard.core.mail.transaction import Transaction
 
 log = structlog.get_logger("mailguard.dkim")
 
-MAX_SIZE: Final = 100_000  # octets of a message
-MAX_WHITE: Final = 256  # octets of white space in a row
 SECONDS: Final = 5.0  # for one message, on a busy machine
 _MEMORY: Final = 536_870_912  # octets of address space of the child
-_WHITE: Final = bytes.maketrans(b"\t\n\v\f\r", b"     ")
-_LONG_RUN: Final = b" " * (MAX_WHITE + 1)
-_RSA: Final = "rsa-sha256"  # dkimpy wants PyNaCl for the other
-
-# Where we are stricter on purpose and dkimpy passes: besides these, whatever is "policy", as l=, a
-# singleton field that stands more often than it was signed, a bare LF, a signature out of its time.
-STRICTER: Final = frozenset(
-    (
-        "From is not signed",  # RFC 6376 6.1.1
-        "i= must have the very domain that signs",  # t=s, RFC 6376 3.6.1
-        "the key is not for sha256",
-        "the key record is not of version DKIM1",  # v= that does not come first
-    )
-)
-
-
-class Verdict(StrEnum):
-    """What the two opinions are together, the weightiest first."""
-
-    DISAGREED = "disagreed"
-    BY_DESIGN = "by_design"
-    UNREAD = "unread"  # dkimpy has no opinion
-    AGREED = "agreed"
 
 
 class Ask(Protocol):
@@ -66,50 +48,9 @@ class Ask(Protocol):
     def __call__(self, question: bytes, seconds: float) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """Both words on one signature."""
-
-    number: int  # from 0, topmost first
-    ours: Dkim
-    theirs: str
-    verdict: Verdict
-
-    @property
-    def why(self) -> str:
-        """Why the two must differ; "" where they need not."""
-        if self.verdict is not Verdict.BY_DESIGN:
-            return ""
-        return self.ours.reason or "dkimpy allows clocks less than we do"
-
-
 def dkimpy_child() -> Child:
     """The process that runs dkimpy; it starts when it is asked first."""
     return Child(dkim_second_child.work, _MEMORY, "mailguard-dkimpy")
-
-
-def unfit(raw: bytes) -> str:
-    """Why a message may not reach dkimpy, as a metric's label; "" when it may. Linear."""
-    if len(raw) > MAX_SIZE:
-        return "too_large"
-    header = raw.partition(b"\r\n\r\n")[0]
-    if b"\v" in header or b"\f" in header:  # which it strips: RFC 6376 2.8 knows space and tab
-        return "white_space"
-    return "white_space" if _LONG_RUN in raw.translate(_WHITE) else ""
-
-
-def key_record(answer: object) -> bytes | None:
-    """The record to hand over: where there are several, dkimpy would not know which."""
-    if isinstance(answer, Records) and len(answer.values) == 1:
-        return answer.values[0] if len(answer.values[0]) <= MAX_RECORD else None
-    return None
-
-
-def key_name(signature: Dkim) -> str:
-    """Where the key is; "" for a signature that is not read so far, or not one for dkimpy."""
-    if not signature.domain or signature.algorithm != _RSA or signature.result == "temperror":
-        return ""
-    return f"{signature.selector}._domainkey.{signature.domain}"
 
 
 def opinions(
@@ -134,28 +75,6 @@ def opinions(
         Opinion(number, results[number], str(word), together(results[number], str(word)))
         for number, word in zip(asked, said, strict=True)
     )
-
-
-def together(ours: Dkim, theirs: str) -> Verdict:
-    """Whether two words on one signature differ, and whether they must. That both refuse is
-    agreement, whatever their reasons."""
-    if theirs == UNREAD:
-        return Verdict.UNREAD
-    if (ours.result == "pass") == (theirs == PASS):
-        return Verdict.AGREED
-    design = stricter(ours.result, ours.reason) or theirs == AHEAD
-    return Verdict.BY_DESIGN if design else Verdict.DISAGREED
-
-
-def stricter(result: str, reason: str) -> bool:
-    """Whether our refusal is one that dkimpy does not know."""
-    return result == "policy" or reason in STRICTER
-
-
-def sampled(digest: str, fraction: float) -> bool:
-    """Whether a message is one of the share that is looked at: by its digest (hex), so that the
-    same message is always, or never."""
-    return int(digest[:8], 16) < fraction * 0x1_0000_0000
 
 
 class DkimSecondOpinion:
@@ -221,9 +140,9 @@ class DkimSecondOpinion:
             _count("failed")
             return
         verdicts = {one.verdict for one in found}
-        _count(next((v.value for v in Verdict if v in verdicts), "no_key"))
+        _count(next((v.value for v in Agreement if v in verdicts), "no_key"))
         for one in found:
-            if one.verdict is Verdict.DISAGREED:
+            if one.verdict is Agreement.DISAGREED:
                 log.warning(
                     "dkim_opinions_differ",
                     id=transaction_id,

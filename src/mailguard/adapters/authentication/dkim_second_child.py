@@ -17,9 +17,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-PASS, FAIL = "pass", "fail"
-AHEAD = "ahead"  # signed more than ten hours ahead: what dkimpy makes of its own clock
-UNREAD = "unread"  # dkimpy could not read the message, or crashed: no opinion
+from mailguard.core.authentication.dkim_opinions import AHEAD, FAIL, PASS, UNREAD
 
 
 def question(raw: bytes, records: Mapping[str, bytes], asked: Sequence[int]) -> bytes:

@@ -12,7 +12,7 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records, Resolver
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.core.authentication.dmarc import (
     DmarcAnswers,
     Found,
@@ -23,6 +23,7 @@ from mailguard.core.authentication.dmarc import (
     names_to_ask,
     select_record,
 )
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.decision.facts import Dkim, Dmarc, Spf, Unavailable
 
 MOST_IDENTIFIERS = 10  # of one message; a walk is eight questions at most

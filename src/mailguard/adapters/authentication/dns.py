@@ -1,7 +1,7 @@
 """DNS look-ups with time-outs, a bounded cache and one question for askers at the same time.
 
-Owns the way to the configured resolvers and the four kinds of answer. "No answer" is never
-mistaken for "no such record". Must not know what the records mean.
+Owns the way to the configured resolvers. "No answer" is never mistaken for "no such record". Must
+not know what the records mean.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import dns.asyncresolver
@@ -24,6 +23,7 @@ import dns.resolver
 
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
+from mailguard.core.authentication.dns_answers import Answer, NoData, NxDomain, Records
 from mailguard.core.decision.facts import Unavailable
 from mailguard.metrics import DNS_QUERIES
 
@@ -31,26 +31,6 @@ CACHED = 10_000  # answers
 LONGEST = 3_600.0  # seconds that any answer is kept
 LONGEST_NEGATIVE = 300.0  # RFC 2308 5 allows hours; a new record should work sooner
 PAYLOAD = 1_232  # octets of a UDP answer that no path fragments
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """What is there: a TXT record's strings joined (RFC 7208 3.3), others in zone file form."""
-
-    values: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NxDomain:
-    """There is no such name, or it is none at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoData:
-    """The name exists, with no record of this type."""
-
-
-Answer = Records | NxDomain | NoData | Unavailable
 
 
 class Resolver(Protocol):

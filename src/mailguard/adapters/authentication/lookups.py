@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from mailguard.adapters.authentication.arc import KINDS, verify_arc
-from mailguard.adapters.authentication.dkim import key_names, verify_dkim
-from mailguard.adapters.authentication.dkim_canonical import Canonical
+from mailguard.adapters.authentication.arc import verify_arc
+from mailguard.adapters.authentication.dkim import verify_dkim
 from mailguard.adapters.authentication.dmarc import at_hand, look_up, public_suffixes
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.authentication.spf import check_spf
+from mailguard.core.authentication.arc import KINDS
+from mailguard.core.authentication.dkim import key_names
+from mailguard.core.authentication.dkim_canonical import Canonical
 from mailguard.core.authentication.dmarc import evaluate
 from mailguard.core.decision.facts import Dmarc, Unavailable
 from mailguard.core.mail import address

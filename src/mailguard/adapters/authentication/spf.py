@@ -23,8 +23,9 @@ from spftrace.evaluator import valid_domain
 from spftrace.macros import MacroContext, expand, truncate_domain
 from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL
 
-from mailguard.adapters.authentication.dns import NoData, NxDomain, Records, Resolver
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.core.authentication.dmarc import a_label
+from mailguard.core.authentication.dns_answers import NoData, NxDomain, Records
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail import safe_text
 

@@ -30,7 +30,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mailguard.adapters.database import migrations
-from mailguard.adapters.database.queries import Overrun, Queries
+from mailguard.adapters.database.queries import Queries, ReadOverrun
 from mailguard.adapters.database.tables import metadata
 from mailguard.pipeline.ports import StoreError
 
@@ -117,7 +117,7 @@ class Database:
         with _trouble_named():
             try:
                 return await self._queries.ask(operation, seconds)
-            except Overrun:
+            except ReadOverrun:
                 raise StoreError(f"database: no answer within {seconds:g} seconds") from None
 
     @contextmanager

@@ -16,20 +16,11 @@ from sqlalchemy import Connection, func, select, update
 from mailguard.adapters.database import outbox, unblocked
 from mailguard.adapters.database.tables import holds, matters, transactions
 from mailguard.adapters.database.upsert import Upsert
+from mailguard.casework.quarantine import DISCARDED, EXPIRED, RELEASED, AlreadyDecided
 from mailguard.casework.tickets import KeptCopy, Listing
 from mailguard.core.decision.plan import Hold, State
 from mailguard.core.decision.verdict import Disposition
 from mailguard.pipeline.ports import LedgerEntry
-
-RELEASED, DISCARDED, EXPIRED = "released", "discarded", "expired"
-
-
-class AlreadyDecided(Exception):
-    """Holds that are not there, or that somebody decided before; nothing was changed."""
-
-    def __init__(self, references: Sequence[int]) -> None:
-        super().__init__(", ".join(map(str, references)))
-        self.references = tuple(references)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mailguard.adapters.database import revisions
 from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import learned, lessons, tokens
 from mailguard.adapters.database.upsert import Columns, Upsert
+from mailguard.casework.lessons import Lesson
 from mailguard.core.decision.facts import Bayes, Unavailable
 from mailguard.core.spam import bayes
 
@@ -25,15 +26,6 @@ MOST_LESSONS = 100_000  # remembered; older ones still count, but cannot be take
 _NAME = "tokens"
 _STALE = 600.0  # seconds without the database after which the opinion is not trusted
 _NOTHING = 1e-6  # of an example: what rounding may leave
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a message is an example of. Taught again it counts once, as what was said last."""
-
-    example: str  # the message's SHA-256, in hex
-    words: Sequence[str]
-    spam: bool | None  # None: of nothing any more
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from mailguard.adapters.database import kept as kept_copies
 from mailguard.adapters.database import ledger_rows, tickets
 from mailguard.adapters.database import outbox as outbox_store
 from mailguard.adapters.database.engine import Database
-from mailguard.adapters.database.kept import DISCARDED, RELEASED
 from mailguard.adapters.database.tables import holds, policies, recipients, transactions
+from mailguard.casework.quarantine import DISCARDED, RELEASED
 from mailguard.casework.tickets import KeptCopy, Listing
 from mailguard.core.decision.plan import Hold, InboundMail, State
 from mailguard.core.decision.verdict import Disposition

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _THREADS = 4  # reads at once; more wait, and their deadlines run meanwhile
 
 
-class Overrun(Exception):
+class ReadOverrun(Exception):
     """A read was not done within its seconds."""
 
 
@@ -36,7 +36,7 @@ class Queries:
         self._reads: set[_Read[Any]] = set()  # that somebody waits for
 
     async def ask(self, operation: Callable[[Connection], Result], seconds: float) -> Result:
-        """Carry a read out in a thread. Raises Overrun, what the driver raised, or what the
+        """Carry a read out in a thread. Raises ReadOverrun, what the driver raised, or what the
         operation did; RuntimeError after `close`."""
         read = _Read(operation)
         answer = self._threads.submit(self._carry_out, read)
@@ -47,7 +47,7 @@ class Queries:
         except TimeoutError:
             if not limit.expired():  # the operation's own
                 raise
-            raise Overrun from None
+            raise ReadOverrun from None
         finally:
             self._reads.discard(read)
             if not answer.done():  # overrun, or nobody waits any more
@@ -76,7 +76,7 @@ class _Read(Generic[Result]):
     def carry_out(self, connection: Connection) -> Result:
         with self._guard:
             if self._cut_off:
-                raise Overrun
+                raise ReadOverrun
             self._driver = connection.connection.driver_connection
         try:
             return self._operation(connection)

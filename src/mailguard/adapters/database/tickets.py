@@ -33,6 +33,7 @@ from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.outbox import OutboxStore
 from mailguard.adapters.database.tables import happenings, holds, letters, matters, transactions
 from mailguard.adapters.database.upsert import Upsert
+from mailguard.casework.quarantine import DISCARDED, RELEASED, AlreadyDecided
 from mailguard.casework.tickets import (
     AtHand,
     Conflict,
@@ -360,13 +361,13 @@ def _claim(connection: Connection, step: TicketUpdate) -> None:
 
 
 def _decide(connection: Connection, step: TicketUpdate, now: float) -> None:
-    ends = ((step.releases, kept_copies.RELEASED), (step.discards, kept_copies.DISCARDED))
+    ends = ((step.releases, RELEASED), (step.discards, DISCARDED))
     for references, state in ends:
         if references:
             deciding = kept_copies.Deciding(references, state, step.by, (), now)
             try:
                 kept_copies.decide(connection, [deciding])
-            except kept_copies.AlreadyDecided as decided:
+            except AlreadyDecided as decided:
                 raise Conflict(f"holds {decided} are decided already") from decided
 
 

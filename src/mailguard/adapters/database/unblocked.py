@@ -26,6 +26,7 @@ from mailguard.adapters.database.engine import LOADING, Database
 from mailguard.adapters.database.tables import allowlist
 from mailguard.adapters.database.upsert import Upsert, all_but, replacing
 from mailguard.casework.tickets import Listing
+from mailguard.casework.unblocked_list import ListEntry
 from mailguard.core.decision.facts import Unavailable, Unblocked
 from mailguard.core.mail.address import normalise
 from mailguard.core.mail.mailbox import single_address
@@ -34,21 +35,6 @@ from mailguard.core.sheets.parents import ImportPlan
 _NAME = "allowlist"
 _STALE = 60.0  # seconds without the database after which its entries no longer count
 _SLICE = 1_000  # rows taken over at a time
-
-
-@dataclass(frozen=True, slots=True)
-class ListEntry:
-    """An address on the list, as its row stands in the database."""
-
-    address: str  # lower case
-    origin: str = ""  # "case 41", "import parents-oak.xlsx"
-    site: str = ""
-    added_by: str = ""
-    added_at: float = 0.0
-    expires_at: float | None = None
-    batch: str = ""  # the import it came with
-    waived_by: str = ""  # who decided that it counts for mail that nothing proves
-    waived_because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

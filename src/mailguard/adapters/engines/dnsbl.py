@@ -11,9 +11,10 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Iterable
 
-from mailguard.adapters.authentication.dns import Answer, Records, Resolver
+from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.engines.engine import NoAnswer, heaviest, words
 from mailguard.config.settings.engines import DnsblSettings
+from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.engines import Scanned, Symbol, Target
 from mailguard.core.decision.facts import Unavailable
 from mailguard.core.links import sealed

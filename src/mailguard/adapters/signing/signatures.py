@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from mailguard.adapters.authentication import arc
-from mailguard.adapters.signing.signing import Signer, SigningKey, load_private_key
 from mailguard.config.settings.schema import SigningSettings
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, load_private_key
 
 
 class Signatures:
@@ -59,7 +59,7 @@ class Signatures:
         key = next((k for k in self._keys if k.is_active(now)), None)
         if key is None or not self._seals:
             return b""
-        return arc.seal(copy, results, cv, key, now)
+        return seal(copy, results, cv, key, now)
 
 
 def _midnight(day: str, time_zone: str) -> datetime | None:

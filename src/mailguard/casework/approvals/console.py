@@ -12,7 +12,8 @@ from mailguard.casework.approvals.handler import Approvals
 from mailguard.casework.approvals.life import Approval, ApprovalAnswer, ApprovalOutcome, Do
 from mailguard.casework.approvals.stopping import Stopping
 from mailguard.casework.console import Console, operator_named
-from mailguard.casework.tickets import CommandRefused, Ticket
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import Ticket
 from mailguard.core.people.model import Person
 from mailguard.core.record.formats import NewerFormat
 

@@ -12,7 +12,7 @@ from datetime import date
 from mailguard.casework.console import Console, person_named
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.grants.life import PreApproval
-from mailguard.casework.tickets import CommandRefused
+from mailguard.casework.refusal import CommandRefused
 from mailguard.core.mail import address
 from mailguard.core.people.model import Person
 from mailguard.core.sender import directory_lookups

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailguard.casework.console import Console
-from mailguard.casework.tickets import CommandRefused, Ticket
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import Ticket
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import Case, CaseAnswer, CaseStep, Said, Stage
 from mailguard.casework.unblocking.handler import Unblocking

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from turbohtml import TokenType
 
 from mailguard.core.mail import safe_text
-from mailguard.core.mail.address import PathError, normalise, parse_path
+from mailguard.core.mail.address import normalise
+from mailguard.core.mail.path import PathError, parse_path
 from mailguard.core.text import html, quote
 from mailguard.core.text.quote import Labels
 from mailguard.core.text.reading import TextPart

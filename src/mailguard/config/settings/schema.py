@@ -175,7 +175,7 @@ class DnsSettings(Section):
     lifetime: Seconds = Field(15.0, description="Seconds for all the lookups of one message.")
 
 
-class AuthenticationSettings(Section):
+class SecondOpinionSettings(Section):
     """How far our own verdicts on mail from outside are watched."""
 
     second_opinion: float = Field(
@@ -312,7 +312,7 @@ class Settings(Section):
     limits: SessionLimits = SessionLimits()
     auth: AuthSettings = AuthSettings()
     dns: DnsSettings = DnsSettings()
-    authentication: AuthenticationSettings = AuthenticationSettings()
+    authentication: SecondOpinionSettings = SecondOpinionSettings()
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = StorageSettings()
     signing: SigningSettings = SigningSettings()

@@ -2,7 +2,7 @@
 
 Owns Mailbox, Mailboxes and the look-up key `normalise`. The list parser is linear, works on the
 raw octets, and rather reports than raises: where two readers could see different addresses it says
-*ambiguous*. `path` owns the strict grammar of the envelope; its names are offered here too.
+*ambiguous*. `path` owns the strict grammar of the envelope.
 Must not know whose an address is.
 """
 
@@ -17,20 +17,6 @@ import idna
 
 from mailguard.core.mail import encoded_words
 from mailguard.core.mail.defects import ADDRESS_DEFECTS, DefectKind
-from mailguard.core.mail.path import PathError, parse_path
-
-__all__ = [
-    "DEFECTS",
-    "Mailbox",
-    "Mailboxes",
-    "PathError",
-    "domain_of",
-    "local_part",
-    "normalise",
-    "parse_author",
-    "parse_mailboxes",
-    "parse_path",
-]
 
 DEFECTS: Final[dict[str, DefectKind]] = ADDRESS_DEFECTS
 MAX_ADDRESSES: Final = 10_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailguard.core.mail.address import PathError, parse_path
+from mailguard.core.mail.path import PathError, parse_path
 from mailguard.core.mail.reply import Reply
 from mailguard.frontends.smtp.trust import xtext_decode
 

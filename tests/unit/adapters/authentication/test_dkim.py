@@ -1,310 +1,30 @@
-"""DKIM verification: what passes, what is refused and in which words, and how long it takes.
-
-The signatures are made here by hand or by dkimpy, so that the verifier is not tested by the signer
-that shares its code.
-"""
+"""DKIM's keys: asked for at once, in time, over real DNS; and the loop is not held meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import pickle
-import threading
-import time
-from collections.abc import Callable, Sequence
 
-import dkim as dkimpy
-import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
+from tests.support import cost
+from tests.support.dkim_vectors import (
+    BODY,
+    HEADER,
+    KEY,
+    NAME,
+    NOW,
+    RSA,
+    record,
+    sign,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.support.waiting import PATIENCE
 
-from mailguard.adapters.authentication.dkim import MAX_SIGNATURES, verify_dkim, verify_with_keys
-from mailguard.adapters.authentication.dns import Answer, CachingResolver, NoData, NxDomain, Records
+from mailguard.adapters.authentication.dkim import verify_dkim
+from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
-from mailguard.core.decision.facts import Dkim, Unavailable
+from mailguard.core.authentication.dns_answers import Answer, NxDomain
 from mailguard.core.mail import mime
 from mailguard.demo.dns_server import DnsServer
-
-NOW = 1_800_000_000.0
-NAME = "s1._domainkey.example.org"
-RSA = generate_private_key(65537, 2048)
-WEAK = generate_private_key(65537, 1024)
-ED = Ed25519PrivateKey.generate()
-HEADER = (
-    b"From: Jane Doe <jane@example.org>\r\n"
-    b"To: office@example.test\r\n"
-    b"Subject: Field trip\r\n"
-    b"Date: Mon, 1 Jan 2024 10:00:00 +0000\r\n"
-)
-BODY = b"Dear all,\r\n\r\nthe bus  leaves at\t8. \r\n\r\n\r\n"
-NAMES = b"from:to:subject:date"
-
-
-def record(key: RSAPrivateKey | Ed25519PrivateKey, extra: bytes = b"") -> Records:
-    if isinstance(key, RSAPrivateKey):
-        octets = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        kind = b"rsa"
-    else:
-        octets, kind = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), b"ed25519"
-    return Records((b"v=DKIM1; k=" + kind + b"; " + extra + b"p=" + base64.b64encode(octets),))
-
-
-def relax(name: bytes, value: bytes) -> bytes:
-    return name.lower() + b":" + b" ".join(value.split())
-
-
-def sign(
-    header: bytes = HEADER,
-    body: bytes = BODY,
-    *,
-    names: bytes = NAMES,
-    tags: bytes = b"d=example.org; s=s1",
-    algorithm: bytes = b"rsa-sha256",
-    key: RSAPrivateKey | Ed25519PrivateKey = RSA,
-    canonical_body: bytes | None = None,
-) -> bytes:
-    """A message with a relaxed/relaxed signature on top, made without the code under test."""
-    if canonical_body is None:
-        lines = [b" ".join(x for x in _words(line)) for line in body.split(b"\r\n")]
-        canonical_body = b"\r\n".join(lines).rstrip(b"\r\n")
-        canonical_body += b"\r\n" if canonical_body else b""
-    bh = base64.b64encode(hashlib.sha256(canonical_body).digest())
-    value = b"v=1; a=%s; c=relaxed/relaxed; %s; h=%s; bh=%s; b=" % (algorithm, tags, names, bh)
-    there = [line.split(b":", 1) for line in header.split(b"\r\n") if line]
-    hashed = b""
-    for name in names.split(b":"):
-        for position in range(len(there) - 1, -1, -1):
-            if there[position][0].lower() == name.lower():
-                found = there.pop(position)
-                hashed += relax(found[0], found[1]) + b"\r\n"
-                break
-    hashed += relax(b"dkim-signature", value)
-    if isinstance(key, RSAPrivateKey):
-        signature = key.sign(hashed, PKCS1v15(), SHA256())
-    else:
-        signature = key.sign(hashlib.sha256(hashed).digest())
-    b64 = base64.b64encode(signature)
-    return (
-        b"DKIM-Signature: "
-        + value
-        + b64[:70]
-        + b"\r\n  "
-        + b64[70:]
-        + b"\r\n"
-        + header
-        + (b"\r\n" + body)
-    )
-
-
-def _words(line: bytes) -> Sequence[bytes]:
-    lead = b"" if line[:1] in (b" ", b"\t") and line.strip() else None
-    return ([lead] if lead is not None else []) + line.split()
-
-
-def one(raw: bytes, answer: Answer | None = None, now: float = NOW) -> Dkim:
-    results = verify_with_keys(raw, {NAME: answer or record(RSA)}, now)
-    assert len(results) == 1
-    return results[0]
-
-
-def test_a_good_signature_passes_and_is_described() -> None:
-    found = one(sign(tags=b"d=Example.ORG; s=S1; i=Jane@mail.example.org"))
-    assert (found.result, found.reason) == ("pass", "")
-    assert (found.domain, found.selector) == ("example.org", "s1")
-    assert found.identity == "Jane@mail.example.org"
-    assert (found.algorithm, found.key_bits) == ("rsa-sha256", 2048)
-    assert len(found.signature) == 12
-    assert not found.testing
-
-
-def test_ed25519_passes() -> None:
-    raw = sign(key=ED, algorithm=b"ed25519-sha256")
-    assert one(raw, record(ED)).result == "pass"
-    assert one(raw.replace(b"8. ", b"9. "), record(ED)).result == "fail"
-
-
-def test_the_example_of_rfc_8463_passes() -> None:
-    """Appendix A: one message with an Ed25519 and an RSA signature."""
-    raw = (
-        b"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
-        b" d=football.example.com; i=@football.example.com;\r\n"
-        b" q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n"
-        b" subject : date : message-id : from : subject : date;\r\n"
-        b" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
-        b" b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r\n"
-        b" Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n"
-        b"From: Joe SixPack <joe@football.example.com>\r\n"
-        b"To: Suzie Q <suzie@shopping.example.net>\r\n"
-        b"Subject: Is dinner ready?\r\n"
-        b"Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r\n"
-        b"Message-ID: <20030712040037.46341.5F8J@football.example.com>\r\n"
-        b"\r\n"
-        b"Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n"
-    )
-    key = b"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
-    keys = {"brisbane._domainkey.football.example.com": Records((key,))}
-    assert [r.result for r in verify_with_keys(raw, keys, NOW)] == ["pass"]
-
-
-@pytest.mark.parametrize("form", ["simple/simple", "simple/relaxed", "relaxed/simple", "relaxed"])
-@pytest.mark.parametrize("body", [BODY, b"", b"\r\n\r\n", b"no line end", b" \t\r\n x\t y \r\n"])
-def test_what_dkimpy_signs_passes_here(form: str, body: bytes) -> None:
-    pem = RSA.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    raw = HEADER + b"\r\n" + body
-    forms = tuple(part.encode() for part in (form + "/simple").split("/")[:2])
-    field = dkimpy.sign(raw, b"s1", b"example.org", pem, canonicalize=forms)
-    assert one(field + raw, now=time.time()).result == "pass"
-    assert one(field + raw + b"more", now=time.time()).result == "fail"
-
-
-@pytest.mark.parametrize(
-    ("raw", "result", "reason"),
-    [
-        (sign().replace(b"bus", b"car"), "fail", "the body was altered"),
-        (sign().replace(b"Field trip", b"Closed"), "fail", "the header was altered"),
-        (sign(tags=b"d=example.org; s=s1; l=4"), "policy", "only a part of the body"),
-        (sign(tags=b"d=example.org; s=s1; l=9999"), "policy", "only a part of the body"),
-        (sign(algorithm=b"rsa-sha1"), "policy", "rsa-sha1"),
-        (sign(algorithm=b"rsa-md5"), "policy", "unknown algorithm"),
-        (sign(algorithm=b"ed25519-sha256"), "permerror", "of another kind"),
-        (sign(names=b"to:subject"), "permerror", "From is not signed"),
-        (sign(tags=b"d=example.org; s=s1; i=@example.test"), "permerror", "i= is not under d="),
-        (sign(tags=b"d=example.org; s=s1; i=x@badexample.org"), "permerror", "i= is not under"),
-        (sign(tags=b"d=example.org; s=s1; i=nobody"), "permerror", "i= is not under"),
-        (sign(tags=b"d=example.org; s=s1; x=%d" % (NOW - 9_000)), "policy", "expired"),
-        (sign(tags=b"d=example.org; s=s1; t=20; x=10"), "permerror", "expires before"),
-        (sign(tags=b"d=example.org; s=s1; t=%d" % (NOW + 90_000)), "policy", "in the future"),
-        (sign(tags=b"d=example.org; s=s1; t=soon"), "permerror", "not a time"),
-        (sign(tags=b"d=example.org; s=s1; q=http"), "permerror", "no known way"),
-        (sign(tags=b"d=example.org; s=s1; s=s1"), "neutral", "malformed"),
-        (sign(tags=b"d=example.org; s=s1;;"), "neutral", "malformed"),
-        (sign(tags=b"d=example.org"), "permerror", "no s="),
-        (sign(tags=b"d=exa mple.org; s=s1"), "permerror", "not a domain name"),
-        (sign(tags=b"d=ex\xc3\xa4mple.org; s=s1"), "neutral", "malformed"),
-        (sign().replace(b"v=1", b"v=2"), "permerror", "version"),
-        (sign().replace(b"v=1; ", b""), "permerror", "version"),
-        (sign().replace(b"c=relaxed/relaxed", b"c=nowsp"), "permerror", "canonicalization"),
-        (sign().replace(b"bh=", b"bh=*"), "permerror", "bh= is not base64"),
-        (sign().replace(b"\r\nSubject", b"\nSubject"), "policy", "stands on its own"),
-        (sign().replace(b"\r\n", b"\n"), "policy", "stands on its own"),
-        (sign().replace(b"bus", b"b\rus"), "policy", "stands on its own"),
-        (b"DKIM-Signature:\r\n" + HEADER + b"\r\n" + BODY, "permerror", "version"),
-        (b"DKIM-Signature: " + b"=" * 9 + b"\r\n" + HEADER, "neutral", "malformed"),
-    ],
-)
-def test_what_is_refused(raw: bytes, result: str, reason: str) -> None:
-    found = one(raw)
-    assert (found.result, reason in found.reason) == (result, True), found
-
-
-@pytest.mark.parametrize("name", [b"From", b"Subject", b"Date", b"To", b"Reply-To", b"SUBJECT "])
-def test_a_second_singleton_is_no_pass(name: bytes) -> None:
-    """The attack that oversigning stops, where the signer did not."""
-    names = NAMES + b":reply-to"
-    header = HEADER + b"Reply-To: jane@example.org\r\n"
-    raw = sign(header, names=names)
-    assert one(raw).result == "pass"
-    added = one(name + b": ceo@victim.test\r\n" + raw)
-    assert added.result == "policy"
-    assert "not all are signed" in added.reason
-
-
-def test_a_singleton_that_stands_twice_and_is_signed_twice_passes_as_signed() -> None:
-    header = HEADER + b"Subject: Another\r\n"
-    assert one(sign(header)).result == "policy"
-    assert one(sign(header, names=NAMES + b":subject")).result == "pass"
-
-
-def test_oversigned_fields_cannot_be_added() -> None:
-    raw = sign(names=NAMES + b":reply-to")
-    assert one(raw).result == "pass"
-    assert one(b"Reply-To: x@example.test\r\n" + raw).result == "fail"
-
-
-def test_what_is_shown_and_not_signed_is_told() -> None:
-    raw = sign(HEADER + b"Content-Type: text/html\r\n", names=b"from:date")
-    assert one(raw).uncovered == ("subject", "to", "content-type")
-    assert one(raw).result == "pass"
-
-
-KEY = record(RSA).values[0]
-
-
-@pytest.mark.parametrize(
-    ("answer", "result", "reason"),
-    [
-        (NxDomain(), "permerror", "no key"),
-        (NoData(), "permerror", "no key"),
-        (Unavailable("DNS time-out"), "temperror", "DNS time-out"),
-        (Records((b"v=spf1 -all",)), "permerror", "no key"),
-        (Records((KEY, KEY + b"\n")), "permerror", "several"),
-        (Records((b"v=DKIM1; k=rsa; p=",)), "permerror", "revoked"),
-        (Records((b"v=DKIM1; k=rsa; p=%%%%",)), "permerror", "cannot be read"),
-        (Records((b"v=DKIM1; k=rsa; p=AAAA",)), "permerror", "cannot be read"),
-        (Records((b"v=DKIM1; k=ed25519; p=AAAA",)), "permerror", "cannot be read"),
-        (Records((KEY.replace(b"DKIM1", b"DKIM2"),)), "permerror", "no key"),
-        (Records((KEY.replace(b"DKIM1", b"DKIM1x"),)), "permerror", "version"),
-        (Records((KEY.replace(b"k=rsa", b"k=dsa"),)), "permerror", "unknown kind"),
-        (Records((KEY + b"; p=AAAA",)), "permerror", "malformed"),
-        (Records((KEY + b" " * 5_000,)), "permerror", "malformed"),
-        (record(RSA, b"h=sha1; "), "permerror", "not for sha256"),
-        (record(RSA, b"s=tlsrpt; "), "permerror", "not for e-mail"),
-        (record(ED), "permerror", "of another kind"),
-        (record(WEAK), "fail", "another"),
-    ],
-)
-def test_keys_that_do_not_serve(answer: Answer, result: str, reason: str) -> None:
-    found = one(sign(), answer)
-    assert (found.result, reason in found.reason) == (result, True), found
-
-
-def test_keys_with_every_permitted_tag_serve() -> None:
-    assert one(sign(), record(RSA, b"h=sha1:sha256; s=email; t=y:s; n=a note; x=?; ")).testing
-    assert one(sign(), record(RSA, b"s=* ; ")).result == "pass"
-    bare = RSA.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
-    assert one(sign(), Records((b"p=" + base64.b64encode(bare),))).result == "pass"
-    folded = KEY[:60] + b"\n " + KEY[60:]
-    assert one(sign(), Records((b"v=spf1 -all", folded))).result == "pass"
-
-
-def test_a_strict_key_wants_the_very_domain() -> None:
-    raw = sign(tags=b"d=example.org; s=s1; i=@sub.example.org")
-    assert one(raw).result == "pass"
-    assert one(raw, record(RSA, b"t=s; ")).result == "permerror"
-
-
-def test_1024_bits_pass_and_fewer_do_not() -> None:
-    assert one(sign(key=WEAK), record(WEAK)).key_bits == 1024
-    assert one(sign(key=WEAK), record(WEAK)).result == "pass"
-    # An RSA key of 512 bits, as a record has it.
-    numbers = b"MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAL" + b"A" * 80
-    small = one(sign(), Records((b"p=" + numbers[:128],)))
-    assert small.result in ("policy", "permerror")
-
-
-def test_several_signatures_are_told_apart_and_bounded() -> None:
-    good = sign()
-    signature = good[: good.index(b"From:")]
-    bad = signature.replace(b"s=s1", b"s=s2")
-    keys: dict[str, Answer] = {NAME: record(RSA), "s2._domainkey.example.org": NxDomain()}
-    results = verify_with_keys(bad + good, keys, NOW)
-    assert [(r.selector, r.result) for r in results] == [("s2", "permerror"), ("s1", "pass")]
-    many = verify_with_keys(bad * 500 + good, keys, NOW)
-    assert len(many) == MAX_SIGNATURES + 1
-    assert many[-1].result == "policy"
-    assert all(r.result != "pass" for r in many)
 
 
 class Table:
@@ -314,15 +34,21 @@ class Table:
         self.answers = answers
         self.delay = delay
         self.asked: list[str] = []
+        self.at_once = self.waiting = 0
 
     async def look_up(self, name: str, record_type: str) -> Answer:
         assert record_type == "TXT"
         self.asked.append(name)
+        self.waiting += 1
+        self.at_once = max(self.at_once, self.waiting)
         await asyncio.sleep(self.delay)
+        self.waiting -= 1
         return self.answers.get(name, NxDomain())
 
 
-async def verify(resolver: Table | CachingResolver, raw: bytes, wait: float = 5.0) -> list[str]:
+async def verify(
+    resolver: Table | CachingResolver, raw: bytes, wait: float = PATIENCE
+) -> list[str]:
     deadline = asyncio.get_running_loop().time() + wait
     found = await verify_dkim(resolver, mime.parse(raw), now=NOW, deadline=deadline)
     return [one.result for one in found]
@@ -339,11 +65,10 @@ async def test_keys_are_asked_for_at_the_same_time_and_once() -> None:
     signature = good[: good.index(b"From:")]
     others = b"".join(signature.replace(b"s=s1", b"s=t%d" % n) for n in range(5))
     resolver = Table({NAME: record(RSA)}, delay=0.2)
-    started = time.monotonic()
     results = await verify(resolver, signature + others + good)
     assert results == ["pass", *["permerror"] * 5, "pass"]
     assert len(resolver.asked) == 6
-    assert time.monotonic() - started < 0.8
+    assert resolver.at_once == 6
 
 
 async def test_a_key_that_comes_too_late_is_temperror() -> None:
@@ -356,7 +81,7 @@ async def test_keys_come_over_real_dns() -> None:
     server = DnsServer(f"{NAME}. 60 IN TXT {strings}\n")
     host, port = await server.start()
     resolver = CachingResolver(
-        DnsSettings(servers=[Address.model_validate(f"{host}:{port}")], timeout=2)
+        DnsSettings(servers=[Address.model_validate(f"{host}:{port}")], timeout=30)
     )
     try:
         assert await verify(resolver, sign()) == ["pass"]
@@ -366,97 +91,13 @@ async def test_keys_come_over_real_dns() -> None:
         await server.stop()
 
 
-def _cpu(action: Callable[[], object]) -> float:
-    best = 9.0
-    for _ in range(3):
-        started = time.thread_time()
-        action()
-        best = min(best, time.thread_time() - started)
-    return best
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        sign(body=b"x" + b" " * 80_000 + b"y\r\n"),
-        sign(body=b" " * 80_000 + b"\r\n"),
-        sign(body=b"x" * 99 + b" \t" * 40_000 + b"\r\n" + b"a"),
-        sign(body=b"x\r\n" + b"\r\n" * 40_000),
-        sign(body=b" \r\n" * 27_000 + b"x"),
-        sign(HEADER + b"X: a" + b" " * 80_000 + b"b\r\n", names=NAMES + b":x"),
-        sign().replace(b"; b=", b"; b=" + b" " * 80_000),
-        sign(names=NAMES + b":x" * 40_000),
-        sign(tags=b"d=example.org; s=s1; " + b"; ".join(b"z%d=1" % n for n in range(9_000))),
-    ],
-    ids=["inside", "line", "end", "blank", "space-lines", "header", "b=", "h=", "tags"],
-)
-def test_eighty_kilobytes_of_nothing_take_little_time(raw: bytes) -> None:
-    assert one(raw).result == "pass"
-    assert _cpu(lambda: one(raw)) < 0.03  # 10 ms on a quiet machine
-
-
-async def _longest_hold(raw: bytes) -> float:
-    """The longest time that another task waits for the loop while `raw` is verified."""
-    message, longest, done = mime.parse(raw), 0.0, False
-
-    async def watch() -> None:
-        nonlocal longest
-        while not done:
-            started = time.perf_counter()
-            await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - started)
-
-    watching = asyncio.create_task(watch())
-    deadline = asyncio.get_running_loop().time() + 30
-    found = await verify_dkim(Table({NAME: record(RSA)}), message, now=NOW, deadline=deadline)
-    done = True
-    await watching
-    assert [r.result for r in found] == ["pass"]
-    return longest
-
-
 async def test_twenty_five_megabytes_do_not_hold_the_loop() -> None:
     body = (base64.b64encode(bytes(57)) + b"\r\n") * 330_000
-    raw = sign(body=body, canonical_body=body)
-    holds = []
-    for _ in range(3):  # a busy machine may take the loop away by itself
-        holds.append(await _longest_hold(raw))
-        if holds[-1] < 0.1:
-            return
-    raise AssertionError(holds)
+    message = mime.parse(sign(body=body, canonical_body=body))
 
+    async def verified() -> None:
+        deadline = asyncio.get_running_loop().time() + 60
+        found = await verify_dkim(Table({NAME: record(RSA)}), message, now=NOW, deadline=deadline)
+        assert [r.result for r in found] == ["pass"]
 
-def test_a_process_can_be_given_the_work() -> None:
-    keys = {NAME: record(RSA), "x": NxDomain(), "y": Unavailable("DNS time-out")}
-    function, arguments = pickle.loads(pickle.dumps((verify_with_keys, (sign(), keys, NOW))))
-    assert function(*arguments)[0].result == "pass"
-
-
-def test_threads_may_share_keys() -> None:
-    raw, results = sign(), []
-    threads = [threading.Thread(target=lambda: results.append(one(raw).result)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == ["pass"] * 4
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(
-        st.sampled_from(
-            [b"v=1", b"a=rsa-sha256", b"d=example.org", b"s=s1", b"h=from", b"h=", b"bh=AA==",
-             b"b=AA==", b"b=", b"i=@", b"l=-1", b"x=9e9", b"t=", b"c=//", b"q=", b"\xff", b"=",
-             b"\0", b"d=" + b"a" * 300, b"s=..", b"\r\n ", b"bh=\xc3\xa4", b"p=1"]
-        ),
-        max_size=12,
-    ),
-    st.binary(max_size=40),
-    st.binary(max_size=60),
-)  # fmt: skip
-def test_nothing_raises_and_nothing_passes(tags: list[bytes], junk: bytes, key: bytes) -> None:
-    raw = b"DKIM-Signature: " + b"; ".join(tags) + junk + b"\r\n" + HEADER + b"\r\n" + junk
-    keys = {NAME: Records((b"v=DKIM1; p=" + key,))}
-    for found in (verify_with_keys(raw, keys, NOW), verify_with_keys(junk + raw, keys, NOW)):
-        assert all(r.result not in ("pass", "temperror") for r in found)
+    await cost.assert_loop_free(verified)

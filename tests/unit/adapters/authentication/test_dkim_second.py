@@ -20,37 +20,37 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from prometheus_client import REGISTRY
-from tests.timing import quickest
-from tests.unit.adapters.authentication.test_dkim import (
+from tests.support.dkim_vectors import (
     BODY,
     ED,
     HEADER,
     NAME,
     NAMES,
+    REFUSED,
     RSA,
+    USELESS_KEYS,
     WEAK,
     record,
     sign,
-    test_keys_that_do_not_serve,
-    test_what_is_refused,
 )
 
-from mailguard.adapters.authentication.dkim import verify_with_keys
 from mailguard.adapters.authentication.dkim_second import (
-    MAX_SIZE,
-    MAX_WHITE,
     Child,
     DkimSecondOpinion,
-    Opinion,
-    Verdict,
     dkimpy_child,
     opinions,
-    sampled,
-    unfit,
 )
 from mailguard.adapters.authentication.dkim_second_child import answer, question
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
 from mailguard.adapters.workers.reader_pool import Overrun
+from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_opinions import (
+    MAX_SIZE,
+    MAX_WHITE,
+    Agreement,
+    Opinion,
+    unfit,
+)
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.decision.facts import Dkim, Unavailable
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
@@ -62,9 +62,8 @@ ALTERED = GOOD.replace(b"bus", b"car")
 PEM = RSA.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 PLAIN = HEADER + b"\r\n" + BODY
 SIMPLE = dkim.sign(PLAIN, b"s1", b"example.org", PEM, canonicalize=(b"simple", b"simple")) + PLAIN
-vectors = [case[0] for case in test_what_is_refused.pytestmark[0].args[1]]
-key_vectors = [case[0] for case in test_keys_that_do_not_serve.pytestmark[0].args[1]]
-del test_what_is_refused, test_keys_that_do_not_serve  # they run where they stand
+vectors = [case[0] for case in REFUSED]
+key_vectors = [case[0] for case in USELESS_KEYS]
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +100,16 @@ def compared(child: Any, raw: bytes, keys: Mapping[str, Answer] = KEYS) -> list[
 )
 def test_the_two_agree(raw: bytes, answer: Answer, theirs: str, dkimpy: Child) -> None:
     (found,) = compared(dkimpy, raw, {NAME: answer})
-    assert (found.theirs, found.verdict) == (theirs, Verdict.AGREED)
+    assert (found.theirs, found.verdict) == (theirs, Agreement.AGREED)
     assert (found.ours.result == "pass") == (theirs == "pass")
 
 
 def test_no_known_vector_is_a_disagreement(dkimpy: Child) -> None:
     found = [one for raw in vectors for one in compared(dkimpy, raw)]
     found += [one for key in key_vectors for one in compared(dkimpy, GOOD, {NAME: key})]
-    assert [one for one in found if one.verdict is Verdict.DISAGREED] == []
+    assert [one for one in found if one.verdict is Agreement.DISAGREED] == []
     assert len(found) > 20
-    assert {one.verdict for one in found} >= {Verdict.AGREED, Verdict.BY_DESIGN}
+    assert {one.verdict for one in found} >= {Agreement.AGREED, Agreement.BY_DESIGN}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_no_known_vector_is_a_disagreement(dkimpy: Child) -> None:
 )  # fmt: skip
 def test_what_must_differ_is_named(raw: bytes, answer: Answer, why: str, dkimpy: Child) -> None:
     (found,) = compared(dkimpy, raw, {NAME: answer})
-    assert found.verdict is Verdict.BY_DESIGN, found
+    assert found.verdict is Agreement.BY_DESIGN, found
     assert why in found.why
     assert (found.ours.result == "pass") != (found.theirs == "pass")
 
@@ -220,7 +219,7 @@ _ODD += (b"From: x@example.net\r\n", b"Subject: z\r\n", b"\r\n\r\n", b"l=1;")
 
 def test_two_thousand_alterations_are_no_disagreement() -> None:
     """What a stranger can bring about would be an alert in the night."""
-    dice, found = random.Random(1), Counter[Verdict]()
+    dice, found = random.Random(1), Counter[Agreement]()
     child = SimpleNamespace(ask=lambda asked, _: answer(dkim, asked))
     for _ in range(2_000):
         raw = bytearray(dice.choice((GOOD, sign(HEADER + b"X-A:  a\t b\r\n c\r\n"), SIMPLE)))
@@ -228,41 +227,11 @@ def test_two_thousand_alterations_are_no_disagreement() -> None:
         raw[at : at + dice.choice((0, 0, 0, 1, 2))] = dice.choice(_ODD)
         if not unfit(raw := bytes(raw)):
             found.update(one.verdict for one in compared(child, raw))
-    assert found[Verdict.DISAGREED] == 0
-    assert found[Verdict.AGREED] > 500
+    assert found[Agreement.DISAGREED] == 0
+    assert found[Agreement.AGREED] > 500
 
 
 # -- what may not reach it -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("raw", "label"),
-    [
-        (GOOD, ""),
-        (GOOD + b"x" * (MAX_SIZE - len(GOOD)), ""),
-        (GOOD + b"x" * (MAX_SIZE - len(GOOD) + 1), "too_large"),
-        (GOOD + b"x" + b" " * MAX_WHITE + b"x", ""),
-        (GOOD + b"x" + b" " * (MAX_WHITE + 1) + b"x", "white_space"),
-        (GOOD + b" \t" * 40_000, "white_space"),
-        (b"Subject: x" + b"\r\n " * 100 + b"y\r\n" + GOOD, "white_space"),
-        (b"X-A: \v\r\n" + GOOD, "white_space"),
-        (b"X-A: \f\r\n" + GOOD, "white_space"),
-        (GOOD + b"\v\f", ""),
-    ],
-)
-def test_what_may_not_reach_dkimpy(raw: bytes, label: str) -> None:
-    assert unfit(raw) == label
-
-
-@pytest.mark.parametrize("piece", [b" ", b" x", b" " * MAX_WHITE + b"x", b"\r\n", b"x"])
-def test_the_test_for_white_space_is_linear(piece: bytes) -> None:
-    def look(size: int) -> None:
-        raw = b"x" + (piece * size)[:size]
-        for _ in range(40):
-            unfit(raw)
-
-    once = quickest(lambda: look(MAX_SIZE // 4), 7)
-    assert quickest(lambda: look(MAX_SIZE // 2), 7) < 3 * once
 
 
 def test_the_worst_that_is_let_through_is_answered(dkimpy: Child) -> None:
@@ -274,7 +243,7 @@ def test_the_worst_that_is_let_through_is_answered(dkimpy: Child) -> None:
         sign(tags=b"d=example.org; s=s1; z=" + run * 350),
     ):
         assert unfit(raw) == ""
-        assert compared(dkimpy, raw)[0].verdict is Verdict.AGREED
+        assert compared(dkimpy, raw)[0].verdict is Agreement.AGREED
 
 
 # -- beside a server -----------------------------------------------------------------------------
@@ -432,16 +401,6 @@ async def test_closing_does_not_wait_for_dkimpy() -> None:
     await second.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)  # type: ignore[arg-type]
-
-
-def test_the_share_is_taken_by_digest() -> None:
-    digests = [f"{number * 0x1_0000_0000 // 10_000:08x}{'0' * 56}" for number in range(10_000)]
-    assert sum(sampled(digest, 0.01) for digest in digests) in (100, 101)
-    assert sum(sampled(digest, 1.0) for digest in digests) == 10_000
-    assert not any(sampled(digest, 0.0) for digest in digests)
-    assert sampled("f" * 64, 1.0)
-    few = {digest for digest in digests if sampled(digest, 0.01)}
-    assert few < {digest for digest in digests if sampled(digest, 0.1)}
 
 
 def test_dkimpy_is_loaded_in_the_child_alone() -> None:

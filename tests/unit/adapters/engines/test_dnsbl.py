@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mailguard.adapters.authentication.dns import Answer, NoData, NxDomain, Records
 from mailguard.adapters.engines.panel import seated
 from mailguard.config.settings.engines import EnginesSettings
+from mailguard.core.authentication.dns_answers import Answer, NoData, NxDomain, Records
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol
 from mailguard.core.decision.facts import Unavailable
 from mailguard.core.mail import mime

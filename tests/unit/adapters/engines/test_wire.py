@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from tests.support.ports import free_port
+from tests.support.waiting import patiently
 
-from mailguard.adapters.authentication.dns import Answer
 from mailguard.adapters.engines.panel import Panel, seated
 from mailguard.config.settings.engines import EnginesSettings
+from mailguard.core.authentication.dns_answers import Answer
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
 from mailguard.core.decision.facts import Unavailable
 from mailguard.core.mail import mime
@@ -37,7 +38,7 @@ def transaction(raw: bytes = MAIL, envelope: Envelope = ENVELOPE) -> Transaction
     return Transaction("01TEST", 1_795_600_000.0, Listener("mx", Role.MX), envelope, message)
 
 
-def panel(kind: str, port: int, deadline: float = 20.0, **settings: Any) -> Panel:
+def panel(kind: str, port: int, deadline: float = 240.0, **settings: Any) -> Panel:
     where = {"url": f"http://127.0.0.1:{port}"} if kind == "rspamd" else {}
     address = {} if kind == "rspamd" else {"address": f"127.0.0.1:{port}"}
     configured = EnginesSettings.model_validate({kind: {**where, **address, **settings}})
@@ -314,15 +315,12 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 @pytest.mark.parametrize("behave", [silence, deaf, drip, flood, hang_up])
 async def test_nothing_that_a_server_does_is_an_answer(kind: str, behave: Behaviour) -> None:
     big = transaction(MAIL + b"x" * 5_000_000)
-    began = time.monotonic()
-    async with server(behave) as port:
-        said = await ask(
-            panel(kind, port, timeout=0.5, max_size=9_000_000, on_no_answer="ignore"), big
-        )
+    asked = {"timeout": 0.5, "max_size": 9_000_000, "on_no_answer": "ignore"}
+    async with server(behave) as port, patiently(f"{kind} to be given up"):
+        said = await ask(panel(kind, port, **asked), big)
     assert isinstance(said, EngineUnavailable), said
     assert said.on_no_answer is OnNoAnswer.IGNORE
     assert said.unavailable.isprintable() and len(said.unavailable) < 300
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -330,7 +328,7 @@ async def test_an_answer_that_is_cut_anywhere_is_none(kind: str) -> None:
     whole = GOOD[kind]
     for end in range(0, len(whole), max(1, len(whole) // 40)):
         async with server(answering(kind, whole[:end])) as port:
-            said = await ask(panel(kind, port, timeout=5))
+            said = await ask(panel(kind, port, timeout=60))
         assert isinstance(said, EngineUnavailable), (end, said)
 
 
@@ -369,7 +367,7 @@ async def test_what_calls_a_message_clean_before_it_has_it_is_not_believed(kind:
 )
 async def test_spamds_garbage(answer: bytes) -> None:
     async with server(answering("spamd", answer)) as port:
-        assert isinstance(await ask(panel("spamd", port, timeout=5)), EngineUnavailable)
+        assert isinstance(await ask(panel("spamd", port, timeout=60)), EngineUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +401,7 @@ async def test_spamds_garbage(answer: bytes) -> None:
 )
 async def test_rspamds_garbage(answer: bytes) -> None:
     async with server(answering("rspamd", answer)) as port:
-        said = await ask(panel("rspamd", port, timeout=5))
+        said = await ask(panel("rspamd", port, timeout=60))
     assert isinstance(said, EngineUnavailable), said
     assert said.unavailable.isprintable()
 
@@ -429,9 +427,7 @@ async def test_clamds_garbage(answer: bytes) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nobody_listens(kind: str) -> None:
-    async with server(silence) as port:
-        pass
-    said = await ask(panel(kind, port))
+    said = await ask(panel(kind, free_port()))
     assert isinstance(said, EngineUnavailable) and said.on_no_answer is OnNoAnswer.DEFER
 
 
@@ -444,12 +440,15 @@ async def test_the_facts_deadline_is_above_an_engines() -> None:
 
 
 async def test_so_many_at_once_and_the_others_wait_within_their_time() -> None:
-    now, most = 0, 0
+    now, most, full = 0, 0, asyncio.Event()
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal now, most
         now, most = now + 1, max(most, now + 1)
         await request(reader, "clamd")
+        if now == 3:
+            full.set()
+        await full.wait()  # one that came fourth would be counted
         await asyncio.sleep(0.02)
         now -= 1
         writer.write(GOOD["clamd"])

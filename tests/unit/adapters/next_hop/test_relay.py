@@ -6,18 +6,20 @@ import asyncio
 import base64
 import contextlib
 import os
-import resource
+import socket
 import ssl
 import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.peers import require
-from tests.postfix import free_port
+from tests.support import cost
+from tests.support.clock import Clock
+from tests.support.peers import require
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE, patiently, soon, until
 
 from mailguard.adapters.next_hop import connection
 from mailguard.adapters.next_hop import relay as module
@@ -85,6 +87,7 @@ class Scripted:
         self.acts: dict[str, Act] = acts
         self.sessions: list[Session] = []
         self.messages: list[bytes] = []
+        self.acted: list[str] = []  # whatever it came to
         self.tls: ssl.SSLContext | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -143,6 +146,7 @@ class Scripted:
 
     async def act(self, session: Session, word: str, default: str) -> str:
         act = self.acts.get(word, default)
+        self.acted.append(word)
         said = act if isinstance(act, str) else await act(session)
         if said is not None:
             await session.say(said)
@@ -150,7 +154,7 @@ class Scripted:
 
 
 async def hang(session: Session) -> None:
-    await asyncio.sleep(30)
+    await asyncio.Event().wait()
 
 
 async def cut(session: Session) -> None:
@@ -159,7 +163,7 @@ async def cut(session: Session) -> None:
 
 def settings(server: Scripted | Address, **changes: Any) -> NextHopSettings:
     address = server if isinstance(server, Address) else server.address
-    return NextHopSettings(address=address, **({"tls": "off", "command": 3, "data": 3} | changes))
+    return NextHopSettings(address=address, **({"tls": "off", "command": 60, "data": 60} | changes))
 
 
 @contextlib.asynccontextmanager
@@ -231,32 +235,39 @@ async def test_capped_recipients_on_the_same_connection() -> None:
         ("dot", "unknown"),
     ],
 )
-async def test_hanging_next_hop(word: str, kind: str) -> None:
+async def test_hanging_next_hop(word: str, kind: str, clock: Clock) -> None:
     before = errors(kind)
     acts: dict[str, Act] = {word: hang}
-    limits = {"connect": 0.2, "command": 0.2, "data": 0.2}
+    limits = {"connect": 60, "command": 60, "data": 60}
     async with Scripted((), **acts) as server, relaying(server, **limits) as relay:
-        started = time.monotonic()
-        (reply,) = await send(relay)
-        assert time.monotonic() - started < 2
+        sending = asyncio.create_task(send(relay))
+        await soon(lambda: word in server.acted)
+        await clock.advance(61)
+        (reply,) = await sending
         assert reply.code == 451 and reply.text.startswith("4.4.")
         assert errors(kind) == before + 1
         assert ("unknown" in reply.text) == (word == "dot")
 
 
-async def test_one_silent_connection_costs_one_message_not_one_each() -> None:
-    async with Scripted() as server, relaying(server, command=0.2) as relay:
+async def test_one_silent_connection_costs_one_message_not_one_each(clock: Clock) -> None:
+    async with Scripted() as server, relaying(server) as relay:
         for replies in await asyncio.gather(*(send(relay) for _ in range(4))):
             assert replies[0].code == 250
         old = len(server.sessions)
 
         async def silent_if_old(session: Session) -> str:
             if session.number < old:
-                await asyncio.sleep(10)
+                silent.set()
+                await hang(session)
             return "250 ok"
 
+        silent = asyncio.Event()
         server.acts["mail"] = silent_if_old
-        assert [(await send(relay))[0].code for _ in range(3)] == [451, 250, 250]
+        sending = asyncio.create_task(send(relay))
+        await silent.wait()
+        await clock.advance(61)
+        assert (await sending)[0].code == 451
+        assert [(await send(relay))[0].code for _ in range(2)] == [250, 250]
 
 
 @pytest.mark.parametrize("word", ["greeting", "ehlo", "mail", "rcpt", "data", "dot"])
@@ -359,11 +370,11 @@ async def test_early_refusal_of_the_content() -> None:
         await session.say("354 go")
         await session.reader.readexactly(1000)
         await session.say("552 5.3.4 too big")
-        await asyncio.sleep(5)
+        await hang(session)
 
     raw = (b"x" * 76 + b"\r\n") * 300_000
     offers = ("PIPELINING",)
-    async with Scripted(offers, data=go) as server, relaying(server, data=3) as relay:
+    async with Scripted(offers, data=go) as server, relaying(server) as relay:
         (reply,) = await send(relay, raw=raw)
         assert reply == Reply(552, "5.3.4 too big")
         del server.acts["data"]
@@ -380,7 +391,7 @@ async def test_a_next_hop_that_takes_no_content_in_time(
     async def go(session: Session) -> None:
         await session.say("354 go")
         session.reader._transport.pause_reading()  # type: ignore[attr-defined]  # a full window
-        await asyncio.sleep(30)
+        await hang(session)
 
     raw = (b"x" * 76 + b"\r\n") * 300_000
     async with Scripted(("PIPELINING",), data=go) as server, relaying(server, data=0.3) as relay:
@@ -423,13 +434,11 @@ async def test_refusing_next_hop_is_451(greeting: str) -> None:
 
 async def test_nobody_listens() -> None:
     async with relaying(Address(host="127.0.0.1", port=free_port())) as relay:
-        started = time.monotonic()
         assert [r.code for r in await send(relay)] == [451]
         assert (await relay.verify(PAT)).code == 451
         assert (await relay.probe()).code == 451
         with pytest.raises(Trouble):
             await relay.log_in("pat", "secret")
-        assert time.monotonic() - started < 2
 
 
 async def test_helo_where_ehlo_is_unknown() -> None:
@@ -480,21 +489,26 @@ async def test_at_most_so_many_connections() -> None:
         assert len(server.sessions) == 3
 
 
-async def test_no_connection_free_in_time() -> None:
-    limits = {"connections": 1, "command": 0.1, "data": 1}
+async def test_no_connection_free_in_time(clock: Clock) -> None:
+    limits = {"connections": 1, "command": 60, "data": 90}
     async with Scripted(dot=hang) as server, relaying(server, **limits) as relay:
         first = asyncio.create_task(send(relay))
-        await asyncio.sleep(0.05)
-        (reply,) = await send(relay)
+        await soon(lambda: "dot" in server.acted)
+        second = asyncio.create_task(send(relay))
+        await asyncio.sleep(0)
+        await clock.advance(61)
+        (reply,) = await second
         assert reply.code == 451 and reply.text.startswith("4.4.5")
+        assert not first.done()
+        await clock.advance(30)
         await first
 
 
-async def test_idle_connections_are_closed_with_quit() -> None:
-    async with Scripted() as server, relaying(server, idle=0.1) as relay:
+async def test_idle_connections_are_closed_with_quit(clock: Clock) -> None:
+    async with Scripted() as server, relaying(server, idle=60) as relay:
         await send(relay)
-        await asyncio.sleep(0.4)
-        assert server.sessions[0].commands[-1] == "QUIT"
+        await clock.advance(61)
+        await soon(lambda: server.sessions[0].commands[-1] == "QUIT")
         assert [r.code for r in await send(relay)] == [250]
         assert len(server.sessions) == 2
 
@@ -502,7 +516,7 @@ async def test_idle_connections_are_closed_with_quit() -> None:
 async def test_cancelled_relay_gives_its_place_back() -> None:
     async with Scripted(dot=hang) as server, relaying(server, connections=1) as relay:
         task = asyncio.create_task(send(relay))
-        await asyncio.sleep(0.05)
+        await soon(lambda: "dot" in server.acted)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -514,18 +528,18 @@ async def test_close_cuts_what_is_under_way() -> None:
     async with Scripted(dot=hang) as server:
         relay = Relay(settings(server))
         task = asyncio.create_task(send(relay))
-        await asyncio.sleep(0.05)
+        await soon(lambda: "dot" in server.acted)
         await relay.close()
         assert [r.code for r in await task] == [451]
         assert [r.code for r in await send(relay)] == [451]
 
 
-async def test_verify_is_remembered_and_asked_once() -> None:
+async def test_verify_is_remembered_and_asked_once(clock: Clock) -> None:
     async def rcpt(session: Session) -> str:
         await asyncio.sleep(0.02)
         return "550 5.1.1 no" if SAM in session.commands[-1] else "250 ok"
 
-    async with Scripted(rcpt=rcpt) as server, relaying(server, verify_negative=0.2) as relay:
+    async with Scripted(rcpt=rcpt) as server, relaying(server, verify_negative=60) as relay:
         replies = await asyncio.gather(*(relay.verify(PAT) for _ in range(5)))
         assert [r.code for r in replies] == [250] * 5
         assert (await relay.verify("pat@EXAMPLE.org")).code == 250
@@ -534,7 +548,7 @@ async def test_verify_is_remembered_and_asked_once() -> None:
         asked = [c for s in server.sessions for c in s.commands if c.startswith("RCPT")]
         assert asked == [f"RCPT TO:<{PAT}>", f"RCPT TO:<{SAM}>"]
         assert not server.messages
-        await asyncio.sleep(0.25)
+        await clock.advance(61)
         del server.acts["rcpt"]
         assert (await relay.verify(SAM)).code == 250, "a no is forgotten in time"
 
@@ -722,6 +736,14 @@ async def test_the_demonstration_next_hop(tmp_path: Path) -> None:
         await server.stop()
 
 
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 10).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
 def sink() -> Callable[..., Any]:
     @contextlib.contextmanager
@@ -731,11 +753,11 @@ def sink() -> Callable[..., Any]:
         user = ("-u", "nobody") if os.geteuid() == 0 else ()
         server = subprocess.Popen([program, "-4", *user, *options, f"127.0.0.1:{port}", "100"])
         try:
-            time.sleep(0.2)
+            until(lambda: _listens(port), what="smtp-sink to listen")
             yield Address(host="127.0.0.1", port=port)
         finally:
             server.terminate()
-            server.wait(5)
+            server.wait(PATIENCE)
 
     return start
 
@@ -761,20 +783,52 @@ async def test_smtp_sink(sink: Callable[..., Any], options: tuple[str, ...], cod
             assert reply.code // 100 == code // 100, reply
 
 
+async def plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, raw: bytes) -> None:
+    """The reference: the same message over a kept connection by asyncio's streams, unasked-for
+    questions and all."""
+    for command in (b"MAIL FROM:<a@example.net>", b"RCPT TO:<pat@example.org>", b"DATA"):
+        writer.write(command + b"\r\n")
+        await reader.readline()
+    writer.write(raw + b".\r\n")
+    await writer.drain()
+    assert (await reader.readline()).startswith(b"250")
+
+
 @pytest.mark.peer
-async def test_cpu_of_a_relayed_message(sink: Callable[..., Any]) -> None:
-    """About 0.1 ms for 12 kB where this was written; three times that fails."""
+def test_cpu_of_a_relayed_message(sink: Callable[..., Any]) -> None:
     raw = b"Subject: x\r\n\r\n" + b"Lorem ipsum dolor sit amet, consetetur sadipscing.\r\n" * 230
-    with sink() as address:
-        async with relaying(address, connections=10) as relay:
-            await asyncio.gather(*(send(relay, raw=raw) for _ in range(20)))
-            before = resource.getrusage(resource.RUSAGE_SELF)
-            for _ in range(50):
-                replies = await asyncio.gather(*(send(relay, raw=raw) for _ in range(10)))
-                assert all(r.code == 250 for (r,) in replies)
-            after = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert seconds / 500 < 0.000_6, f"{seconds / 500 * 1000:.3f} ms a message"
+    with sink() as address, asyncio.Runner() as runner:
+        loop = runner.get_loop()
+
+        async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            await reader.readline()
+            writer.write(b"HELO gate.example.org\r\n")
+            await reader.readline()
+            return reader, writer
+
+        async def made() -> Relay:
+            return Relay(settings(address), "gate.example.org")
+
+        async def by_relay() -> None:
+            for _ in range(20):
+                assert [r.code for r in await send(relay, raw=raw)] == [250]
+
+        async def by_streams() -> None:
+            for _ in range(20):
+                await plainly(reader, writer, raw)
+
+        relay = loop.run_until_complete(made())
+        reader, writer = loop.run_until_complete(connected())
+        try:
+            cost.assert_ratio(
+                lambda: loop.run_until_complete(by_relay()),
+                lambda: loop.run_until_complete(by_streams()),
+                most=3,
+            )
+        finally:
+            writer.close()
+            loop.run_until_complete(relay.close())
 
 
 async def test_a_next_hop_that_crawls_has_no_more_time_than_a_client_has(
@@ -789,8 +843,7 @@ async def test_a_next_hop_that_crawls_has_no_more_time_than_a_client_has(
 
     many = [f"r{n}@example.org" for n in range(20)]
     async with Scripted(rcpt=crawl) as server, relaying(server) as relay:
-        began = time.monotonic()
-        replies = await send(relay, *many)
-        assert time.monotonic() - began < 2
+        async with patiently("an answer although the next hop crawls"):
+            replies = await send(relay, *many)
         assert {reply.code for reply in replies} == {451}
         assert server.messages == []

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 import pytest
-from tests import made_files
+from tests.support import made_files
 
 from mailguard.adapters.workers import reader_pool
 from mailguard.adapters.workers.reader_pool import PooledReader
@@ -33,7 +33,7 @@ async def test_a_worker_is_used_by_one_message_at_a_time(monkeypatch: pytest.Mon
         return Unavailable(raw.decode())
 
     monkeypatch.setattr(reader_pool._Worker, "read", slow)
-    pool = PooledReader(workers=2, above=0, seconds=5.0, memory=1 << 30)
+    pool = PooledReader(workers=2, above=0, seconds=60.0, memory=1 << 30)
     given_up = asyncio.create_task(pool.read(mime.parse(RAW + b"given up")))
     await asyncio.sleep(0.05)
     given_up.cancel()
@@ -53,7 +53,7 @@ async def test_what_takes_long_to_unpack_goes_to_a_worker(monkeypatch: pytest.Mo
         return Unavailable("from a worker")
 
     monkeypatch.setattr(reader_pool._Worker, "read", answered)
-    pool = PooledReader(workers=1, above=131_072, seconds=5.0, memory=1 << 30)
+    pool = PooledReader(workers=1, above=131_072, seconds=60.0, memory=1 << 30)
     plain = await pool.read(mime.parse(made_files.message(made_files.zipped(("a", b"x")), "a.zip")))
     assert isinstance(plain, Reading)
     assert [file.kind for file in plain.files] == ["zip", "text"]
@@ -68,6 +68,6 @@ async def test_what_takes_long_to_unpack_goes_to_a_worker(monkeypatch: pytest.Mo
 async def test_a_worker_and_this_process_read_the_same() -> None:
     packed = made_files.gzipped(made_files.tarred(("zeros", bytes(3_000_000)), ("b", b"MZ words")))
     message = mime.parse(made_files.message(packed, "a.tgz"))
-    pool = PooledReader(workers=1, above=131_072, seconds=20.0, memory=1 << 30)
+    pool = PooledReader(workers=1, above=131_072, seconds=60.0, memory=1 << 30)
     assert await pool.read(message) == reader.read(message)
     await pool.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-from tests.office import (
+from tests.support.office import (
     ANNOUNCEMENT,
     APPROVALS,
     CEDAR,
@@ -27,11 +27,12 @@ from tests.office import (
     mail,
     to,
 )
-from tests.unit.core.decision.test_decide import Says
+from tests.support.steps import Says
 
 from mailguard.adapters.database.tables import matters
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import CommandRefused, Conflict
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import Conflict
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.mail.reply import Reply

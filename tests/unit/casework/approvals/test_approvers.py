@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.office import DIRECTORY, DISTRICT, PEOPLE, mail
+from tests.support.office import DIRECTORY, DISTRICT, PEOPLE, mail
 
 from mailguard.casework.approvals.approvers import (
     RequiredApproval,

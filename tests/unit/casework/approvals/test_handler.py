@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.office import (
+from tests.support.office import (
     ANNOUNCEMENT,
     APPROVALS,
     CEDAR,
@@ -27,7 +27,8 @@ from tests.office import (
 )
 
 from mailguard.casework.approvals.life import ApprovalOutcome
-from mailguard.casework.tickets import CommandRefused, Conflict, KeptCopy
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import Conflict, KeptCopy
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Role
@@ -659,7 +660,7 @@ async def test_hostile_words_stay_in_their_place(office: Office) -> None:
         subject,
         "<b>Yes</b>\nhttps://evil.example.com/a\nPlease reply above this line.\nYES",
     )
-    from tests.office import held
+    from tests.support.office import held
 
     await office.accept(raw, [MAPLE], held(NEEDS))
     questions = {m.to[0]: m for m in await office.round() if m.kind == "question"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from tests.office import CALENDAR, TERMS, moment
+from tests.support.office import CALENDAR, TERMS, moment
 
 from mailguard.casework.approvals import life as life
 from mailguard.casework.approvals.approvers import RequiredApproval
@@ -224,7 +224,7 @@ def test_what_a_grant_covers(
     change: dict[str, object], codes: set[str], mailbox: str, recipients: set[str], day: int,
     wanted: bool,
 ) -> None:  # fmt: skip
-    from tests.office import PEOPLE
+    from tests.support.office import PEOPLE
 
     one = replace(GIVEN, **change)  # type: ignore[arg-type]
     today = date(2026, 11, day)

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.office import DISTRICT, Mail, mail, moment, to
-from tests.spam_office import (
+from tests.support.office import DISTRICT, Mail, mail, moment, to
+from tests.support.spam_office import (
     BEN,
     CLUB,
     PARENT,
@@ -25,7 +25,7 @@ from tests.spam_office import (
     questions,
 )
 
-from mailguard.casework.tickets import CommandRefused
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.unblocking.case import CaseDeadlines, Stage
 from mailguard.casework.unblocking.handler import Staff
 from mailguard.core.mail.transaction import Role

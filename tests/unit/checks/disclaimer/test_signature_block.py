@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.timing import within
+from tests.support import cost
 
 from mailguard.checks.disclaimer.signature_block import elements, filled, lacking
 from mailguard.core.people.model import Person
@@ -61,9 +61,6 @@ def test_a_line_without_a_value_is_left_out() -> None:
     assert filled("{name}\n{title}, {phone}\nTel. {phone}\n*", values) == "Jane\nTel. 1\n*"
 
 
-@pytest.mark.parametrize(
-    "text", ["1 " * 100_000, "Jane Doe\n" * 20_000, "5-" * 99 + "\n", "\n" * 9]
-)
-def test_hostile_text_is_read_in_linear_time(text: str) -> None:
-    with within(1):
-        elements(text, JANE)
+@pytest.mark.parametrize("unit", ["1 ", "Jane Doe\n", "5-", "\n", "5-5 5.5\n"])
+def test_hostile_text_is_read_in_linear_time(unit: str) -> None:
+    cost.assert_linear(cost.growing(unit, 100_000 // len(unit)), lambda text: elements(text, JANE))

@@ -2,61 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from tests.support.steps import DISTRICT, Says, finds
 
 from mailguard.core.decision.decide import decide
 from mailguard.core.decision.edit import ReplaceText
 from mailguard.core.decision.facts import Facts
-from mailguard.core.decision.policy import CheckSettings, FindingType, Mode, Policy, PolicyStep
+from mailguard.core.decision.policy import CheckSettings, Mode, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict, Waiver
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
-from mailguard.core.people.district import District
 
 FORWARD, QUARANTINE, HOLD, BOUNCE, DEFER = Disposition
 ANN, BOB = "ann@example.org", "bob@example.org"
-DISTRICT = District(
-    "Example Valley Unified School District",
-    "EVUSD",
-    ("example.org",),
-    "spammail@example.org",
-    "postmaster@example.org",
-    "mx.example.org",
-)
-
-
-@dataclass(frozen=True)
-class Says:
-    """A check that says what it is told to; the real thing under test is `decide`."""
-
-    name: str
-    verdict: Verdict | Exception
-    findings: tuple[FindingType, ...] = ()
-    Settings: ClassVar[type[CheckSettings]] = CheckSettings
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def examine(self, transaction: Transaction, facts: Facts, settings: Any) -> Verdict:
-        if isinstance(self.verdict, Exception):
-            raise self.verdict
-        return self.verdict
-
-
-def finds(
-    name: str,
-    code: str,
-    disposition: Disposition,
-    *recipients: str,
-    waivable: bool = False,
-    mode: Mode = Mode.ENFORCE,
-    waivers: tuple[Waiver, ...] = (),
-    edits: tuple[Any, ...] = (),
-) -> PolicyStep:
-    kind = FindingType(code, "was found", ("R0",), disposition, waivable=waivable)
-    verdict = Verdict(name, (Finding(code, "evidence", recipients),), edits, waivers)
-    return PolicyStep(Says(name, verdict, (kind,)), CheckSettings(), {code: disposition}, mode=mode)
 
 
 def decided(*steps: PolicyStep, recipients: tuple[str, ...] = (ANN, BOB)) -> Any:

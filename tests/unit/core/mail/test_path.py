@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailguard.core.mail.address import PathError, parse_path
+from mailguard.core.mail.path import PathError, parse_path
 
 
 @pytest.mark.parametrize(

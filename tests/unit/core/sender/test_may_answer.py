@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.core.decision.test_decide import DISTRICT
+from tests.support.steps import DISTRICT
 
 from mailguard.core.decision.facts import Dkim, Facts, Spf
 from mailguard.core.mail import mime

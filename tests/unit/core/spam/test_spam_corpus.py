@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.spam_corpus import VARIABLE, Mail, archive, guess, mails
+from tests.support.spam_corpus import VARIABLE, Mail, archive, guess, mails
 
 from mailguard.core.mail import mime
 from mailguard.core.mail.message import Message

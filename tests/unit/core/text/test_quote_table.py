@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests import mail_programs
+from tests.support import mail_programs
 
 from mailguard.core.text import html, plain_text, quoted_html
 

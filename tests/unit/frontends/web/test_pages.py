@@ -12,7 +12,7 @@ import pytest
 from mailguard.core.people.district import District
 from mailguard.frontends.web import pages
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TEMPLATES = sorted((ROOT / "src/mailguard/frontends/web/templates").iterdir())
 DISTRICT = District(
     name="Example <Valley> District",

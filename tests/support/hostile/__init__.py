@@ -1,0 +1,1 @@
+"""Hostile messages by the thousand, the same every time: `generate` gives them."""
