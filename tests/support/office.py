@@ -211,7 +211,7 @@ class Office:
         desk = Deskwork(lambda: self.now, self.state.notices, self.world.delivery.outbox)
         self.work = Work(self.state.matters, lambda: self.snapshot, self.take_up, desk)
         self.grants = Grants(self.work)
-        self.steps = Approvals(self.work, self.grants, self.terms, self.relay_vouches)
+        self.steps = Approvals(self.work, self.terms, self.grants, self.relay_vouches)
         self.open_desk(Engine(self.steps), Engine(self.grants))
 
     def open_desk(self, *handlers: Engine[Any]) -> None:

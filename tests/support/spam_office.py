@@ -14,8 +14,9 @@ from mailguard.casework.engine import Engine
 from mailguard.casework.lessons import Lesson
 from mailguard.casework.unblocking.case import CASE, Case, CaseDeadlines
 from mailguard.casework.unblocking.console import CaseConsole
-from mailguard.casework.unblocking.handler import Staff, Unblocking
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.sheets import Sheets
+from mailguard.casework.unblocking.steps import Staff
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict

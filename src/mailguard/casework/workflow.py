@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from mailguard.casework.answers.answer import AnswerKind
+from mailguard.casework.correspondent import Correspondent
 from mailguard.casework.tickets import (
     KeptCopy,
     Listing,
@@ -27,9 +28,6 @@ from mailguard.core.record.formats import Format
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Deskwork, Outgoing
 from mailguard.pipeline.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from mailguard.casework.correspondent import Correspondent
 
 S = TypeVar("S")
 

@@ -24,6 +24,10 @@ class ApprovalConsole(Console[Approval]):
 
     workflow: Approvals
 
+    @property
+    def _stopping(self) -> Stopping:
+        return Stopping(self.engine, self.workflow)
+
     async def decide(self, number: int, yes: bool, remark: str) -> str:
         """Approve for everybody who has not answered, or deny; what became of it, in words."""
         ticket, approval = await self._open(number)
@@ -71,7 +75,7 @@ class ApprovalConsole(Console[Approval]):
             raise CommandRefused(f"there is no approval and no message {id}") from None
         except (ValueError, NewerFormat) as error:
             raise CommandRefused(f"{id} was recorded by another version: {error}") from None
-        taken = await Stopping(self.workflow).stop(sent, given, self.by)
+        taken = await self._stopping.stop(sent, given, self.by)
         return " ".join((*said, *((taken.words(),) if taken.entries or not said else ())))
 
     async def _stop(self, number: int, given: ApprovalAnswer) -> str:
@@ -79,7 +83,7 @@ class ApprovalConsole(Console[Approval]):
         step = life.stopped(approval, given)
         if Do.TELL_THEM in step.do:
             return self._words(ticket, approval)
-        taken = await Stopping(self.workflow).of(ticket) if Do.WITHDRAW in step.do else None
+        taken = await self._stopping.of(ticket) if Do.WITHDRAW in step.do else None
         if taken is not None and not taken.entries:
             return taken.words()
         await self.carry_out(ticket, self.workflow.change(ticket, step, given.at, taken))

@@ -7,8 +7,8 @@ know how a step is committed or what an answer's words are (`casework.answers.an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,11 +25,11 @@ from mailguard.casework.approvals.life import (
     Asked,
     Do,
 )
-from mailguard.casework.approvals.mail import ApprovalMailer, bound_to, refused
+from mailguard.casework.approvals.mail import bound_to, refused
 from mailguard.casework.approvals.opening import Opening
 from mailguard.casework.approvals.page import page
+from mailguard.casework.approvals.steps import ApprovalSteps
 from mailguard.casework.approvals.stopping import Stopping
-from mailguard.casework.approvals.withdrawal import Withdrawal
 from mailguard.casework.beforehand import GivenBeforehand
 from mailguard.casework.correspondent import Correspondent, answer_in
 from mailguard.casework.engine import AT_ONCE, Engine
@@ -38,14 +38,11 @@ from mailguard.casework.tickets import Conflict, KeptCopy, Question, Ticket, Unr
 from mailguard.casework.workflow import (
     Begun,
     Change,
-    Copies,
-    Fate,
     Found,
     Given,
     Move,
     Note,
     Response,
-    Work,
     Workflow,
 )
 from mailguard.core.decision.verdict import Disposition
@@ -60,12 +57,10 @@ _TO_STOP = "To stop what has not left yet, answer the question by STOP."
 
 
 @dataclass(frozen=True)
-class Approvals(Workflow[Approval]):
+class Approvals(ApprovalSteps, Workflow[Approval]):
     """What waits for approvers."""
 
-    work: Work
     beforehand: GivenBeforehand
-    terms: ApprovalDeadlines = field(default_factory=ApprovalDeadlines)
     relay_vouches: bool = True
 
     kind: ClassVar[str] = "approval"
@@ -77,7 +72,7 @@ class Approvals(Workflow[Approval]):
     @classmethod
     def made(cls, outfit: Outfit) -> Approvals:
         terms, vouches = deadlines(outfit.settings), outfit.settings.approvals.relay_vouches
-        return cls(outfit.work, outfit.beforehand, terms, vouches)
+        return cls(outfit.work, terms, outfit.beforehand, vouches)
 
     # Opening
 
@@ -136,6 +131,10 @@ class Approvals(Workflow[Approval]):
                 then = judged.facts.administrators
         return approvers.in_office(sender, then, snapshot.directory, today)
 
+    @property
+    def _stopping(self) -> Stopping:
+        return Stopping(Engine(self), self)
+
     # What becomes of it
 
     async def answered(self, found: Found[Approval], given: Given) -> Response[Approval]:
@@ -156,7 +155,7 @@ class Approvals(Workflow[Approval]):
     async def _stopped(self, found: Found[Approval], given: Given) -> Response[Approval]:
         """STOP by an approver (R21)."""
         step = life.stopped(found.state, _answer(given))
-        taken = await Stopping(self).of(found.ticket) if Do.WITHDRAW in step.do else None
+        taken = await self._stopping.of(found.ticket) if Do.WITHDRAW in step.do else None
         if Do.TELL_THEM in step.do or (taken is not None and not taken.entries):
             slots = {"outcome": taken.words()} if taken is not None else {}
             note = self._note(found, "approval-too-late", **slots)
@@ -197,73 +196,12 @@ class Approvals(Workflow[Approval]):
         if who.person is not None:
             said = await answer_in(judged, who.reading)
             if said.kind is AnswerKind.STOP:
-                await Stopping(self).named(mail, judged, who.person, said.remark)
+                await self._stopping.named(mail, judged, who.person, said.remark)
                 return
         notes = engine.refusal(mail, judged) if who.who.inside else ()
         await engine.settle(mail, "answers no question of ours", notes)
 
-    # What a step does
-
-    def change(
-        self,
-        ticket: Ticket,
-        step: ApprovalStep,
-        now: float,
-        withdrawal: Withdrawal | None = None,
-        detail: str = "",
-    ) -> Change[Approval]:
-        """The step, as it is committed."""
-        approval, calendar = step.approval, self.work.snapshot().calendar
-        fates = {Do.RELEASE: Fate.RELEASE, Do.DISCARD: Fate.DISCARD}
-        return Change(
-            state=approval,
-            status=approval.outcome.value,
-            what=(step.what,),
-            compose=partial(self._compose, ticket, step, now, withdrawal),
-            detail=detail,
-            wakes_at=life.wakes_at(approval, calendar, self.terms),
-            closes=approval.outcome is not ApprovalOutcome.WAITING,
-            decided_by=approval.decided_by,
-            every=next((fates[do] for do in step.do if do in fates), None),
-            withdraws=withdrawal.entries if withdrawal is not None else (),
-        )
-
-    async def _compose(
-        self,
-        ticket: Ticket,
-        step: ApprovalStep,
-        now: float,
-        withdrawal: Withdrawal | None,
-        copies: Copies,
-        detail: str,
-        noted: bool,
-    ) -> tuple[Sequence[Outgoing], str]:
-        do, post = step.do, self.mailer(ticket, step.approval, now)
-        there = self._there(step.asked, now)
-        mails: list[Outgoing] = []
-        if Do.ASK in do or Do.REMIND in do:
-            mails += [post.request(asked, again=Do.REMIND in do) for asked in there]
-        if Do.TELL_SENDER in do:
-            template = f"approval-{'waiting' if step.what == 'opened' else step.what}"
-            said = withdrawal.words() if withdrawal else "It has not been delivered to anybody."
-            mails += post.tell_sender(template, first=not ticket.version, outcome=said)
-        if Do.TELL_OTHERS in do:
-            mails += [post.settled(asked) for asked in there]
-        if Do.TELL_POSTMASTER in do:
-            mails.append(post.tell_postmaster())
-        return mails, detail or _told(step)
-
-    def _there(self, asked: Iterable[Asked], now: float) -> list[Asked]:
-        """Those who have not left since they were asked (R6)."""
-        snapshot = self.work.snapshot()
-        today = directory_lookups.day_at(now, snapshot.district.time_zone)
-        people = ((one, snapshot.directory.people.get(one.person)) for one in asked)
-        return [one for one, p in people if p is not None and p.left_since(today) is None]
-
     # In words
-
-    def mailer(self, ticket: Ticket, approval: Approval, now: float) -> ApprovalMailer:
-        return ApprovalMailer(self.work.snapshot(), ticket.id, now, approval, self.terms)
 
     async def question(self, found: Found[Approval], now: float) -> Question:
         return page(self.mailer(found.ticket, found.state, now), found.place)
@@ -294,13 +232,3 @@ def _answer(given: Given) -> ApprovalAnswer:
     if given.how == "mail" and len(remark.split()) <= 2:
         remark = ""  # "Yes, approved" says nothing besides the answer
     return ApprovalAnswer(given.person, given.name, yes, given.at, given.how, remark)
-
-
-def _told(step: ApprovalStep) -> str:
-    """The history's own words for a step that nobody else words."""
-    approval = step.approval
-    if step.what in ("opened", "reminded"):
-        return ", ".join(f"{a.name} <{a.mailbox}>" for a in step.asked) or "nobody to ask"
-    said: Mapping[str, ApprovalAnswer] = {g.person: g for g in approval.given}
-    last = list(said.values())[-1:]
-    return "; ".join(filter(None, (*(g.how for g in last), approval.remark)))

@@ -89,7 +89,7 @@ class CaseConsole(Console[Case]):
             )
         (address,) = senders
         now = self.now()
-        requests, by = Requests(self.workflow), self.by
+        requests, by = Requests(self.engine, self.workflow), self.by
         theirs = await requests.open_case(address, now)
         requester = replace(case.requesters[0], vouches=bool(case.requesters[0].person))
         step, claims = await requests.request(theirs, (address,), requester, kept, None, now)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from typing import Any, ClassVar
 
 import structlog
 
 from mailguard.casework.answers.answer import AnswerKind
-from mailguard.casework.console import person_named
 from mailguard.casework.correspondent import Correspondent
 from mailguard.casework.engine import Engine, readable
 from mailguard.casework.outfit import Outfit, Teach, teach_nobody
@@ -25,7 +23,6 @@ from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import (
     CASE,
     Asks,
-    At,
     Case,
     CaseAnswer,
     CaseDeadlines,
@@ -35,13 +32,12 @@ from mailguard.casework.unblocking.case import (
     Stage,
     Who,
 )
-from mailguard.casework.unblocking.kept import who_is
-from mailguard.casework.unblocking.mail import CaseMailer, bound_to, reply
+from mailguard.casework.unblocking.mail import bound_to, reply
 from mailguard.casework.unblocking.page import page
 from mailguard.casework.unblocking.requests import Requests
 from mailguard.casework.unblocking.sheets import Sheets, sheets_of
+from mailguard.casework.unblocking.steps import CaseSteps, Staff
 from mailguard.casework.unblocking.summary import Summaries
-from mailguard.casework.unblocking.telling import Telling, listings
 from mailguard.casework.workflow import (
     Begun,
     Change,
@@ -49,13 +45,10 @@ from mailguard.casework.workflow import (
     Given,
     Note,
     Response,
-    Work,
     Workflow,
 )
 from mailguard.core.people.district import SPAMMAIL
-from mailguard.core.people.model import Person
 from mailguard.core.record.formats import NewerFormat
-from mailguard.core.sender import directory_lookups
 from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.judged_message import JudgedMessage
@@ -67,26 +60,10 @@ log = structlog.get_logger("mailguard.cases")
 _SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Said.UNSURE}
 
 
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """Who does what at this desk, as the district has set it."""
-
-    reviewers: tuple[str, ...] = ()  # person ids or addresses; empty: by role
-    asks: str = "mailbox"  # where reviewers are asked: "mailbox", "people" or "both"
-    sheets: tuple[str, ...] = ()  # roles, person ids or addresses: who hands sheets in (R38)
-
-
-REVIEWERS = ("technology_services_director", "executive_director_it", "it_designee")
-"""The roles of those who review where nobody is named."""
-
-
 @dataclass(frozen=True)
-class Unblocking(Workflow[Case]):
+class Unblocking(CaseSteps, Workflow[Case]):
     """Requests to unblock a sender. Without `sheets` none are taken in."""
 
-    work: Work
-    terms: CaseDeadlines = field(default_factory=CaseDeadlines)
-    staff: Staff = field(default_factory=Staff)
     teach: Teach = teach_nobody
     sheets: Sheets | None = None
     relay_vouches: bool = True
@@ -111,33 +88,7 @@ class Unblocking(Workflow[Case]):
             desk.relay_vouches,
         )
 
-    def at(self, now: float) -> At:
-        """That moment, with the calendar that is in force."""
-        return At(now, self.work.snapshot().calendar, self.terms)
-
     # Who
-
-    def reviewers(self, now: float) -> tuple[Person, ...]:
-        """The people who review, as they are there on that day."""
-        directory, today = self.work.snapshot().directory, self.today(now)
-        if not self.staff.reviewers:
-            named = [p for role in REVIEWERS for p in directory.with_role(role, today)]
-        else:
-            found = (person_named(directory, name) for name in self.staff.reviewers)
-            named = [p for p in found if p is not None and p.left_since(today) is None]
-        return tuple({person.id: person for person in named}.values())
-
-    def asked_reviewers(self, now: float) -> tuple[Who, ...]:
-        """Where the reviewers' questions go: the mailbox they share, themselves, or both."""
-        district = self.work.snapshot().district
-        people = [who_is(p) for p in self.reviewers(now) if p.addresses]
-        mailbox = Who("", f"{district.short_name} reviewers", district.spammail)
-        if self.staff.asks == "mailbox" or not people:
-            return (mailbox,)
-        return (mailbox, *people) if self.staff.asks == "both" else tuple(people)
-
-    def today(self, now: float) -> date:
-        return directory_lookups.day_at(now, self.work.snapshot().district.time_zone)
 
     def asked(self, state: Case) -> Sequence[Who]:
         return [query.who for query in state.asked]
@@ -226,7 +177,7 @@ class Unblocking(Workflow[Case]):
 
     async def unasked(self, mail: UnreadMail, judged: JudgedMessage, who: Correspondent) -> None:
         """A request, a sheet; or nothing of ours."""
-        requests, person = Requests(self), who.person
+        requests, person = Requests(Engine(self), self), who.person
         if person is not None and self.sheets and sheets_of(judged.transaction.message):
             await self.sheets.take_in(requests, mail, judged, person)
         elif person is not None:
@@ -243,34 +194,6 @@ class Unblocking(Workflow[Case]):
 
     def begins(self, now: float) -> bool:
         return self.summaries.is_due(self.work.snapshot().calendar, now)
-
-    # What a step does
-
-    def change(
-        self,
-        ticket: Ticket,
-        step: CaseStep,
-        now: float,
-        *,
-        detail: str = "",
-        told_already: frozenset[str] = frozenset(),
-    ) -> Change[Case]:
-        """The step, as it is committed."""
-        case = step.case
-        telling = Telling(self.work, self.mailer(ticket, case, now), step, told_already)
-        return Change(
-            state=case,
-            status=case.stage.value,
-            what=step.what,
-            compose=telling.compose,
-            detail=detail,
-            wakes_at=life.wakes_at(case, self.at(now)),
-            closes=case.ended,
-            decided_by=case.decided_by,
-            releases=step.releases,
-            discards=step.discards,
-            listings=listings(step, ticket.id, self.work.snapshot().directory, now),
-        )
 
     async def committed(self, released: Sequence[KeptCopy], discarded: Sequence[KeptCopy]) -> None:
         """The filter learns from what was decided about spam."""
@@ -294,10 +217,6 @@ class Unblocking(Workflow[Case]):
             log.warning("not_learned", id=transaction_id, reason=str(error)[:300])
 
     # In words
-
-    def mailer(self, ticket: Ticket, case: Case, now: float) -> CaseMailer:
-        due = life.due_at(case, self.at(now))
-        return CaseMailer(self.work.snapshot(), ticket.id, now, ticket.version + 1, case, due)
 
     async def question(self, found: Found[Case], now: float) -> Question:
         case, query, late = found.state, _query(found), False

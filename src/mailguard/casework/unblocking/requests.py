@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from mailguard.casework.engine import Engine, readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, UnreadMail
@@ -19,6 +18,7 @@ from mailguard.casework.unblocking.mail import reply, told
 from mailguard.casework.unblocking.matching import Finder, Kept
 from mailguard.casework.unblocking.named_addresses import Named, named_addresses
 from mailguard.casework.unblocking.request_intent import Wish, wish
+from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.casework.workflow import Move, Work
 from mailguard.core.mail import safe_text
 from mailguard.core.mail.mailbox import ONLY_SINGLE, single_address
@@ -29,9 +29,6 @@ from mailguard.core.text.reading import Reading
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing
-
-if TYPE_CHECKING:
-    from mailguard.casework.unblocking.handler import Unblocking
 
 _UNMATCHED = 200  # open cases of letters that match nothing; the mailbox has every letter anyway
 _SHOWN = 50  # addresses of one kind in an answer
@@ -58,15 +55,12 @@ class _Asked:
 class Requests:
     """Each method ends with exactly one commit: the letter is read."""
 
-    unblocking: Unblocking
-
-    @property
-    def _engine(self) -> Engine[Case]:
-        return Engine(self.unblocking)
+    engine: Engine[Case]
+    steps: CaseSteps
 
     @property
     def _work(self) -> Work:
-        return self.unblocking.work
+        return self.steps.work
 
     async def from_staff(self, mail: UnreadMail, judged: JudgedMessage, person: Person) -> None:
         """Named addresses and forwarded messages: no further proof is needed (R35), but for the
@@ -84,7 +78,7 @@ class Requests:
                 await self._take_up(mail, judged, matched.senders, doubtful)
             else:
                 note = self.note(mail, judged, "case-which")
-                await self._engine.settle(mail, "no plain request", note)
+                await self.engine.settle(mail, "no plain request", note)
             return
         owns = judged.facts.district.owns
         named, refused = _single(
@@ -98,12 +92,12 @@ class Requests:
             await self._take_up(mail, judged, senders, requester, refused)
         elif refused:
             note = self.note(mail, judged, "case-request", _refusals(refused))
-            await self._engine.settle(mail, "no single address (R37)", note)
+            await self.engine.settle(mail, "no single address (R37)", note)
         elif matched.forwards:
             await self._unmatched(mail, judged, requester)
         else:
             note = self.note(mail, judged, "case-which")
-            await self._engine.settle(mail, "no request", note)
+            await self.engine.settle(mail, "no request", note)
 
     async def from_outside(self, mail: UnreadMail, judged: JudgedMessage) -> None:
         """A blocked message forwarded, by whomever: those to whom it was written are asked."""
@@ -125,7 +119,7 @@ class Requests:
         elif matched.forwards:
             await self._unmatched(mail, judged, requester)
         else:
-            await self._engine.settle(mail, "no request")
+            await self.engine.settle(mail, "no request")
 
     async def _take_up(
         self,
@@ -142,7 +136,7 @@ class Requests:
         asked: list[_Asked] = []
         bare = tuple(a for a, kept in senders.items() if not kept and a not in opened)
         if bare:
-            ticket = await self._work.tickets.new(self.unblocking.kind, f"letter|{mail.id}", now)
+            ticket = await self._work.tickets.new(self.engine.kind, f"letter|{mail.id}", now)
             step, claims = await self.request(ticket, bare, requester, (), judged, now)
             asked.append(_Asked(ticket, bare, step, claims))
         for address, kept in senders.items():
@@ -158,12 +152,12 @@ class Requests:
         fresh = [one for one in asked if one.is_new or one.claims]
         if not fresh:
             numbers = ", ".join(str(one.ticket.id) for one in asked)
-            await self._engine.settle(mail, f"nothing new for case {numbers}", notes)
+            await self.engine.settle(mail, f"nothing new for case {numbers}", notes)
             return
         by = requester.mailbox or f"{requester.name} (unproven)"
         heard = frozenset({requester.mailbox} if notes else ())
-        change = self.unblocking.change
-        await self._engine.move(
+        change = self.steps.change
+        await self.engine.move(
             *(
                 Move(
                     one.ticket,
@@ -180,7 +174,7 @@ class Requests:
 
     async def open_cases(self) -> dict[str, Ticket]:
         """The open case of each address."""
-        tickets = await self._work.tickets.find(self.unblocking.kind)
+        tickets = await self._work.tickets.find(self.engine.kind)
         return await off_loop_if_large(states_size(tickets), _by_address, tickets)
 
     async def _unmatched(
@@ -188,22 +182,22 @@ class Requests:
     ) -> None:
         """What is forwarded is nothing that we keep: reviewers see it, and nobody is written to."""
         now = self._work.desk.clock()
-        waiting = await self._work.tickets.find(self.unblocking.kind)
+        waiting = await self._work.tickets.find(self.engine.kind)
         if sum(one.status == Stage.UNMATCHED.value for one in waiting) >= _UNMATCHED:
-            await self._engine.settle(mail, "unmatched, as too many others")
+            await self.engine.settle(mail, "unmatched, as too many others")
             return
-        ticket = await self._work.tickets.new(self.unblocking.kind, f"letter|{mail.id}", now)
+        ticket = await self._work.tickets.new(self.engine.kind, f"letter|{mail.id}", now)
         step, _ = await self.request(ticket, (), requester, (), judged, now)
         by = requester.mailbox or f"{requester.name} (unproven)"
-        change = self.unblocking.change(ticket, step, now)
-        await self._engine.move(Move(ticket, change, now, by, mail=mail.id))
+        change = self.steps.change(ticket, step, now)
+        await self.engine.move(Move(ticket, change, now, by, mail=mail.id))
 
     async def open_case(self, address: str, now: float) -> Ticket:
         """The open case of an address, or an empty one for it: there is one at a time, and each
         end makes room for the next."""
         for generation in range(_GENERATIONS):
             key = f"{address}|{generation}"
-            ticket = await self._work.tickets.new(self.unblocking.kind, key, now)
+            ticket = await self._work.tickets.new(self.engine.kind, key, now)
             if ticket.closed_at is None:
                 return ticket
         raise ValueError(f"{_GENERATIONS} cases of one address")
@@ -229,7 +223,7 @@ class Requests:
         proofs = [letter, *(one.judged for one in fresh)]
         if len(case.addresses) == 1 and any(proves(d, case.addresses[0]) for d in proofs if d):
             case = replace(case, proven=True)
-        directory, today = self._work.snapshot().directory, self.unblocking.today(now)
+        directory, today = self._work.snapshot().directory, self.steps.today(now)
         copies = [copy_of(one, directory, today) for one in fresh]
         messages = {one.hold.transaction_id: one for one in fresh}
         shown = [
@@ -241,7 +235,7 @@ class Requests:
         ]
         if letter is not None and not addresses:
             shown = [await off_loop_if_large(weight(letter.transaction), told, letter, "")]
-        reviewers, at = self.unblocking.asked_reviewers(now), self.unblocking.at(now)
+        reviewers, at = self.steps.asked_reviewers(now), self.steps.at(now)
         step = life.requested(case, requester, copies, shown, reviewers, at)
         return step, [one.hold for one in fresh]
 
@@ -258,7 +252,7 @@ class Requests:
         """The answer to a letter."""
         more = [paragraph for paragraph in paragraphs if paragraph]
         snapshot, now = self._work.snapshot(), self._work.desk.clock()
-        return self._engine.note(
+        return self.engine.note(
             judged,
             lambda to, answering: reply(snapshot, template, to, mail.id, answering, now, more),
         )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from mailguard.casework.engine import Engine
 from mailguard.casework.outfit import Importing, ReadSheet
 from mailguard.casework.tickets import UnreadMail
 from mailguard.casework.unblocking.requests import Requests
@@ -47,14 +46,13 @@ class Sheets:
         self, requests: Requests, mail: UnreadMail, judged: JudgedMessage, person: Person
     ) -> None:
         """Import every sheet of a letter, and answer with the report; or with whom to ask."""
-        unblocking, message = requests.unblocking, judged.transaction.message
-        engine = Engine(unblocking)
-        if not _may(person, unblocking.work.snapshot().directory, unblocking.staff.sheets or ROLES):
+        steps, message, engine = requests.steps, judged.transaction.message, requests.engine
+        if not _may(person, steps.work.snapshot().directory, steps.staff.sheets or ROLES):
             note = requests.note(mail, judged, "case-sheet-refused")
             await engine.settle(mail, f"{person.id} may not hand sheets in", note)
             return
         reports = [
-            await self._import(part, n, mail, message, person, unblocking.work)
+            await self._import(part, n, mail, message, person, steps.work)
             for n, part in enumerate(sheets_of(message))
         ]
         note = requests.note(mail, judged, "case-sheet", *reports)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -17,15 +16,13 @@ from mailguard.casework.engine import readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, TicketEvent, TicketUpdate
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import CASE, Case
+from mailguard.casework.unblocking.steps import CaseSteps
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.notices import letter, notice
 from mailguard.core.people.calendar import Calendar
 from mailguard.core.record.formats import Format
 from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Outgoing
-
-if TYPE_CHECKING:
-    from mailguard.casework.unblocking.handler import Unblocking
 
 SUMMARY = "summary"
 
@@ -54,34 +51,34 @@ class Summaries:
             return False
         return local.time() >= calendar.opens
 
-    async def turn(self, unblocking: Unblocking, now: float) -> None:
+    async def turn(self, steps: CaseSteps, now: float) -> None:
         """Send today's, where anything waits."""
-        work = unblocking.work
+        work = steps.work
         calendar = work.snapshot().calendar
         if not self.is_due(calendar, now):
             return
         today = calendar.local(now).date()
-        cases = await work.tickets.find(unblocking.kind)
+        cases = await work.tickets.find(CASE.name)
         kept = await work.tickets.unclaimed(Disposition.QUARANTINE, _COUNTED)
         if cases or kept:
-            await _Summary(unblocking, today, now).send(cases, kept)
+            await _Summary(steps, today, now).send(cases, kept)
         self._done = today
 
 
 @dataclass(frozen=True)
 class _Summary:
-    unblocking: Unblocking
+    steps: CaseSteps
     today: date
     now: float
 
     async def send(self, cases: Sequence[Ticket], kept: Sequence[KeptCopy]) -> None:
-        unblocking, today, now = self.unblocking, self.today.isoformat(), self.now
-        work = unblocking.work
+        steps, today, now = self.steps, self.today.isoformat(), self.now
+        work = steps.work
         ticket = await work.tickets.new(SUMMARY, today, now)
         if ticket.version:
             return
         text = await off_loop_if_large(states_size(cases), self._text, cases, kept)
-        people = [p.addresses[0] for p in unblocking.reviewers(now) if p.addresses]
+        people = [p.addresses[0] for p in steps.reviewers(now) if p.addresses]
         mailboxes = people or [work.snapshot().district.spammail]
         line = TicketEvent(now, "mailguard", "sent", ", ".join(mailboxes))
         sent = TicketUpdate(
@@ -97,7 +94,7 @@ class _Summary:
         work.desk.outbox.ring()
 
     def _mail(self, mailbox: str, text: str) -> Outgoing:
-        district, today = self.unblocking.work.snapshot().district, self.today.isoformat()
+        district, today = self.steps.work.snapshot().district, self.today.isoformat()
         subject = f"Blocked mail: what waits on {today}"
         name = f"summary-{today}|"
         composed = letter.plain(district, mailbox, subject, text, name, self.now)
@@ -105,8 +102,8 @@ class _Summary:
         return Outgoing(key, "report", "", (mailbox,), letter.compose(composed))
 
     def _text(self, cases: Sequence[Ticket], kept: Sequence[KeptCopy]) -> str:
-        snapshot, now = self.unblocking.work.snapshot(), self.now
-        at = self.unblocking.at(now)
+        snapshot, now = self.steps.work.snapshot(), self.now
+        at = self.steps.at(now)
         slots = notice.district_slots(snapshot.district)
         paragraphs = [notice.fill(snapshot.notices["case-summary"], slots)]
         read = sorted(
@@ -130,7 +127,7 @@ class _Summary:
         return "\n\n".join(paragraphs)
 
     def _line(self, number: int, case: Case, due: float) -> str:
-        at = self.unblocking.at(self.now)
+        at = self.steps.at(self.now)
         local = at.calendar.local(due)
         late = "OVERDUE, " if life.is_overdue(case, at) else ""
         senders = ", ".join(case.addresses[:3]) or "nothing we keep"

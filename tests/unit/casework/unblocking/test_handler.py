@@ -27,7 +27,7 @@ from tests.support.spam_office import (
 
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.unblocking.case import CaseDeadlines, Stage
-from mailguard.casework.unblocking.handler import Staff
+from mailguard.casework.unblocking.steps import Staff
 from mailguard.core.mail.transaction import Role
 from mailguard.core.notices import policy_texts
 

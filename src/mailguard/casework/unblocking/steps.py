@@ -1,27 +1,120 @@
-"""Who hears what of a step of a case, and which addresses it lists (R31, R33, R37).
+"""What a step of `unblocking.life` is committed as: copies, list, mails, history (R31, R33, R37).
 
-Owns the mails that go with a step, in the words of `unblocking.mail`. Must not know how a step came
-about, or how it is committed.
+Owns who reviews, who hears what of a step, and which addresses it lists. Must not know how a step
+came about, or how it is committed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
-from mailguard.casework.tickets import Listing
-from mailguard.casework.unblocking.case import Case, CaseStep, Said, Tell
+from mailguard.casework.console import person_named
+from mailguard.casework.tickets import Listing, Ticket
+from mailguard.casework.unblocked_list import YEAR
+from mailguard.casework.unblocking import life
+from mailguard.casework.unblocking.case import (
+    At,
+    Case,
+    CaseDeadlines,
+    CaseStep,
+    Said,
+    Tell,
+    Who,
+)
+from mailguard.casework.unblocking.kept import who_is
 from mailguard.casework.unblocking.mail import CaseMailer
-from mailguard.casework.workflow import Copies, Work
+from mailguard.casework.workflow import Change, Copies, Work
 from mailguard.core.people.directory import Directory
+from mailguard.core.people.model import Person
+from mailguard.core.sender import directory_lookups
 from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Outgoing
 
-YEAR = 365 * 86_400.0  # seconds that an entry counts (R38: yearly)
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who does what at this desk, as the district has set it."""
+
+    reviewers: tuple[str, ...] = ()  # person ids or addresses; empty: by role
+    asks: str = "mailbox"  # where reviewers are asked: "mailbox", "people" or "both"
+    sheets: tuple[str, ...] = ()  # roles, person ids or addresses: who hands sheets in (R38)
+
+
+REVIEWERS = ("technology_services_director", "executive_director_it", "it_designee")
+"""The roles of those who review where nobody is named."""
 
 
 @dataclass(frozen=True)
-class Telling:
+class CaseSteps:
+    """By the directory, the calendar and the words of now."""
+
+    work: Work
+    terms: CaseDeadlines = field(default_factory=CaseDeadlines)
+    staff: Staff = field(default_factory=Staff)
+
+    def at(self, now: float) -> At:
+        """That moment, with the calendar that is in force."""
+        return At(now, self.work.snapshot().calendar, self.terms)
+
+    # Who
+
+    def reviewers(self, now: float) -> tuple[Person, ...]:
+        """The people who review, as they are there on that day."""
+        directory, today = self.work.snapshot().directory, self.today(now)
+        if not self.staff.reviewers:
+            named = [p for role in REVIEWERS for p in directory.with_role(role, today)]
+        else:
+            found = (person_named(directory, name) for name in self.staff.reviewers)
+            named = [p for p in found if p is not None and p.left_since(today) is None]
+        return tuple({person.id: person for person in named}.values())
+
+    def asked_reviewers(self, now: float) -> tuple[Who, ...]:
+        """Where the reviewers' questions go: the mailbox they share, themselves, or both."""
+        district = self.work.snapshot().district
+        people = [who_is(p) for p in self.reviewers(now) if p.addresses]
+        mailbox = Who("", f"{district.short_name} reviewers", district.spammail)
+        if self.staff.asks == "mailbox" or not people:
+            return (mailbox,)
+        return (mailbox, *people) if self.staff.asks == "both" else tuple(people)
+
+    def today(self, now: float) -> date:
+        return directory_lookups.day_at(now, self.work.snapshot().district.time_zone)
+
+    def mailer(self, ticket: Ticket, case: Case, now: float) -> CaseMailer:
+        due = life.due_at(case, self.at(now))
+        return CaseMailer(self.work.snapshot(), ticket.id, now, ticket.version + 1, case, due)
+
+    def change(
+        self,
+        ticket: Ticket,
+        step: CaseStep,
+        now: float,
+        *,
+        detail: str = "",
+        told_already: frozenset[str] = frozenset(),
+    ) -> Change[Case]:
+        """The step, as it is committed."""
+        case = step.case
+        telling = _Telling(self.work, self.mailer(ticket, case, now), step, told_already)
+        return Change(
+            state=case,
+            status=case.stage.value,
+            what=step.what,
+            compose=telling.compose,
+            detail=detail,
+            wakes_at=life.wakes_at(case, self.at(now)),
+            closes=case.ended,
+            decided_by=case.decided_by,
+            releases=step.releases,
+            discards=step.discards,
+            listings=_listings(step, ticket.id, self.work.snapshot().directory, now),
+        )
+
+
+@dataclass(frozen=True)
+class _Telling:
     """Of one step. `told_already` are mailboxes that hear of it by a note, if one goes."""
 
     work: Work
@@ -94,7 +187,7 @@ class Telling:
             yield from (post.settled(query) for query in asked.values())
 
 
-def listings(step: CaseStep, number: int, directory: Directory, now: float) -> tuple[Listing, ...]:
+def _listings(step: CaseStep, number: int, directory: Directory, now: float) -> tuple[Listing, ...]:
     """R31, R37: single addresses for a year, with the case as their origin and the site of who
     verified them."""
     case: Case = step.case
