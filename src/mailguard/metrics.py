@@ -108,6 +108,20 @@ CASES_AGE = Gauge("mailguard_cases_oldest_seconds", "Age of the oldest open requ
 CASES_OVERDUE = Gauge(
     "mailguard_cases_overdue", "Open requests to unblock that took longer than they ought to (R34)."
 )
+APPROVALS_GAUGES = (APPROVALS, APPROVALS_AGE, APPROVALS_OVERDUE)
+CASES_GAUGES = (CASES, CASES_AGE, CASES_OVERDUE)
+TICKETS = Gauge("mailguard_tickets_open", "What waits for people, by kind.", ["kind"])
+TICKETS_AGE = Gauge(
+    "mailguard_tickets_oldest_seconds", "Age of the oldest that waits for people.", ["kind"]
+)
+TICKETS_OVERDUE = Gauge(
+    "mailguard_tickets_overdue", "What waits for people longer than it ought to.", ["kind"]
+)
+TICKETS_UNREADABLE = Counter(
+    "mailguard_tickets_unreadable_total",
+    "Times that a ticket's state was found damaged: it is set aside for a day.",
+    ["kind"],
+)
 LETTERS = Gauge("mailguard_letters_unread", "Letters to our desks that nobody has read.")
 LETTERS_AGE = Gauge("mailguard_letters_oldest_seconds", "Age of the oldest unread letter.")
 POOL_KILLED = Counter(

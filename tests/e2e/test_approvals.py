@@ -29,10 +29,11 @@ from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.approvals.handler import ApprovalClerk
+from mailguard.casework.approvals.handler import Approvals
+from mailguard.casework.engine import Engine
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
-from mailguard.server.wiring import approval_steps, deskwork, replaying
+from mailguard.server.wiring import deskwork, outfit, replaying
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara.olive", "paula.pine", "tomas.birch"))
 BEN, APPROVALS = "ben.poplar@example.org", "approvals@example.org"
@@ -285,8 +286,8 @@ async def turned(serve: Serve, days: float) -> list[str]:
         before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: later), lambda: loaded.snapshot
-            steps = approval_steps(loaded.settings, opened, snapshot, again, work)
-            await ApprovalClerk(steps).turn(later)
+            made = outfit(loaded.settings, opened, snapshot, again, work)
+            await Engine(Approvals.made(made)).turn(later)
         return [
             line.what
             for m in matters

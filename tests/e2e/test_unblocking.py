@@ -26,14 +26,12 @@ from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
-from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.unblocking.handler import CaseClerk
-from mailguard.casework.unblocking.requests import Requests
-from mailguard.casework.unblocking.sheets import Sheets
+from mailguard.casework.engine import Engine
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
 from mailguard.core.people.calendar import DAY
-from mailguard.server.wiring import case_steps, deskwork, replaying
+from mailguard.server.wiring import deskwork, outfit, replaying
 
 SPAM = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 TARA, BEN, SAM = (f"{n}@example.org" for n in ("tara.olive", "ben.poplar", "sam.juniper"))
@@ -336,9 +334,8 @@ async def turned(serve: Serve, now: float) -> list[str]:
         before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: now), lambda: loaded.snapshot
-            steps = case_steps(loaded.settings, opened, snapshot, again, work)
-            sheets = Sheets(Requests(steps), read_sheet, opened.unblocked)
-            await CaseClerk(steps, sheets).turn(now)
+            made = outfit(loaded.settings, opened, snapshot, again, work)
+            await Engine(Unblocking.made(made)).turn(now)
         return [
             line.what
             for m in matters

@@ -33,8 +33,8 @@ from tests.support.office import (
 )
 
 from mailguard.adapters.database.tables import outbox
-from mailguard.casework.approvals.console import CommandRefused
 from mailguard.casework.approvals.life import ApprovalOutcome
+from mailguard.casework.refusal import CommandRefused
 from mailguard.pipeline.ports import StoreError
 
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a crash here is ours alone

@@ -23,9 +23,9 @@ from tests.support.spam_office import BEN, CLUB, TARA, WANDA, SpamOffice
 
 from mailguard.adapters.database.tables import letters, outbox
 from mailguard.casework.quarantine import AlreadyDecided
-from mailguard.casework.unblocking.case import Asks, Case, Query, Stage
-from mailguard.casework.unblocking.console import CommandRefused
-from mailguard.casework.unblocking.stored import KIND, state_of
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.unblocking.case import CASE, Asks, Case, Query, Stage
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.core.mail.transaction import Role
 from mailguard.pipeline.ports import StoreError
 
@@ -118,7 +118,7 @@ class Cases(RuleBasedStateMachine):
             if mail.kind == "question":
                 matter = at_once(self.office.state.matters.load(int(mail.token.partition("-")[0])))
                 assert matter is not None
-                case = state_of(matter)
+                case = CASE.load(matter.state)
                 query = case.asked[int(mail.token.split("-")[1])]
                 if query.asks in asks:
                     found.append((case, query, mail))
@@ -189,8 +189,8 @@ class Cases(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(["approve", "deny", "accept", "refuse", "ask"]))
     def console(self, data: st.DataObject, what: str) -> None:
-        matter = data.draw(st.sampled_from(self.office.matters(KIND)), label="case")
-        case, console = state_of(matter), self.office.cases_console()
+        matter = data.draw(st.sampled_from(self.office.matters(Unblocking.kind)), label="case")
+        case, console = CASE.load(matter.state), self.office.cases_console()
         try:
             if what in ("approve", "deny"):
                 self.runner.run(console.decide(matter.id, what == "approve", ""))
@@ -298,12 +298,12 @@ class Cases(RuleBasedStateMachine):
         for address in office.listed():
             assert address in allowed.senders | {sender for sender, _ in allowed.yes}
         # One open case an address; what is open is waited for.
-        matters = office.matters(KIND)
-        opened = [state_of(m) for m in matters if m.closed_at is None]
+        matters = office.matters(Unblocking.kind)
+        opened = [CASE.load(m.state) for m in matters if m.closed_at is None]
         addresses = [address for case in opened for address in case.addresses]
         assert len(addresses) == len(set(addresses))
         for matter in matters:
-            case = state_of(matter)
+            case = CASE.load(matter.state)
             assert case.ended == (matter.closed_at is not None)
             assert {(matter.id, given.person) for given in case.given} <= allowed.answered
             if case.stage in (Stage.ASKED, Stage.UNSURE):
@@ -318,7 +318,10 @@ class Cases(RuleBasedStateMachine):
         )
         assert all(count == 1 for count in told.values()), told
         approved = Counter(
-            address for m in matters if m.status == "approved" for address in state_of(m).addresses
+            address
+            for m in matters
+            if m.status == "approved"
+            for address in CASE.load(m.state).addresses
         )
         outside = Counter(m.to[0] for m in mails if m.to[0] in SENDERS and "Unblocked" in m.subject)
         assert all(outside[address] <= approved[address] for address in SENDERS)
@@ -333,9 +336,12 @@ class Cases(RuleBasedStateMachine):
         for _ in range(12):  # silence ends every wait for recipients
             self.office.now += 86_400
             self.turn(None)
-        for matter in self.office.matters(KIND):
-            event(state_of(matter).stage.value)
-        waits = {state_of(m).stage for m in at_once(self.office.state.matters.find(KIND))}
+        for matter in self.office.matters(Unblocking.kind):
+            event(CASE.load(matter.state).stage.value)
+        waits = {
+            CASE.load(m.state).stage
+            for m in at_once(self.office.state.matters.find(Unblocking.kind))
+        }
         assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
         unread = at_once(
             self.office.database.query(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -27,11 +28,14 @@ from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.tables import outbox
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals.console import ApprovalConsole
-from mailguard.casework.approvals.handler import ApprovalClerk
-from mailguard.casework.approvals.life import Approval, ApprovalDeadlines
-from mailguard.casework.approvals.steps import KIND, ApprovalSteps, state_of
+from mailguard.casework.approvals.handler import Approvals
+from mailguard.casework.approvals.life import APPROVAL, Approval, ApprovalDeadlines
+from mailguard.casework.engine import Engine
+from mailguard.casework.grants.console import GrantConsole
+from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.tickets import Ticket
+from mailguard.casework.workflow import Work
 from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
@@ -147,9 +151,22 @@ class Mail:
         return found[1]
 
 
+@dataclass(frozen=True)
+class OfficeConsole(ApprovalConsole):
+    """The console of approvals and of grants, as the command has them."""
+
+    grants: GrantConsole
+
+    async def grant(self, **given: Any) -> int:
+        return await self.grants.grant(**given)
+
+    async def revoke(self, number: int) -> None:
+        await self.grants.revoke(number)
+
+
 @dataclass
 class Office:
-    """One open state with its clerk."""
+    """One open state with its workflows."""
 
     approval_disposition = Disposition.HOLD
 
@@ -191,13 +208,17 @@ class Office:
 
     def restart(self) -> None:
         """What memory there was is gone, as after a crash."""
-        matters = self.state.matters
-        snapshot, terms = lambda: self.snapshot, self.terms
-        self.work = Deskwork(lambda: self.now, self.state.notices, self.world.delivery.outbox)
-        self.steps = ApprovalSteps(matters, snapshot, self.take_up, self.work, terms)
-        self.clerk = ApprovalClerk(self.steps, self.relay_vouches)
-        desks, kinds = {"approvals": self.clerk}, {KIND: self.clerk}
-        delivery = self.world.delivery
+        desk = Deskwork(lambda: self.now, self.state.notices, self.world.delivery.outbox)
+        self.work = Work(self.state.matters, lambda: self.snapshot, self.take_up, desk)
+        self.grants = Grants(self.work)
+        self.steps = Approvals(self.work, self.terms, self.grants, self.relay_vouches)
+        self.open_desk(Engine(self.steps), Engine(self.grants))
+
+    def open_desk(self, *handlers: Engine[Any]) -> None:
+        """Where letters are read, and tickets come due."""
+        delivery, matters = self.world.delivery, self.state.matters
+        desks = {one.desk: one for one in handlers if one.desk}
+        kinds = {one.kind: one for one in handlers}
         self.desk = Inbox(
             *(matters, matters, self.take_up, desks, kinds, self._unread),
             delivery.clock,
@@ -293,18 +314,18 @@ class Office:
     async def turn(self) -> None:
         await self.desk.turn()
 
-    def console(self, operator: str = "root") -> ApprovalConsole:
-        return ApprovalConsole(self.steps, operator)
+    def console(self, operator: str = "root") -> OfficeConsole:
+        return OfficeConsole(self.steps, operator, GrantConsole(self.grants, operator))
 
     # What can be seen
 
-    def matters(self, kind: str = KIND) -> list[Ticket]:
+    def matters(self, kind: str = Approvals.kind) -> list[Ticket]:
         return list(at_once(self.state.matters.find(kind, open_only=False)))
 
     def approval(self, number: int = 0) -> Approval:
         matters = self.matters()
         matter = matters[-1] if not number else next(m for m in matters if m.id == number)
-        return state_of(matter)
+        return APPROVAL.load(matter.state)
 
     def history(self, number: int = 0) -> list[str]:
         matter = number or self.matters()[-1].id

@@ -30,7 +30,14 @@ from mailguard.pipeline.accept import accept
 from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.ports import Delivery, Deskwork
 from mailguard.pipeline.replay import Replaying
-from mailguard.server.wiring import make_desk, make_judging, make_outbox, make_reader, make_terms
+from mailguard.server.wiring import (
+    make_engines,
+    make_inbox,
+    make_judging,
+    make_outbox,
+    make_reader,
+    make_terms,
+)
 
 STORE = Path(__file__).resolve().parent.parent / "fixtures" / "stores" / "2026-11"
 EXAMPLE = STORE / "config"
@@ -102,7 +109,8 @@ class OldStore:
         self.judging = make_judging(settings, self.state, self.reader, nobody)
         self.delivery = Delivery(self.state.blobs, self.state.ledger, hop, clock, outbox, desk)
         work = Deskwork(clock, self.state.notices, outbox)
-        self.desk = make_desk(settings, self.state, snapshot, self.replaying, work, desk)
+        engines = make_engines(settings, self.state, snapshot, self.replaying, work)
+        self.desk = make_inbox(settings, self.state, snapshot, engines, clock, desk)
         self.outbox = make_outbox(
             settings, self.state, hop, snapshot, self.replaying, outbox, clock
         )

@@ -10,16 +10,13 @@ from tests.support.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE,
 from tests.support.steps import Says
 
 from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.approvals.steps import KIND as APPROVAL
-from mailguard.casework.inbox import Inbox
+from mailguard.casework.engine import Engine
 from mailguard.casework.lessons import Lesson
-from mailguard.casework.unblocking.case import Case, CaseDeadlines
+from mailguard.casework.unblocking.case import CASE, Case, CaseDeadlines
 from mailguard.casework.unblocking.console import CaseConsole
-from mailguard.casework.unblocking.handler import CaseClerk
-from mailguard.casework.unblocking.requests import Requests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.sheets import Sheets
-from mailguard.casework.unblocking.steps import CaseSteps, Staff
-from mailguard.casework.unblocking.stored import KIND, state_of
+from mailguard.casework.unblocking.steps import Staff
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
@@ -64,7 +61,7 @@ def blocked(*recipients: str, code: str = "spam.blocked") -> Policy:
 
 @dataclass
 class SpamOffice(Office):
-    """One open state with both clerks. `proven` are the domains that SPF vouches for."""
+    """One open state with all workflows. `proven` are the domains that SPF vouches for."""
 
     case_terms: CaseDeadlines = field(default_factory=CaseDeadlines)
     staff: Staff = field(default_factory=Staff)
@@ -78,26 +75,12 @@ class SpamOffice(Office):
     def restart(self) -> None:
         super().restart()
         self.world = self.world.but(authenticator=self, unblocking=self.state.unblocked)
-        matters = self.state.matters
-        self.case_steps = CaseSteps(
-            matters,
-            lambda: self.snapshot,
-            self.take_up,
-            self.work,
-            self.case_terms,
-            self.staff,
-            self._teach,
+        self.case_steps = Unblocking(
+            *(self.work, self.case_terms, self.staff, self._teach),
+            Sheets(read_sheet, self.state.unblocked),
+            self.relay_vouches,
         )
-        sheets = Sheets(Requests(self.case_steps), read_sheet, self.state.unblocked)
-        self.case_clerk = CaseClerk(self.case_steps, sheets, self.relay_vouches)
-        clerks = {"approvals": self.clerk, "spammail": self.case_clerk}
-        kinds = {APPROVAL: self.clerk, KIND: self.case_clerk}
-        delivery = self.world.delivery
-        self.desk = Inbox(
-            *(matters, matters, self.take_up, clerks, kinds, self._unread),
-            delivery.clock,
-            delivery.desk,
-        )
+        self.open_desk(Engine(self.steps), Engine(self.grants), Engine(self.case_steps))
 
     async def _teach(self, digest: str, words: Sequence[str], spam: bool) -> None:
         self.lessons.append((digest, spam))
@@ -191,11 +174,12 @@ class SpamOffice(Office):
     # What can be seen
 
     def case(self, number: int = 0) -> Case:
-        matters = self.matters(KIND)
-        return state_of(next(m for m in matters if m.id == number) if number else matters[-1])
+        matters = self.matters(Unblocking.kind)
+        matter = next(m for m in matters if m.id == number) if number else matters[-1]
+        return CASE.load(matter.state)
 
     def case_number(self) -> int:
-        return self.matters(KIND)[-1].id
+        return self.matters(Unblocking.kind)[-1].id
 
     def case_history(self, number: int = 0) -> list[str]:
         return self.history(number or self.case_number())

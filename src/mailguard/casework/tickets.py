@@ -1,17 +1,17 @@
-"""What waits for people: matters, their transitions, and the letters that move them on.
+"""What waits for people: tickets, their updates, and the letters that move them on.
 
-A matter is one question to the district's people with its state, its history and the kept copies
+A ticket is one question to the district's people with its state, its history and the kept copies
 that hang on it: an approval (R18), an unblock case (R28-R36), a grant given beforehand. It moves by
-transitions, each one commit that holds everything the step does: new state, history, what becomes
-of the holds, the mail that leaves, entries of the unblocked list, the letter that caused it. A
+updates, each one commit that holds everything the step does: new state, history, what becomes of
+the copies, the mail that leaves, entries of the unblocked list, the letter that caused it. A
 version makes each step happen once, whoever else acts at the same time.
 
-Owns these values and the ports. Must not know any kind of matter, SQL or mail.
+Owns these values and the ports. Must not know any workflow, SQL or mail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,13 +21,18 @@ from mailguard.pipeline.ports import Outgoing
 
 
 class Conflict(Exception):
-    """Somebody else moved a matter, decided a hold or opened the same one first: nothing was
+    """Somebody else moved a ticket, decided a hold or opened the same one first: nothing was
     written. Load it again and see what is left to do."""
+
+
+TakeUp = Callable[[str], Awaitable[JudgedMessage]]
+"""A recorded transaction taken up again, by its id. Raises KeyError, ValueError, NewerFormat or
+StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketEvent:
-    """One line of a matter's history."""
+    """One line of a ticket's history."""
 
     at: float
     by: str  # a person's mailbox, "console: NAME", or "mailguard"
@@ -37,12 +42,12 @@ class TicketEvent:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A matter as stored. `state` is its kind's own JSON."""
+    """As stored. `state` is its workflow's own JSON."""
 
     id: int  # the number people see
-    kind: str  # "approval", "case", "grant"
+    kind: str  # its workflow: "approval", "case", "grant"
     version: int
-    status: str  # the kind's own short word; "closed" ends it, whatever the kind
+    status: str  # the workflow's own short word
     state: bytes = field(repr=False)
     opened_at: float = 0.0
     wakes_at: float | None = None  # when the clock has to look at it
@@ -63,7 +68,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class TicketUpdate:
-    """One step of one matter. `version` is the one that the step was thought out for."""
+    """One step of one ticket. `version` is the one that the step was thought out for."""
 
     matter: int
     version: int
@@ -71,7 +76,7 @@ class TicketUpdate:
     state: bytes = field(repr=False)
     wakes_at: float | None = None
     history: tuple[TicketEvent, ...] = ()
-    claims: tuple[int, ...] = ()  # holds that hang on this matter from now on
+    claims: tuple[int, ...] = ()  # holds that hang on this ticket from now on
     releases: tuple[int, ...] = ()  # holds let go: `outgoing` carries them (`pipeline.release`)
     discards: tuple[int, ...] = ()
     withdraws: tuple[int, ...] = ()  # copies in the outbox that are not to leave (R21)
@@ -98,7 +103,7 @@ class KeptCopy:
     created_at: float
     decided_at: float | None
     decided_by: str | None
-    matter_id: int | None = None  # the matter it hangs on
+    matter_id: int | None = None  # the ticket it hangs on
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +118,44 @@ class UnreadMail:
     created_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """Whether anything waits for the engine at all."""
+
+    mail: bool  # unread
+    tickets: bool  # due, or overtaken
+    copies: bool  # held, and hanging on no ticket
+
+    def __bool__(self) -> bool:
+        return self.mail or self.tickets or self.copies
+
+
 class Tickets(Protocol):
-    """The store of matters. Writing methods are durable when they return. Every method is awaited
+    """The store of tickets. Writing methods are durable when they return. Every method is awaited
     and has a deadline, and all raise StoreError: what was read may be old by the time that it is
-    used, so whatever is built on it is a `Transition` that names its version."""
+    used, so whatever is built on it is a `TicketUpdate` that names its version."""
+
+    async def at_hand(self, kinds: Sequence[str], now: float) -> AtHand:
+        """One look, as most find nothing."""
+        ...
 
     async def new(self, kind: str, key: str, now: float) -> Ticket:
-        """Make room for a matter, so that its number is known before anybody is asked. One of
+        """Make room for a ticket, so that its number is known before anybody is asked. One of
         this key that is there already is given back as it is: a crash between this and the first
-        transition leaves nothing behind but an empty matter (`state` b"", `version` 0)."""
+        update leaves nothing behind but an empty ticket (`state` b"", `version` 0)."""
         ...
 
     async def move(self, steps: Sequence[TicketUpdate]) -> None:
         """Commit all steps, or none. Raises Conflict where a version is not the current one, a
-        hold does not wait any more or hangs on another open matter, a copy in the outbox has
-        left, or a letter was read; ValueError where an address is no single one. A matter that is
-        closed moves only by a step that closes it again: a stop after the release (R21)."""
+        hold does not wait any more or hangs on another open ticket, a copy in the outbox has
+        left, or a letter was read; ValueError where an address is no single one; AllowanceGone
+        where a mail spends what is gone. A ticket that is closed moves only by a step that closes
+        it again: a stop after the release (R21)."""
         ...
 
     async def settle(self, letter: int, outcome: str, outgoing: Sequence[Outgoing] = ()) -> None:
-        """A letter that moves nothing is done with. Raises Conflict where it was before."""
+        """A letter that moves nothing is done with. Raises Conflict where it was before, and
+        AllowanceGone."""
         ...
 
     async def load(self, matter: int) -> Ticket | None: ...
@@ -143,16 +166,21 @@ class Tickets(Protocol):
         """Oldest first."""
         ...
 
-    async def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
-        """Open matters whose `wakes_at` has come, the longest waiting first."""
+    async def due(
+        self, kind: str, now: float, limit: int = 100, after: Ticket | None = None
+    ) -> Sequence[Ticket]:
+        """Open tickets whose `wakes_at` has come, the longest waiting first; those behind `after`,
+        as it was given out."""
         ...
 
     async def history(self, matter: int) -> Sequence[TicketEvent]: ...
 
     async def holds_of(self, matter: int) -> Sequence[KeptCopy]: ...
 
-    async def overtaken(self, kind: str) -> Sequence[Ticket]:
-        """Open matters all of whose holds somebody decided elsewhere."""
+    async def overtaken(
+        self, kind: str, limit: int | None = None, after: Ticket | None = None
+    ) -> Sequence[Ticket]:
+        """Open tickets all of whose holds somebody decided elsewhere, oldest first."""
         ...
 
     async def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
@@ -160,16 +188,19 @@ class Tickets(Protocol):
         ...
 
     async def matters_of(self, transaction_id: str) -> Sequence[int]:
-        """The matters that the message's holds hang on."""
+        """The tickets that the message's holds hang on."""
         ...
 
     async def sent_as(self, message_id: str, since: float) -> Sequence[str]:
         """The transactions of messages with this Message-ID, newest first."""
         ...
 
-    async def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
-        """Copies that wait and hang on no matter, oldest first: those of so many messages, each
-        message's together, since they are one question."""
+    async def unclaimed(
+        self, disposition: Disposition, limit: int = 100, after: int = 0
+    ) -> Sequence[KeptCopy]:
+        """Copies that wait and hang on no ticket, oldest first: those of so many messages, each
+        message's together, since they are one question. Of messages none of whose copies has a
+        number up to `after`."""
         ...
 
     async def kept(
@@ -203,21 +234,25 @@ class Question:
 
 
 class Handler(Protocol):
-    """Who carries one kind of matter out. Reading a letter ends with exactly one of `move` with
-    that letter or `settle`; anything else is tried again."""
+    """Who carries the tickets of one workflow out. Reading a letter ends with exactly one of `move`
+    with that letter or `settle`; anything else is tried again."""
 
-    async def read(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
-        """Take up a letter: `dossier` is its transaction, decided again from stored facts."""
+    async def read(self, mail: UnreadMail, judged: JudgedMessage) -> None:
+        """Take up a letter: `judged` is its transaction, decided again from stored facts."""
         ...
 
     async def turn(self, now: float) -> None:
         """Open what is new, and do what is due."""
         ...
 
-    async def question(self, matter: Ticket, token: str) -> Question | None:
+    def begins(self, now: float) -> bool:
+        """Whether something is to be done though the store has nothing at hand."""
+        ...
+
+    async def question(self, ticket: Ticket, token: str) -> Question | None:
         """What the page of a token shows; None where the token is none of ours."""
         ...
 
-    async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
+    async def answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
         """A POST on that page; in words what came of it. None where the token is none of ours."""
         ...

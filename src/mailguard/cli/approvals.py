@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -12,27 +11,25 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from mailguard.cli import tickets
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.retry import carried_out
+from mailguard.cli.tickets import LONGEST_REMARK, By, Number, person_or_fail
 from mailguard.core.mail.safe_text import line, terminal
 from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.adapters.state import StateDirectory
     from mailguard.casework.approvals.console import ApprovalConsole
+    from mailguard.casework.approvals.life import Approval
+    from mailguard.casework.grants.console import GrantConsole
+    from mailguard.casework.grants.life import PreApproval
+    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
     from mailguard.config.load import Loaded
-    from mailguard.core.people.model import Person
-    from mailguard.pipeline.replay import Replaying
-
-_REMARK = 500  # characters
 
 commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)
 
 T = TypeVar("T")
-Number = Annotated[int, typer.Argument(help="A number from the list.")]
-By = Annotated[str, typer.Option(help="Who decided it; the login name if not given.")]
 Remark = Annotated[str, typer.Option(help="Words that the sender is told.")]
 Reference = Annotated[str, typer.Option(help="The document: where the written approval is kept.")]
 
@@ -44,18 +41,11 @@ def list_approvals(
     as_json: JsonOption = False,
 ) -> None:
     """What waits for approvers, oldest first; what is overdue is marked."""
-    from mailguard.core.record.formats import NewerFormat
+    from mailguard.casework.approvals.life import APPROVAL
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        found = []
-        for matter in _all(state, "approval", everything):
-            try:
-                found.append(_record(matter, loaded))
-            except NewerFormat as newer:
-                typer.echo(f"approval {matter.id}: {newer}", err=True)
-            except ValueError:
-                typer.echo(f"approval {matter.id} was recorded by another version", err=True)
+        found = tickets.all_of(state, APPROVAL, everything, lambda t, one: _record(t, one, loaded))
     if as_json:
         print_json(found)
         return
@@ -83,19 +73,13 @@ def show(
     number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
 ) -> None:
     """One approval: the message, who is asked, and all that happened."""
-    from mailguard.core.record.formats import NewerFormat
+    from mailguard.casework.approvals.life import APPROVAL
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        matter = _one(state, number)
-        try:
-            told = _record(matter, loaded)
-        except NewerFormat as newer:
-            fail(f"approval {number}: {newer}")
-        history: list[dict[str, Any]] = [
-            {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
-            for h in asyncio.run(state.matters.history(number))
-        ]
+        told, history = tickets.one_of(
+            *(state, APPROVAL, number, "approvals list"), lambda t, one: _record(t, one, loaded)
+        )
         copies: list[dict[str, Any]] = [
             {"number": h.id, "recipient": h.recipient, "state": h.state}
             for h in asyncio.run(state.matters.holds_of(number))
@@ -147,8 +131,10 @@ def record(
 ) -> None:
     """Record a written approval on paper: it counts as that person's yes."""
     loaded = load_or_exit(config)
-    person = _person(loaded, by)
-    said = _carry_out(loaded, "", lambda c: c.record(number, person, line(reference, _REMARK)))
+    person = person_or_fail(loaded, by)
+    said = _carry_out(
+        loaded, "", lambda c: c.record(number, person, line(reference, LONGEST_REMARK))
+    )
     typer.echo(f"{number}  {terminal(said)}")
 
 
@@ -161,7 +147,9 @@ def stop(
 ) -> None:
     """Stop an announcement: what waits is not delivered, what is queued is taken back (R21)."""
     wanted = id.strip().upper()
-    said = _carry_out(load_or_exit(config), by, lambda c: c.stop(wanted, line(remark, _REMARK)))
+    said = _carry_out(
+        load_or_exit(config), by, lambda c: c.stop(wanted, line(remark, LONGEST_REMARK))
+    )
     typer.echo(terminal(said))
 
 
@@ -181,9 +169,9 @@ def grant(
     """Enter an approval that was given in writing beforehand. It counts as that person's yes for
     so many messages; where two approvals are needed, each takes a grant of its own."""
     loaded = load_or_exit(config)
-    giver, last = _person(loaded, by), _day(until)
+    giver, last = person_or_fail(loaded, by), _day(until)
     first = _day(since) if since else None
-    made = _carry_out(
+    made = _of_grants(
         loaded,
         "",
         lambda c: c.grant(
@@ -193,7 +181,7 @@ def grant(
             last=last,
             count=count,
             giver=giver,
-            reference=line(reference, _REMARK),
+            reference=line(reference, LONGEST_REMARK),
         ),
     )
     typer.echo(f"grant {made}: until {last}, {count} message(s)")
@@ -207,21 +195,13 @@ def grants(
 ) -> None:
     """Approvals given beforehand."""
     from mailguard.casework.grants.life import GRANT
-    from mailguard.core.record.formats import NewerFormat
 
-    found = []
+    def record(ticket: Ticket, one: PreApproval) -> dict[str, Any]:
+        numbered = {"number": ticket.id, "state": ticket.status}
+        return {**numbered, **GRANT.plain(one), "left": one.left}
+
     with opened(load_or_exit(config)) as state:
-        for matter in _all(state, "grant", everything):
-            try:
-                one = GRANT.load(matter.state)
-            except NewerFormat as newer:
-                typer.echo(f"grant {matter.id}: {newer}", err=True)
-                continue
-            except ValueError:
-                typer.echo(f"grant {matter.id} was recorded by another version", err=True)
-                continue
-            numbered = {"number": matter.id, "state": matter.status}
-            found.append({**numbered, **GRANT.plain(one), "left": one.left})
+        found = tickets.all_of(state, GRANT, everything, record)
     if as_json:
         print_json(found)
         return
@@ -241,72 +221,53 @@ def grants(
 @commands.command("revoke")
 def revoke(number: Number, config: ConfigOption = Path("config"), by: By = "") -> None:
     """End a grant; what it has approved stays approved."""
-    _carry_out(load_or_exit(config), by, lambda c: c.revoke(number))
+    _of_grants(load_or_exit(config), by, lambda c: c.revoke(number))
     typer.echo(f"grant {number}: revoked")
 
 
 def _decide(number: int, config: Path, yes: bool, by: str, remark: str) -> None:
     said = _carry_out(
-        load_or_exit(config), by, lambda c: c.decide(number, yes, line(remark, _REMARK))
+        load_or_exit(config), by, lambda c: c.decide(number, yes, line(remark, LONGEST_REMARK))
     )
     typer.echo(f"{number}  {terminal(said)}")
 
 
 def _carry_out(loaded: Loaded, by: str, work: Callable[[ApprovalConsole], Awaitable[T]]) -> T:
-    """Carry out a decision; what stands against it is told, and nothing was changed then."""
     from mailguard.casework.approvals.console import ApprovalConsole
-    from mailguard.casework.refusal import CommandRefused
-    from mailguard.server.wiring import approval_steps, deskwork
+    from mailguard.casework.approvals.handler import Approvals
 
-    async def carry_out(state: StateDirectory, again: Replaying) -> T:
-        at_hand, snapshot = deskwork(state), lambda: loaded.snapshot
-        steps = approval_steps(loaded.settings, state, snapshot, again, at_hand)
-        return await work(ApprovalConsole(steps, by.strip() or getpass.getuser()))
+    def console(outfit: Outfit, operator: str) -> ApprovalConsole:
+        return ApprovalConsole(Approvals.made(outfit), operator)
 
-    try:
-        return carried_out(loaded, carry_out)
-    except CommandRefused as refused:
-        fail(terminal(str(refused)))
+    return tickets.carry_out(loaded, by, console, work)
 
 
-def _all(state: StateDirectory, kind: str, everything: bool) -> list[Ticket]:
-    return list(asyncio.run(state.matters.find(kind, open_only=not everything)))
+def _of_grants(loaded: Loaded, by: str, work: Callable[[GrantConsole], Awaitable[T]]) -> T:
+    from mailguard.casework.grants.console import GrantConsole
+    from mailguard.casework.grants.handler import Grants
+
+    def console(outfit: Outfit, operator: str) -> GrantConsole:
+        return GrantConsole(Grants.made(outfit), operator)
+
+    return tickets.carry_out(loaded, by, console, work)
 
 
-def _one(state: StateDirectory, number: int) -> Ticket:
-    found = asyncio.run(state.matters.load(number))
-    if found is None or found.kind != "approval" or not found.version:
-        fail(f"there is no approval {number}; see: mailguard approvals list --all")
-    return found
-
-
-def _record(matter: Ticket, loaded: Loaded) -> dict[str, Any]:
+def _record(ticket: Ticket, approval: Approval, loaded: Loaded) -> dict[str, Any]:
+    from mailguard.casework.approvals.handler import deadlines
     from mailguard.casework.approvals.life import APPROVAL, ApprovalOutcome, expires_at
-    from mailguard.server.wiring import approval_terms
 
-    approval = APPROVAL.load(matter.state)
-    terms = approval_terms(loaded.settings)
     written = APPROVAL.plain(approval)
     waits = approval.outcome is ApprovalOutcome.WAITING
     return {
-        "number": matter.id,
+        "number": ticket.id,
         "state": approval.outcome.value,
         "opened_at": approval.opened_at,
-        "expires_at": expires_at(approval, loaded.calendar, terms),
-        "overdue": waits and matter.wakes_at is not None and matter.wakes_at < time.time(),
+        "expires_at": expires_at(approval, loaded.calendar, deadlines(loaded.settings)),
+        "overdue": waits and ticket.wakes_at is not None and ticket.wakes_at < time.time(),
         **written["about"],
         **{name: written[name] for name in ("digest", "seats", "asked", "given")},
         **{name: written[name] for name in ("decided_by", "decided_at", "remark")},
     }
-
-
-def _person(loaded: Loaded, named: str) -> Person:
-    from mailguard.casework.approvals.console import person_named
-
-    person = person_named(loaded.snapshot.directory, named.strip())
-    if person is None:
-        fail(f"{terminal(named)} is nobody's id or address in the directory")
-    return person
 
 
 def _day(text: str) -> date:

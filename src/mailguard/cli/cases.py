@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,26 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mailguard.cli import tickets
 from mailguard.cli.ledger import when
 from mailguard.cli.loading import load_or_exit, opened
-from mailguard.cli.retry import carried_out
+from mailguard.cli.tickets import LONGEST_REMARK, By, Number, person_or_fail
 from mailguard.core.mail.safe_text import line, terminal
-from mailguard.terminal import ConfigOption, JsonOption, fail, print_json, print_table
+from mailguard.terminal import ConfigOption, JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.adapters.state import StateDirectory
+    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
-    from mailguard.casework.unblocking.case import At
+    from mailguard.casework.unblocking.case import Case
     from mailguard.casework.unblocking.console import CaseConsole
     from mailguard.config.load import Loaded
-    from mailguard.pipeline.replay import Replaying
-
-_REMARK = 500  # characters
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
 
-Number = Annotated[int, typer.Argument(help="A number from the list.")]
-By = Annotated[str, typer.Option(help="Who decided it; the login name if not given.")]
 Remark = Annotated[str, typer.Option(help="Words for the record.")]
 
 
@@ -41,18 +36,11 @@ def list_cases(
     as_json: JsonOption = False,
 ) -> None:
     """Open requests, oldest first; what is overdue is marked (R34)."""
-    from mailguard.core.record.formats import NewerFormat
+    from mailguard.casework.unblocking.case import CASE
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        found = []
-        for matter in asyncio.run(state.matters.find("case", open_only=not everything)):
-            try:
-                found.append(_record(matter, _at(loaded)))
-            except NewerFormat as newer:
-                typer.echo(f"case {matter.id}: {newer}", err=True)
-            except ValueError:
-                typer.echo(f"case {matter.id} was recorded by another version", err=True)
+        found = tickets.all_of(state, CASE, everything, lambda t, one: _record(t, one, loaded))
     if as_json:
         print_json(found)
         return
@@ -79,23 +67,15 @@ def show(
     number: Number, config: ConfigOption = Path("config"), as_json: JsonOption = False
 ) -> None:
     """One case: the messages as safe text, who was asked, and all that happened."""
-    from mailguard.core.record.formats import NewerFormat
+    from mailguard.casework.unblocking.case import CASE
 
     loaded = load_or_exit(config)
     with opened(loaded) as state:
-        matter = asyncio.run(state.matters.load(number))
-        if matter is None or matter.kind != "case" or not matter.version:
-            fail(f"there is no case {number}; see: mailguard cases list --all")
-        try:
-            one = _record(matter, _at(loaded))
-        except NewerFormat as newer:
-            fail(f"case {number}: {newer}")
+        one, history = tickets.one_of(
+            *(state, CASE, number, "cases list"), lambda t, case: _record(t, case, loaded)
+        )
         hanging = asyncio.run(state.matters.holds_of(number))
         holds = {hold.id: hold.state for hold in hanging}
-        history: list[dict[str, Any]] = [
-            {"at": h.at, "by": h.by, "what": h.what, "detail": h.detail}
-            for h in asyncio.run(state.matters.history(number))
-        ]
     for copy in one["copies"]:
         copy["state"] = holds.get(copy["hold"], "in another case")
     if as_json:
@@ -144,7 +124,7 @@ def review(
     remark: Remark = "",
 ) -> None:
     """Say whether the content is fit (R32); if so, the recipients are asked."""
-    _carry_out(number, config, by, lambda c: c.review(number, accept, line(remark, _REMARK)))
+    _carry_out(number, config, by, lambda c: c.review(number, accept, line(remark, LONGEST_REMARK)))
 
 
 @commands.command("ask")
@@ -158,10 +138,7 @@ def ask(
 ) -> None:
     """Ask those who are silent once more, or somebody else of the district (V2)."""
     loaded = load_or_exit(config)
-    directory = loaded.snapshot.directory
-    asked = directory.people.get(person.strip()) or directory.person_at(person.strip())
-    if person and asked is None:
-        fail(f"{terminal(person)} is nobody's id or address in the directory")
+    asked = person_or_fail(loaded, person) if person else None
     _carry_out(number, config, by, lambda c: c.ask(number, asked))
 
 
@@ -170,7 +147,7 @@ def approve(
     number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
 ) -> None:
     """Unblock the sender, and deliver what may be delivered. Who said no does not get it."""
-    _carry_out(number, config, by, lambda c: c.decide(number, True, line(remark, _REMARK)))
+    _carry_out(number, config, by, lambda c: c.decide(number, True, line(remark, LONGEST_REMARK)))
 
 
 @commands.command("deny")
@@ -178,7 +155,7 @@ def deny(
     number: Number, config: ConfigOption = Path("config"), by: By = "", remark: Remark = ""
 ) -> None:
     """Do not unblock the sender, and discard the messages. The archive keeps them."""
-    _carry_out(number, config, by, lambda c: c.decide(number, False, line(remark, _REMARK)))
+    _carry_out(number, config, by, lambda c: c.decide(number, False, line(remark, LONGEST_REMARK)))
 
 
 @commands.command("note")
@@ -189,7 +166,7 @@ def note(
     by: By = "",
 ) -> None:
     """Put something on record."""
-    _carry_out(number, config, by, lambda c: c.note(number, line(text, _REMARK)))
+    _carry_out(number, config, by, lambda c: c.note(number, line(text, LONGEST_REMARK)))
 
 
 @commands.command("match")
@@ -206,38 +183,24 @@ def match(
 def _carry_out(
     number: int, config: Path, by: str, work: Callable[[CaseConsole], Awaitable[str]]
 ) -> None:
-    """Carry out a decision; what stands against it is told, and nothing was changed then."""
-    from mailguard.casework.refusal import CommandRefused
     from mailguard.casework.unblocking.console import CaseConsole
-    from mailguard.server.wiring import case_steps, deskwork
+    from mailguard.casework.unblocking.handler import Unblocking
 
-    loaded = load_or_exit(config)
+    def console(outfit: Outfit, operator: str) -> CaseConsole:
+        return CaseConsole(Unblocking.made(outfit), operator)
 
-    async def carry_out(state: StateDirectory, again: Replaying) -> str:
-        at_hand, snapshot = deskwork(state), lambda: loaded.snapshot
-        steps = case_steps(loaded.settings, state, snapshot, again, at_hand)
-        return await work(CaseConsole(steps, by.strip() or getpass.getuser()))
-
-    try:
-        typer.echo(f"{number}  {terminal(carried_out(loaded, carry_out))}")
-    except CommandRefused as refused:
-        fail(terminal(str(refused)))
+    said = tickets.carry_out(load_or_exit(config), by, console, work)
+    typer.echo(f"{number}  {terminal(said)}")
 
 
-def _at(loaded: Loaded) -> At:
-    from mailguard.casework.unblocking.case import At
-    from mailguard.server.wiring import case_terms
-
-    return At(time.time(), loaded.calendar, case_terms(loaded.settings))
-
-
-def _record(matter: Ticket, at: At) -> dict[str, Any]:
-    from mailguard.casework.unblocking.case import CASE
+def _record(ticket: Ticket, case: Case, loaded: Loaded) -> dict[str, Any]:
+    from mailguard.casework.unblocking.case import CASE, At
+    from mailguard.casework.unblocking.handler import deadlines
     from mailguard.casework.unblocking.life import due_at, is_overdue
 
-    case = CASE.load(matter.state)
+    at = At(time.time(), loaded.calendar, deadlines(loaded.settings))
     return {
-        "number": matter.id,
+        "number": ticket.id,
         "state": case.stage.value,
         "ended": case.ended,
         "due_at": due_at(case, at),

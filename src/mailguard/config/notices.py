@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from mailguard.casework.workflows import WORKFLOWS
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.validate import suggest
 from mailguard.config.form.yaml import place_at, read_text
 from mailguard.core.mail.safe_text import quoted
-from mailguard.core.notices.approval_texts import APPROVAL_TEXTS
-from mailguard.core.notices.case_texts import CASE_TEXTS
 from mailguard.core.notices.notice import NOTICE_TEXTS
 from mailguard.core.notices.template import together
 
 FOLDER = "notices"
 MAX_OCTETS = 65_536
-NOTICES = together((NOTICE_TEXTS, APPROVAL_TEXTS, CASE_TEXTS))
+NOTICES = together((NOTICE_TEXTS, *(workflow.texts for workflow in WORKFLOWS)))
 """Every text that people are told: whoever tells something declares its own, and stands here."""
 TEMPLATES = NOTICES.templates
 

@@ -21,7 +21,6 @@ from mailguard import __version__, metrics
 from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.adapters.next_hop.relay import Relay
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.unblocking.case import At
 from mailguard.config.load import Loaded
 from mailguard.config.policy import policy_json
 from mailguard.config.watch import Live, watch
@@ -34,8 +33,8 @@ from mailguard.pipeline.snapshot import Snapshot
 from mailguard.server import gauges
 from mailguard.server.smtp_gateway import SmtpGateway
 from mailguard.server.wiring import (
-    case_terms,
-    make_desk,
+    make_engines,
+    make_inbox,
     make_judging,
     make_outbox,
     make_reader,
@@ -76,7 +75,8 @@ class Server:
             self.settings, self.state, self.relay, self._snapshot, self.replaying, outbox, clock
         )
         work = Deskwork(clock, self.state.notices, outbox)
-        self.desk = make_desk(self.settings, self.state, self._snapshot, self.replaying, work, desk)
+        self.engines = make_engines(self.settings, self.state, self._snapshot, self.replaying, work)
+        self.desk = make_inbox(self.settings, self.state, self._snapshot, self.engines, clock, desk)
         self.second_opinion = make_second_opinion(self.settings, self.resolver)
         self.delivery = Delivery(
             self.state.blobs,
@@ -233,8 +233,7 @@ class Server:
     async def _gauges(self) -> None:
         """Refresh what is counted only when somebody looks."""
         snapshot = self.live.snapshot
-        at = At(time.time(), snapshot.calendar, case_terms(self.settings))
-        await gauges.count(self.state, snapshot, at)
+        await gauges.count(self.state, snapshot, self.engines, time.time())
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -5,23 +5,25 @@ Owns the reading of the state for gauges. Must not change anything, nor know how
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from mailguard import metrics
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.approvals import handler
-from mailguard.casework.approvals.steps import KIND as APPROVAL
-from mailguard.casework.unblocking.case import At
-from mailguard.casework.unblocking.handler import counts as case_counts
-from mailguard.casework.unblocking.stored import KIND as CASE
-from mailguard.casework.unblocking.stored import states_size
+from mailguard.casework.engine import Engine, states_size
+from mailguard.casework.workflows import WORKFLOWS
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.sender import directory_lookups
 from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.snapshot import Snapshot
 
+_TICKETS = (metrics.TICKETS, metrics.TICKETS_AGE, metrics.TICKETS_OVERDUE)
 
-async def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
+
+async def count(
+    state: StateDirectory, snapshot: Snapshot, engines: Sequence[Engine[Any]], now: float
+) -> None:
     """Set every gauge as of that moment. Raises StoreError."""
-    now = at.now
     entries = await state.outbox.counts()
     metrics.OUTBOX.clear()
     for (kind, ended), number in entries.items():
@@ -34,15 +36,14 @@ async def count(state: StateDirectory, snapshot: Snapshot, at: At) -> None:
         metrics.QUARANTINE.labels(disposition.word).set(number)
     _, since = waiting.get(Disposition.QUARANTINE, (0, now))
     metrics.QUARANTINE_AGE.set(now - since)
-    counted = handler.counts(await state.matters.find(APPROVAL), now)
-    metrics.APPROVALS.set(counted["open"])
-    metrics.APPROVALS_AGE.set(counted["oldest"])
-    metrics.APPROVALS_OVERDUE.set(counted["overdue"])
-    cases = await state.matters.find(CASE)
-    counted = await off_loop_if_large(states_size(cases), case_counts, cases, at)
-    metrics.CASES.set(counted["open"])
-    metrics.CASES_AGE.set(counted["oldest"])
-    metrics.CASES_OVERDUE.set(counted["overdue"])
+    own = {workflow.kind: workflow.gauges for workflow in WORKFLOWS}
+    for engine in engines:
+        tickets = await state.matters.find(engine.kind)
+        counted = await off_loop_if_large(states_size(tickets), engine.count, tickets, now)
+        for gauge, name in zip(_TICKETS, ("open", "oldest", "overdue"), strict=True):
+            gauge.labels(engine.kind).set(counted[name])
+        for single, name in zip(own.get(engine.kind) or (), counted, strict=False):
+            single.set(counted[name])
     unread, first = await state.matters.unread()
     metrics.LETTERS.set(unread)
     metrics.LETTERS_AGE.set(now - first if first else 0)

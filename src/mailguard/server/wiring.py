@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -24,25 +25,19 @@ from mailguard.adapters.signing.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
 from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.approvals.handler import ApprovalClerk
-from mailguard.casework.approvals.life import ApprovalDeadlines
-from mailguard.casework.approvals.steps import KIND as APPROVAL
-from mailguard.casework.approvals.steps import ApprovalSteps
-from mailguard.casework.inbox import Inbox, TakeUp
+from mailguard.casework.engine import Engine
+from mailguard.casework.grants.handler import Grants
+from mailguard.casework.inbox import Inbox
 from mailguard.casework.lessons import Lesson
-from mailguard.casework.tickets import UnreadMail
-from mailguard.casework.unblocking.case import CaseDeadlines as CaseTerms
-from mailguard.casework.unblocking.handler import CaseClerk
-from mailguard.casework.unblocking.requests import Requests
-from mailguard.casework.unblocking.sheets import Sheets
-from mailguard.casework.unblocking.steps import CaseSteps, Staff
-from mailguard.casework.unblocking.stored import KIND as CASE
+from mailguard.casework.outfit import Outfit
+from mailguard.casework.tickets import TakeUp, UnreadMail
+from mailguard.casework.workflow import Work
+from mailguard.casework.workflows import WORKFLOWS, engines
 from mailguard.config.load import default_checks
 from mailguard.config.policy import restore
 from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.facts import Facts
 from mailguard.core.mail.reply import Reply
-from mailguard.core.people.district import APPROVALS, SPAMMAIL
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.judged_message import JudgedMessage
@@ -133,79 +128,60 @@ def taking_up(
     return take_up
 
 
-def case_terms(settings: Settings) -> CaseTerms:
-    """How long people have, and who reviews."""
-    desk = settings.spam_desk
-    return CaseTerms(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
-
-
-def case_steps(
+def outfit(
     settings: Settings,
     state: StateDirectory,
     snapshot: Callable[[], Snapshot],
     replaying: Replaying,
-    work: Deskwork,
-) -> CaseSteps:
-    """Unblock cases as `serve` and the commands carry them out."""
-    desk = settings.spam_desk
-    staff = Staff(desk.reviewers, desk.ask_reviewers, desk.sheets_from)
-    take_up = taking_up(state, snapshot, replaying)
+    desk: Deskwork,
+) -> Outfit:
+    """What the workflows are made from, for `serve` and the commands alike."""
 
     async def teach(digest: str, words: Sequence[str], spam: bool) -> None:
         await state.learned.teach([Lesson(digest, words, spam)])
 
-    return CaseSteps(state.matters, snapshot, take_up, work, case_terms(settings), staff, teach)
+    work = Work(state.matters, snapshot, taking_up(state, snapshot, replaying), desk)
+    return Outfit(work, settings, Grants(work), teach, read_sheet, state.unblocked)
 
 
-def approval_terms(settings: Settings) -> ApprovalDeadlines:
-    """How long approvers have."""
-    return ApprovalDeadlines(settings.approvals.reminder_days, settings.approvals.expiry_days)
-
-
-def approval_steps(
+def make_engines(
     settings: Settings,
     state: StateDirectory,
     snapshot: Callable[[], Snapshot],
     replaying: Replaying,
-    work: Deskwork,
-) -> ApprovalSteps:
-    """Approvals as `serve` and the commands carry them out."""
-    take_up = taking_up(state, snapshot, replaying)
-    return ApprovalSteps(state.matters, snapshot, take_up, work, approval_terms(settings))
+    desk: Deskwork,
+) -> Sequence[Engine[Any]]:
+    """Who carries out what waits for people, a workflow each."""
+    return engines(outfit(settings, state, snapshot, replaying, desk), WORKFLOWS)
 
 
-def make_desk(
+def make_inbox(
     settings: Settings,
     state: StateDirectory,
     snapshot: Callable[[], Snapshot],
-    replaying: Replaying,
-    work: Deskwork,
+    handlers: Sequence[Engine[Any]],
+    clock: Clock,
     bell: Bell,
 ) -> Inbox:
-    """The desks where mailguard reads mail, and who carries out what comes there."""
-    steps = approval_steps(settings, state, snapshot, replaying, work)
-    approvals = ApprovalClerk(steps, settings.approvals.relay_vouches)
-    unblocking = case_steps(settings, state, snapshot, replaying, work)
-    sheets = Sheets(Requests(unblocking), read_sheet, state.unblocked)
-    cases = CaseClerk(unblocking, sheets, settings.spam_desk.relay_vouches)
+    """Where mailguard reads mail, and where tickets come due."""
 
-    async def unread(letter: UnreadMail) -> Sequence[Outgoing]:
+    async def unread(mail: UnreadMail) -> Sequence[Outgoing]:
         """A letter that nobody could read goes to the postmaster, as it came."""
-        recorded = await state.ledger.find(letter.transaction_id)
+        recorded = await state.ledger.find(mail.transaction_id)
         if recorded is None:
             return ()
         raw = await state.blobs.fetch(recorded.digest)
         to = (snapshot().district.postmaster,)
-        return (Outgoing(f"unread|{letter.id}", "copy", "", to, raw, JudgedMessage.body(raw)),)
+        return (Outgoing(f"unread|{mail.id}", "copy", "", to, raw, JudgedMessage.body(raw)),)
 
     return Inbox(
         state.matters,
         state.matters,
-        steps.take_up,
-        {APPROVALS: approvals, SPAMMAIL: cases},
-        {APPROVAL: approvals, CASE: cases},
+        handlers[0].work.take_up,
+        {one.desk: one for one in handlers if one.desk},
+        {one.kind: one for one in handlers},
         unread,
-        work.clock,
+        clock,
         bell,
         settings.outbox.poll,
     )

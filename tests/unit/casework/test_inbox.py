@@ -11,7 +11,7 @@ import pytest
 from tests.support.waiting import soon
 
 from mailguard.casework.inbox import Inbox
-from mailguard.casework.tickets import Conflict, Ticket, UnreadMail
+from mailguard.casework.tickets import AtHand, Conflict, Ticket, UnreadMail
 from mailguard.pipeline.bell import Bell
 from mailguard.pipeline.ports import Outgoing, StoreError
 
@@ -25,6 +25,9 @@ class Post:
     letters: dict[int, UnreadMail]
     settled: dict[int, tuple[str, Sequence[Outgoing]]] = field(default_factory=dict)
     matter: Ticket | None = None
+
+    async def at_hand(self, kinds: Sequence[str], now: float) -> AtHand:
+        return AtHand(mail=True, tickets=False, copies=False)
 
     async def waiting(self, limit: int) -> Sequence[UnreadMail]:
         for number in self.letters.keys() - self.settled.keys():

@@ -1,7 +1,7 @@
-"""Matters, their history and the letters to our desks, in the database.
+"""Tickets, their history and the letters to our desks, in the database.
 
-Owns the rows of `matters`, `happenings` and `letters`, and the one commit of a transition. Must not
-know what any kind of matter means. Holds, outbox and list write their own rows within that commit.
+Owns the rows of `matters`, `happenings` and `letters`, and the one commit of an update. Must not
+know what any workflow means. Holds, outbox and list write their own rows within that commit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from mailguard.adapters.database import kept as kept_copies
 from mailguard.adapters.database import outbox as outbox_store
@@ -22,6 +35,7 @@ from mailguard.adapters.database.tables import happenings, holds, letters, matte
 from mailguard.adapters.database.upsert import Upsert
 from mailguard.casework.quarantine import DISCARDED, RELEASED, AlreadyDecided
 from mailguard.casework.tickets import (
+    AtHand,
     Conflict,
     KeptCopy,
     Ticket,
@@ -37,6 +51,23 @@ _DETAIL = 2_000  # characters of a line of history
 _MATTER = [matters.c[f.name] for f in fields(Ticket)]
 _NEW_MATTER, _NEW_LETTER = Upsert(matters, "key"), Upsert(letters, "key")
 _HOLD = [holds.c[f.name] for f in fields(KeptCopy)]
+
+
+_THEIRS = exists().where(holds.c.matter_id == matters.c.id)
+_OVERTAKEN = (
+    matters.c.closed_at.is_(None),
+    _THEIRS,
+    ~_THEIRS.where(holds.c.state == "waiting"),
+)
+
+
+def _free(disposition: Disposition) -> tuple[ColumnElement[bool], ...]:
+    """Copies that hang on no ticket."""
+    return (
+        holds.c.state == "waiting",
+        holds.c.matter_id.is_(None),
+        holds.c.disposition == int(disposition),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +86,7 @@ class _Settling:
 
 
 class TicketStore:
-    """The Matters port, and the Letters that the desk reads."""
+    """The Tickets port, and the Letters that the inbox reads."""
 
     def __init__(self, database: Database, outbox: OutboxStore, clock: Clock) -> None:
         self._database = database
@@ -104,11 +135,28 @@ class TicketStore:
             wanted = wanted.where(matters.c.closed_at.is_(None))
         return await self._matters(wanted.order_by(matters.c.id).limit(limit))
 
-    async def due(self, kind: str, now: float, limit: int = 100) -> Sequence[Ticket]:
+    async def at_hand(self, kinds: Sequence[str], now: float) -> AtHand:
+        ours = matters.c.kind.in_(kinds)
+        wanted = select(
+            exists().where(letters.c.state == "waiting"),
+            or_(
+                exists().where(ours, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)),
+                exists().where(ours, *_OVERTAKEN),
+            ),
+            exists().where(*_free(Disposition.HOLD)),
+        )
+        return await self._database.query(lambda c: AtHand(*map(bool, c.execute(wanted).one())))
+
+    async def due(
+        self, kind: str, now: float, limit: int = 100, after: Ticket | None = None
+    ) -> Sequence[Ticket]:
         wanted = select(*_MATTER).where(
             matters.c.kind == kind, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)
         )
-        return await self._matters(wanted.order_by(matters.c.wakes_at).limit(limit))
+        if after is not None:
+            behind = tuple_(matters.c.wakes_at, matters.c.id)
+            wanted = wanted.where(behind > tuple_(literal(after.wakes_at), literal(after.id)))
+        return await self._matters(wanted.order_by(matters.c.wakes_at, matters.c.id).limit(limit))
 
     async def history(self, matter: int) -> Sequence[TicketEvent]:
         wanted = select(*(happenings.c[f.name] for f in fields(TicketEvent)))
@@ -122,15 +170,15 @@ class TicketStore:
             select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id)
         )
 
-    async def overtaken(self, kind: str) -> Sequence[Ticket]:
-        theirs = exists().where(holds.c.matter_id == matters.c.id)
+    async def overtaken(
+        self, kind: str, limit: int | None = None, after: Ticket | None = None
+    ) -> Sequence[Ticket]:
         wanted = select(*_MATTER).where(
             matters.c.kind == kind,
-            matters.c.closed_at.is_(None),
-            theirs,
-            ~theirs.where(holds.c.state == "waiting"),
+            *_OVERTAKEN,
+            matters.c.id > (after.id if after is not None else 0),
         )
-        return await self._matters(wanted.order_by(matters.c.id))
+        return await self._matters(wanted.order_by(matters.c.id).limit(limit))
 
     async def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
         now = self._clock()
@@ -150,14 +198,12 @@ class TicketStore:
         newest = wanted.order_by(transactions.c.id.desc()).limit(50)
         return await self._database.query(lambda c: c.execute(newest).scalars().all())
 
-    async def unclaimed(self, disposition: Disposition, limit: int = 100) -> Sequence[KeptCopy]:
-        free = (
-            holds.c.state == "waiting",
-            holds.c.matter_id.is_(None),
-            holds.c.disposition == int(disposition),
-        )
+    async def unclaimed(
+        self, disposition: Disposition, limit: int = 100, after: int = 0
+    ) -> Sequence[KeptCopy]:
+        free, first = _free(disposition), func.min(holds.c.id)
         messages = select(holds.c.digest).where(*free).group_by(holds.c.digest)
-        oldest = messages.order_by(func.min(holds.c.id)).limit(limit).subquery()
+        oldest = messages.having(first > after).order_by(first).limit(limit).subquery()
         wanted = select(*_HOLD).where(*free, holds.c.digest.in_(select(oldest.c.digest)))
         return await self._holds(wanted.order_by(holds.c.id))
 

@@ -19,11 +19,6 @@ from mailguard.core.sender.identity import identity
 
 ANNOUNCEMENT = "group-rights.announcement"  # R20
 MASS_MAIL = frozenset({"mass-mail.volume", "mass-mail.chain-letter"})  # R25
-GRANTABLE = frozenset(
-    {"group-rights.needs-approval", "group-rights.not-aligned", ANNOUNCEMENT, "mass-mail.volume"}
-)
-"""Reasons that a grant given beforehand covers (R18). What may be a stolen account's is not among
-them: nobody has seen that message."""
 
 
 @dataclass(frozen=True, slots=True)

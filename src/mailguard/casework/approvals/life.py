@@ -220,6 +220,11 @@ def wakes_at(approval: Approval, calendar: Calendar, terms: ApprovalDeadlines) -
     return expiry if approval.reminded else min(reminds_at(approval, calendar, terms), expiry)
 
 
+def refused(approval: Approval) -> ApprovalStep:
+    """One more answer that could not count."""
+    return ApprovalStep(replace(approval, refused=approval.refused + 1), (), "refused")
+
+
 _TELL = (Do.TELL_SENDER, Do.TELL_OTHERS)
 
 

@@ -7,9 +7,9 @@ Whatever a stranger wrote is made safe here. Must not know when a mail is due, o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from mailguard.casework.answers import token as question
 from mailguard.casework.approvals.life import (
     About,
     Approval,
@@ -18,14 +18,14 @@ from mailguard.casework.approvals.life import (
     Asked,
     expires_at,
 )
+from mailguard.casework.mailer import TicketMailer, listed, reply
 from mailguard.casework.tickets import KeptCopy
 from mailguard.core.decision.decide import Judgement
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import safe_text
-from mailguard.core.notices import letter, notice
-from mailguard.core.notices.letter import OutboundMail
+from mailguard.core.notices import notice
 from mailguard.core.text.excerpt import as_read
-from mailguard.core.text.new_text import MARKER
+from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
@@ -34,20 +34,20 @@ _GROUPS = 10  # recipients that are named
 _SENTENCES = 5
 
 
-def about(dossier: JudgedMessage, recipients: Sequence[str]) -> About:
+def about(judged: JudgedMessage, recipients: Sequence[str]) -> About:
     """What people are told of a message, and of why these recipients' copies are held."""
-    transaction, facts = dossier.transaction, dossier.facts
+    transaction, facts = judged.transaction, judged.facts
     held = set(recipients)
     reasons = [
         judgement.finding
-        for recipient, outcome in dossier.decision.outcomes.items()
+        for recipient, outcome in judged.decision.outcomes.items()
         if recipient in held and outcome.disposition is Disposition.HOLD
         for judgement in outcome.reasons
     ]
-    reasons = [*(j.finding for j in suspicions(dossier, held)), *reasons]
+    reasons = [*(j.finding for j in suspicions(judged, held)), *reasons]
     rules: list[str] = []
     for finding in reasons:
-        kind = dossier.snapshot.policy.finding_type(finding.code)
+        kind = judged.snapshot.policy.finding_type(finding.code)
         rules += finding.rules or (kind.rules if kind is not None else ())
     sentences = [_sentence(finding.evidence) for finding in reasons]
     shown = []
@@ -61,7 +61,7 @@ def about(dossier: JudgedMessage, recipients: Sequence[str]) -> About:
     if len(recipients) > _GROUPS:
         shown.append(f"{len(recipients) - _GROUPS} more")
     return About(
-        sender=safe_text.line(_sender(dossier), 200),
+        sender=safe_text.line(_sender(judged), 200),
         subject=safe_text.line(transaction.message.value("Subject"), 200) or "(no subject)",
         message_id=safe_text.line(transaction.message.value("Message-ID"))[:250],
         to=tuple(shown),
@@ -71,12 +71,12 @@ def about(dossier: JudgedMessage, recipients: Sequence[str]) -> About:
     )
 
 
-def suspicions(dossier: JudgedMessage, recipients: Collection[str]) -> tuple[Judgement, ...]:
+def suspicions(judged: JudgedMessage, recipients: Collection[str]) -> tuple[Judgement, ...]:
     """What these recipients' copies would be kept for, were they not held: malware, a forged name.
     It is weaker than a hold (docs/adr/0001), and no approver's to let pass."""
     return tuple(
         judgement
-        for judgement in dossier.decision.judgements
+        for judgement in judged.decision.judgements
         if judgement.disposition is Disposition.QUARANTINE
         and not judgement.observed
         and not set(recipients).isdisjoint(judgement.recipients)
@@ -96,9 +96,9 @@ def about_unread(holds: Sequence[KeptCopy]) -> About:
     )
 
 
-def _sender(dossier: JudgedMessage) -> str:
-    reverse_path = dossier.transaction.envelope.reverse_path or "<>"
-    person = dossier.facts.people.get(reverse_path.lower())
+def _sender(judged: JudgedMessage) -> str:
+    reverse_path = judged.transaction.envelope.reverse_path or "<>"
+    person = judged.facts.people.get(reverse_path.lower())
     return f"{person.name} <{reverse_path}>" if person is not None else reverse_path
 
 
@@ -107,94 +107,83 @@ def _sentence(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class ApprovalMailer:
-    """Composes the mails of one matter, at one moment."""
+class ApprovalMailer(TicketMailer):
+    """Composes the mails of one approval, at one moment."""
 
-    snapshot: Snapshot
-    matter: int
     approval: Approval
     terms: ApprovalDeadlines
-    at: float
+
+    kind: ClassVar[str] = "approval"
+    titles: ClassVar[Mapping[str, str]] = {
+        "waiting": "Waiting for approval",
+        "granted": "Approved",
+        "denied": "Not approved",
+        "expired": "Not delivered",
+        "stopped": "Stopped",
+        "settled": "Decided",
+        "page": "Your answer was taken",
+        "too-late": "Decided already",
+        "stop": "Stopped",
+        "unclear": "Yes or no?",
+        "nobody": "Nobody can approve",
+    }
+
+    def bound_to(self, place: int) -> str:
+        return bound_to(self.approval, self.approval.asked[place])
+
+    @property
+    def subject(self) -> str:
+        return self.approval.about.subject
+
+    @property
+    def reads(self) -> str:
+        return self.snapshot.district.approvals
 
     # To those who are asked
 
-    def token(self, asked: Asked) -> question.Token:
-        """The token of the question to one approver."""
-        number = self.approval.asked.index(asked)
-        said = token_about(self.approval, asked)
-        return question.token(self.snapshot.link_keys, self.matter, number, said)
-
-    def page_key(self, asked: Asked) -> question.Token:
-        """What opens the page of that question. It stands in the question's text alone: the token
-        is in every answer's header, and in whatever keeps or shows headers."""
-        number = self.approval.asked.index(asked)
-        said = page_about(self.approval, asked)
-        return question.token(self.snapshot.link_keys, self.matter, number, said)
-
-    def ask(self, asked: Asked, *, again: bool = False) -> Outgoing:
+    def request(self, asked: Asked, *, again: bool = False) -> Outgoing:
         """The question, or the reminder of it."""
-        district = self.snapshot.district
-        token, key = self.token(asked), self.page_key(asked)
-        first = f"mailguard.{token}@{district.domains[0]}"
-        page = f"{district.copy_page_url}/answer/{key}"
-        text = self._words("approval-reminder" if again else "approval-request")
-        composed = OutboundMail(
-            to=(asked.mailbox,),
-            subject=f"{_TITLES['reminder' if again else 'request']}: "
-            f"{self.approval.about.subject[:100]} [#{token}]",
-            text=f"{MARKER}\n\n{text}",
-            sender=district.approvals or district.postmaster,
-            sender_name=f"{district.short_name} Mail",
-            at=self.at,
-            message_id=f"mailguard.{token}.reminder@{district.domains[0]}" if again else first,
-            reply_to=district.approvals,
-            answers=(f"<{first}>",) if again else (),
-            choices=(("Approve or refuse", page),) if district.copy_page_url else (),
+        return self.ask(
+            self.approval.asked.index(asked),
+            asked.mailbox,
+            "Reminder, approval needed" if again else "Approval needed",
+            self.words("approval-reminder" if again else "approval-request"),
+            link="Approve or refuse",
+            key="remind" if again else "ask",
+            follows="reminder" if again else "",
             excerpt=self.approval.about.excerpt,
         )
-        unique = f"approval|{self.matter}|{'remind' if again else 'ask'}|{token.number}"
-        return self._outgoing(unique, "question", asked.mailbox, letter.compose(composed))
 
     def settled(self, asked: Asked) -> Outgoing:
         """To an approver, once somebody else has decided."""
-        return self._note("approval-settled", asked.mailbox, f"settled|{asked.person}")
+        return self.note("approval-settled", asked.mailbox, f"settled|{asked.person}")
 
     def by_page(self, asked: Asked) -> Outgoing:
         """To an approver whose page was answered: a question may have been forwarded."""
         given = len(self.approval.given)
-        return self._note("approval-page", asked.mailbox, f"page|{asked.person}|{given}")
-
-    # To whoever answered
-
-    def note(
-        self, template: str, to: str, letter_id: int, answering: str, **slots: str
-    ) -> Outgoing:
-        """What came of somebody's answer; keyed by their letter, so that it comes once."""
-        return self._note(template, to, f"note|{letter_id}", answering, **slots)
+        return self.note("approval-page", asked.mailbox, f"page|{asked.person}|{given}")
 
     # To the sender
 
-    def tell_sender(self, template: str, **slots: str) -> tuple[Outgoing, ...]:
-        """One mail about a beginning or an end; nobody where the sender may not be told."""
-        if not self.approval.tells:
+    def tell_sender(self, template: str, *, first: bool, outcome: str) -> tuple[Outgoing, ...]:
+        """One mail about a beginning or an end; nobody where the sender may not be told. The
+        `first` one to a stranger is one of so many an hour (R27)."""
+        to = self.approval.tells
+        if not to:
             return ()
         original = self.approval.about.message_id
-        one = self._note(template, self.approval.tells, template, original, "notice", **slots)
-        return (one,)
+        one = self.note(template, to, template, original, "notice", outcome=outcome)
+        counts = first and not self.snapshot.district.owns(to)
+        return (replace(one, spends=Spend(to, self.at)) if counts else one,)
 
     def tell_postmaster(self) -> Outgoing:
-        return self._note("approval-nobody", self.snapshot.district.postmaster, "nobody")
+        return self.note("approval-nobody", self.snapshot.district.postmaster, "nobody")
 
     # In words
 
     def until(self) -> str:
         calendar = self.snapshot.calendar
         return self.moment(expires_at(self.approval, calendar, self.terms))
-
-    def moment(self, at: float) -> str:
-        """As the district's clocks show it."""
-        local = self.snapshot.calendar.local(at)
-        return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M}"
 
     def outcome(self) -> str:
         """What became of the message, in one sentence or two."""
@@ -213,7 +202,7 @@ class ApprovalMailer:
                 open_seats = " and ".join(seat.label for seat in approval.open_seats)
                 return f"It waits for {open_seats}, until {self.until()}."
 
-    def slots(self, **more: str) -> Mapping[str, str]:
+    def slots(self) -> Mapping[str, str]:
         """Everything that a template of ours may name."""
         approval, told = self.approval, self.approval.about
         names = [asked.name for asked in approval.asked]
@@ -226,83 +215,24 @@ class ApprovalMailer:
             "rules": told.rules,
             "people": listed(names) or "nobody",
             "until": self.until(),
-            "number": str(self.matter),
+            "number": str(self.ticket),
             "decided_by": approval.decided_by or "nobody",
             "decided_at": self.moment(approval.decided_at) if approval.decided_at else "no day",
             "remark": f"Their words: “{approval.remark}”" if approval.remark else "",
             "outcome": self.outcome(),
-            **more,
         }
 
-    def _words(self, template: str, **slots: str) -> str:
-        """The text, with its paragraphs; an empty slot leaves no empty one behind."""
-        return notice.paragraphs(self.snapshot.notices[template], self.slots(**slots))
 
-    def _note(
-        self,
-        template: str,
-        to: str,
-        key: str,
-        answering: str = "",
-        kind: str = "report",
-        **slots: str,
-    ) -> Outgoing:
-        name = template.removeprefix("approval-")
-        composed = letter.plain(
-            self.snapshot.district,
-            to,
-            f"{_TITLES[name]}: {self.approval.about.subject[:120]}",
-            self._words(template, **slots),
-            f"approval-{self.matter}.{name}|{key}",
-            self.at,
-            answering,
-        )
-        full_key = f"approval|{self.matter}|{key}"
-        return self._outgoing(full_key, kind, to, letter.compose(composed))
-
-    @staticmethod
-    def _outgoing(key: str, kind: str, to: str, raw: bytes) -> Outgoing:
-        return Outgoing(key, kind, "", (to,), raw, smtputf8=not to.isascii())
-
-
-_TITLES = {
-    "request": "Approval needed",
-    "reminder": "Reminder, approval needed",
-    "waiting": "Waiting for approval",
-    "granted": "Approved",
-    "denied": "Not approved",
-    "expired": "Not delivered",
-    "stopped": "Stopped",
-    "settled": "Decided",
-    "page": "Your answer was taken",
-    "too-late": "Decided already",
-    "stop": "Stopped",
-    "unclear": "Yes or no?",
-    "nobody": "Nobody can approve",
-}
-
-
-def refused(snapshot: Snapshot, to: str, letter_id: int, answering: str, at: float) -> Outgoing:
+def refused(snapshot: Snapshot, to: str, mail: int, answering: str, at: float) -> Outgoing:
     """To somebody of the district who answers what they were not asked. It tells nothing of the
     message: whoever it is was not meant to know of it."""
-    district = snapshot.district
-    text = notice.fill(snapshot.notices["approval-refused"], notice.district_slots(district))
-    title = "Your answer was not counted"
-    composed = letter.plain(district, to, title, text, f"refused-{letter_id}|", at, answering)
-    raw = letter.compose(composed)
-    return Outgoing(f"refused|{letter_id}", "report", "", (to,), raw, smtputf8=not to.isascii())
+    return reply(
+        *(snapshot, "approval-refused", "Your answer was not counted", to, answering, at),
+        name=f"refused-{mail}",
+        key=f"refused|{mail}",
+    )
 
 
-def page_about(approval: Approval, asked: Asked) -> str:
-    """What the key of a page is bound to: the same, for pages alone."""
-    return f"page|{token_about(approval, asked)}"
-
-
-def token_about(approval: Approval, asked: Asked) -> str:
+def bound_to(approval: Approval, asked: Asked) -> str:
     """What a token is bound to: the approver and exactly this message."""
     return f"{asked.person}|{approval.digest}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """ "A, B and C"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -12,9 +12,19 @@ from datetime import date
 
 from pydantic import TypeAdapter
 
-from mailguard.casework.approvals.approvers import GRANTABLE
 from mailguard.core.people.model import Person
 from mailguard.core.record.formats import Format
+
+GRANTABLE = frozenset(
+    {
+        "group-rights.needs-approval",
+        "group-rights.not-aligned",
+        "group-rights.announcement",
+        "mass-mail.volume",
+    }
+)
+"""Reasons that a grant given beforehand covers (R18). What may be a stolen account's is not among
+them: nobody has seen that message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,315 +1,262 @@
-"""The spammail@ desk: requests to unblock become cases, and answers are taken by mail and by page.
+"""Unblocking as a workflow: requests at spammail@ become cases, and people answer (R28-R37).
 
 Owns whose answer counts: the recipient's own to V2, a reviewer's to a question about content, both
-proven by their account (R28-R36). What does not count changes nothing, and is on record. Must not
-know how a step is committed (`case_steps`) or what a request asks for (`case_requests`).
+proven by their account; and what each step of `unblocking.life` is committed as. Must not know how,
+or what a request asks for (`unblocking.requests`).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, ClassVar
 
 import structlog
 
-from mailguard.casework.answers import answer
-from mailguard.casework.answers import token as question
 from mailguard.casework.answers.answer import AnswerKind
-from mailguard.casework.inbox import each_alone, hear
-from mailguard.casework.left_alone import AT_ONCE, LeftAlone
-from mailguard.casework.tickets import Question, Ticket, UnreadMail
-from mailguard.casework.unblocking import life as life
+from mailguard.casework.correspondent import Correspondent
+from mailguard.casework.engine import Engine, readable
+from mailguard.casework.outfit import Outfit, Teach, teach_nobody
+from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
+from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import (
+    CASE,
     Asks,
-    At,
     Case,
     CaseAnswer,
+    CaseDeadlines,
     CaseStep,
     Query,
     Said,
     Stage,
+    Who,
 )
-from mailguard.casework.unblocking.mail import CaseMailer, page_about, token_about
+from mailguard.casework.unblocking.mail import bound_to, reply
 from mailguard.casework.unblocking.page import page
 from mailguard.casework.unblocking.requests import Requests
 from mailguard.casework.unblocking.sheets import Sheets, sheets_of
-from mailguard.casework.unblocking.steps import CaseSteps
-from mailguard.casework.unblocking.stored import KIND, readable, state_of
+from mailguard.casework.unblocking.steps import CaseSteps, Staff
 from mailguard.casework.unblocking.summary import Summaries
-from mailguard.core.mail import safe_text
-from mailguard.core.people.model import Person
-from mailguard.core.sender import directory_lookups
-from mailguard.core.sender.may_answer import may_answer
+from mailguard.casework.workflow import (
+    Begun,
+    Change,
+    Found,
+    Given,
+    Note,
+    Response,
+    Workflow,
+)
+from mailguard.core.people.district import SPAMMAIL
+from mailguard.core.record.formats import NewerFormat
+from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import Outgoing
+from mailguard.pipeline.ports import Outgoing, StoreError
 
 log = structlog.get_logger("mailguard.cases")
 
-_REMARK = 500  # characters of an answerer's words
-_REFUSALS = 20  # answers that could not count in one case's history; the letters have them all
 _SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Said.UNSURE}
 
 
-About = Callable[[Case, Query], str]
-"""What a token is bound to."""
-
-
 @dataclass(frozen=True)
-class _Found:
-    """A case that a token leads to."""
+class Unblocking(CaseSteps, Workflow[Case]):
+    """Requests to unblock a sender. Without `sheets` none are taken in."""
 
-    matter: Ticket
-    case: Case
-    query: Query
-    proven: bool  # we made the token, for this question to this person
+    teach: Teach = teach_nobody
+    sheets: Sheets | None = None
+    relay_vouches: bool = True
+    summaries: Summaries = field(default_factory=Summaries)
 
+    kind: ClassVar[str] = "case"
+    desk: ClassVar[str] = SPAMMAIL
+    listing: ClassVar[str] = "cases list"
+    choices: ClassVar[Sequence[AnswerKind]] = tuple(_SAYS)
+    not_ours: ClassVar[str] = "not our token for them"
+    stored = CASE
 
-class CaseClerk:
-    """A `Clerk`. `relay_vouches`: a trusted server's word for an author counts as an account's."""
-
-    def __init__(self, steps: CaseSteps, sheets: Sheets, relay_vouches: bool = True) -> None:
-        self._steps = steps
-        self._matters = steps.matters
-        self._requests = Requests(steps)
-        self._sheets = sheets
-        self._summaries = Summaries(steps)
-        self._relay_vouches = relay_vouches
-        self._left = LeftAlone()
-
-    # Letters
-
-    async def read(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
-        """An answer, a request, a sheet; or nothing of ours."""
-        message, size = dossier.transaction.message, weight(dossier.transaction)
-        heard = await off_loop_if_large(size, hear, dossier, self._relay_vouches)
-        if heard is None:
-            await self._matters.settle(letter.id, "automatic mail, which asks and answers nothing")
-            return
-        who, person, reading = heard.who, heard.person, heard.reading
-        found = [one for token in heard.tokens if (one := await self._found(token)) is not None]
-        theirs = next((one for one in found if self._may_answer(one, person)), None)
-        if theirs is not None and person is not None:
-            await self._answered(letter, dossier, theirs, person, reading)
-        elif found:
-            await self._refuse(letter, dossier, found[0], who.authenticated_as, who.inside)
-        elif person is not None and sheets_of(message):
-            await self._sheets.take_in(letter, dossier, person)
-        elif person is not None:
-            await self._requests.from_staff(letter, dossier, person)
-        elif who.inside:  # a device, or an account that many use: nobody is proven
-            note = self._requests.note(letter, dossier, "case-refused")
-            await self._matters.settle(letter.id, "no person's own account", note)
-        else:
-            await self._requests.from_outside(letter, dossier)
-
-    async def _found(self, token: question.Token, about: About = token_about) -> _Found | None:
-        matter = await self._matters.load(token.matter)
-        if matter is None or matter.kind != KIND or not matter.version:
-            return None
-        case = state_of(matter)
-        if token.number >= len(case.asked):
-            return None
-        query = case.asked[token.number]
-        keys = self._steps.snapshot().link_keys
-        return _Found(matter, case, query, question.proves(token, keys, about(case, query)))
-
-    def _may_answer(self, found: _Found, person: Person | None) -> bool:
-        """Recipients for themselves; of the reviewers' questions any reviewer those that went to
-        the mailbox they share, and their own."""
-        if person is None or not found.proven:
-            return False
-        asked = found.query.who.person
-        if found.query.asks is Asks.VERIFY:
-            return asked == person.id
-        reviewers = {p.id for p in self._steps.reviewers(self._steps.world.clock())}
-        return person.id in reviewers and asked in ("", person.id)
-
-    async def _answered(
-        self,
-        letter: UnreadMail,
-        dossier: JudgedMessage,
-        found: _Found,
-        person: Person,
-        reading: Reading,
-    ) -> None:
-        transaction = dossier.transaction
-        read = await off_loop_if_large(
-            weight(transaction), answer.read_answer, transaction.message, reading
+    @classmethod
+    def made(cls, outfit: Outfit) -> Unblocking:
+        desk = outfit.settings.spam_desk
+        return cls(
+            outfit.work,
+            deadlines(outfit.settings),
+            Staff(desk.reviewers, desk.ask_reviewers, desk.sheets_from),
+            outfit.teach,
+            Sheets(outfit.read_sheet, outfit.importing),
+            desk.relay_vouches,
         )
-        says = _SAYS.get(read.kind)
-        if says is Said.UNSURE and found.query.asks is not Asks.VERIFY:
-            says = None
-        if says is None:
-            template = "case-too-late" if found.case.ended else "case-unclear"
-            note = self._note(template, letter, dossier, found.matter, found.case)
-            await self._matters.settle(letter.id, f"no plain answer: {read.kind.value}", note)
-            return
-        now = self._steps.world.clock()
-        given = CaseAnswer(person.id, person.name, says, now, "mail", read.remark[:_REMARK])
-        step = await self._step(found, given, now)
-        if step.what == ("again",):
-            await self._matters.settle(letter.id, f"said so before: {says.value}")
-        elif step.late:
-            note = self._note("case-too-late", letter, dossier, found.matter, step.case)
-            await self._matters.settle(letter.id, f"{says.value}, too late", note)
-        else:
-            late = step.what == ("late yes",)
-            notes = (
-                self._note("case-late", letter, dossier, found.matter, step.case) if late else ()
-            )
-            await self._steps.carry_out(
-                found.matter,
-                step,
-                now,
-                person.addresses[0],
-                detail=_detail(given),
-                letter=letter.id,
-                notes=notes,
-            )
 
-    async def _step(self, found: _Found, given: CaseAnswer, now: float) -> CaseStep:
+    # Who
+
+    def asked(self, state: Case) -> Sequence[Who]:
+        return [query.who for query in state.asked]
+
+    def bound_to(self, state: Case, place: int) -> str:
+        return bound_to(state, state.asked[place])
+
+    def is_theirs(self, found: Found[Case], person: str, now: float) -> bool:
+        """Recipients' for themselves; of the reviewers' questions any reviewer's those that went to
+        the mailbox they share, and their own."""
+        asked = found.asked.person
+        if _query(found).asks is Asks.VERIFY:
+            return asked == person
+        return asked in ("", person) and person in {p.id for p in self.reviewers(now)}
+
+    async def still_asked(self, found: Found[Case], now: float) -> bool:
+        """A reviewer's question ends with the office, a recipient's on the day they leave."""
+        asked = found.asked.person
+        if _query(found).asks is not Asks.VERIFY:
+            return not asked or asked in {p.id for p in self.reviewers(now)}
+        person = self.work.snapshot().directory.people.get(asked)
+        return person is not None and person.left_since(self.today(now)) is None
+
+    # What becomes of it
+
+    async def answered(self, found: Found[Case], given: Given) -> Response[Case]:
+        case, query, ticket, now = found.state, _query(found), found.ticket, given.at
+        says = _SAYS.get(given.kind)
+        if says is None or (says is Said.UNSURE and query.asks is not Asks.VERIFY):
+            note = Note("case-too-late" if case.ended else "case-unclear", case, {})
+            said = self.mailer(ticket, case, now).outcome()
+            outcome = f"no plain answer: {given.kind.value}"
+            return Response(None, said, outcome, note, in_vain=True)
+        theirs = CaseAnswer(given.person, given.name, says, now, given.how, given.remark)
+        step = await self._step(found, theirs, now)
+        said = self.mailer(ticket, step.case, now).outcome()
+        if step.what == ("again",):
+            return Response(None, said, f"said so before: {says.value}")
+        if step.late:
+            note = Note("case-too-late", step.case, {})
+            return Response(None, said, f"{says.value}, too late", note, in_vain=True)
+        late = Note("case-late", step.case, {}) if step.what == ("late yes",) else None
+        detail = "; ".join(filter(None, (f"by {given.how}", given.remark)))
+        return Response(self.change(ticket, step, now, detail=detail), said, note=late)
+
+    async def _step(self, found: Found[Case], given: CaseAnswer, now: float) -> CaseStep:
         """What an answer makes of a case."""
-        at, reviewers = self._steps.at(now), self._steps.asked_reviewers(now)
-        match found.query.asks:
+        at, reviewers = self.at(now), self.asked_reviewers(now)
+        query = _query(found)
+        match query.asks:
             case Asks.REVIEW:
-                return life.reviewed(found.case, found.query, given, reviewers, at)
+                return life.reviewed(found.state, query, given, reviewers, at)
             case Asks.DECIDE:
-                return life.decided(found.case, found.query, given, at)
+                return life.decided(found.state, query, given, at)
             case Asks.VERIFY:
-                step = life.answered(found.case, found.query, given, reviewers, at)
+                step = life.answered(found.state, query, given, reviewers, at)
                 gone = step.what == ("late yes",)
-                if gone and not await self._steps.still_waits(found.matter, step.releases):
-                    return CaseStep(found.case, ("late",), late=True)
+                if gone and not await self._still_wait(found.ticket, step.releases):
+                    return CaseStep(found.state, ("late",), late=True)
                 return step
 
-    async def _refuse(
-        self, letter: UnreadMail, dossier: JudgedMessage, found: _Found, by: str, inside: bool
-    ) -> None:
-        """An answer by somebody else, or with a token that we did not make: on record, told only
-        to somebody of the district."""
-        claimed = safe_text.line(by or dossier.transaction.envelope.reverse_path, 200)
-        place = "somebody of the district" if inside else "outside, or not proven"
-        why = "not the one who was asked" if found.proven else "not our token for them"
-        detail = f"{claimed}: {place}; {why}"
-        log.warning("answer_refused", case=found.matter.id, by=claimed, inside=inside)
-        note = self._requests.note(letter, dossier, "case-refused") if inside else ()
-        if found.case.ended or found.case.refused >= _REFUSALS:
-            await self._matters.settle(letter.id, f"refused: {detail}", note)
-            return
-        case = replace(found.case, refused=found.case.refused + 1)
-        now = self._steps.world.clock()
-        await self._steps.carry_out(
-            found.matter,
-            CaseStep(case, ("refused",)),
-            now,
-            "mailguard",
-            detail=detail,
-            letter=letter.id,
-            notes=note,
-        )
+    async def _still_wait(self, ticket: Ticket, holds: Iterable[int]) -> bool:
+        """Whether any of these copies waits."""
+        wanted = set(holds)
+        theirs = await self.work.tickets.holds_of(ticket.id)
+        return any(hold.id in wanted and hold.state == "waiting" for hold in theirs)
 
-    def _note(
-        self, template: str, letter: UnreadMail, dossier: JudgedMessage, matter: Ticket, case: Case
-    ) -> tuple[Outgoing, ...]:
-        """To whoever answered; they are proven to be the ones who were asked."""
-        to, now = dossier.transaction.envelope.reverse_path, self._steps.world.clock()
-        notices = self._steps.world.notices
-        if not may_answer(dossier.transaction, dossier.facts) or not notices.take([Spend(to, now)]):
-            return ()
-        answering = dossier.transaction.message.value("Message-ID")
-        return (self._post(matter, case, now).note(template, to, letter.id, answering),)
-
-    def _post(self, matter: Ticket, case: Case, now: float) -> CaseMailer:
-        at = self._steps.at(now)
-        return CaseMailer(self._steps.snapshot(), matter.id, matter.version + 1, case, at)
-
-    # The clock
-
-    async def turn(self, now: float) -> None:
-        """What others decided, what is due, and the morning's summary; see `desk.each_alone`."""
-        while await each_alone(KIND, self._work(now), self._left):
-            pass
-
-    async def _work(
-        self, now: float
-    ) -> AsyncIterator[tuple[int | str, Callable[[], Awaitable[None]]]]:
-        left = self._left
-        for matter in left.out_of(await self._matters.overtaken(KIND)):
-            yield matter.id, partial(self._steps.overtaken, matter, now)
-        for matter in left.out_of(await self._matters.due(KIND, now, AT_ONCE + left.count)):
-            yield matter.id, partial(self._steps.look_at, matter, now)
-        yield 0, partial(self._summaries.turn, now)
-
-    # The page
-
-    async def question(self, matter: Ticket, token: str) -> Question | None:
-        """What stands behind the link of a question."""
-        found = await self._on_page(matter, token)
-        if found is None:
+    def due(self, ticket: Ticket, state: Case, now: float) -> Change[Case] | None:
+        """Remind, end, or wait on under the calendar of now."""
+        at = self.at(now)
+        step = life.due(state, self.asked_reviewers(now), at)
+        if step is None and life.wakes_at(state, at) == ticket.wakes_at:
             return None
-        now, case, query = self._steps.world.clock(), found.case, found.query
-        late = False
+        return self.change(ticket, step or CaseStep(state, ()), now)
+
+    def overtaken(
+        self, ticket: Ticket, state: Case, released: bool, by: str, now: float
+    ) -> Change[Case]:
+        step = life.overtaken(state, released, by, self.at(now))
+        return self.change(ticket, step, now, detail=f"the copies: {by}")
+
+    def refused(self, ticket: Ticket, state: Case, most: int, now: float) -> Change[Case] | None:
+        if state.ended or state.refused >= most:
+            return None
+        return self.change(ticket, life.refused(state), now)
+
+    async def unasked(self, mail: UnreadMail, judged: JudgedMessage, who: Correspondent) -> None:
+        """A request, a sheet; or nothing of ours."""
+        requests, person = Requests(Engine(self), self), who.person
+        if person is not None and self.sheets and sheets_of(judged.transaction.message):
+            await self.sheets.take_in(requests, mail, judged, person)
+        elif person is not None:
+            await requests.from_staff(mail, judged, person)
+        elif who.who.inside:  # a device, or an account that many use: nobody is proven
+            engine = Engine(self)
+            await engine.settle(mail, "no person's own account", engine.refusal(mail, judged))
+        else:
+            await requests.from_outside(mail, judged)
+
+    async def begin(self, now: float) -> AsyncIterator[Begun]:
+        """The morning's summary."""
+        yield 0, partial(self.summaries.turn, self, now)
+
+    def begins(self, now: float) -> bool:
+        return self.summaries.is_due(self.work.snapshot().calendar, now)
+
+    async def committed(self, released: Sequence[KeptCopy], discarded: Sequence[KeptCopy]) -> None:
+        """The filter learns from what was decided about spam."""
+        lessons = {hold.transaction_id: True for hold in discarded if _is_spam(hold)}
+        lessons |= {hold.transaction_id: False for hold in released if _is_spam(hold)}
+        for transaction_id, spam in lessons.items():
+            await self._learn(transaction_id, spam)
+
+    async def _learn(self, transaction_id: str, spam: bool) -> None:
+        """What cannot be taught now changes nothing of what was decided."""
+        try:
+            judged = await self.work.take_up(transaction_id)
+            reading = judged.facts.reading
+            if isinstance(reading, Reading):
+                transaction = judged.transaction
+                words = await off_loop_if_large(
+                    weight(transaction), tokens.words, transaction.message, reading
+                )
+                await self.teach(judged.digest, words, spam)
+        except (KeyError, ValueError, NewerFormat, StoreError) as error:
+            log.warning("not_learned", id=transaction_id, reason=str(error)[:300])
+
+    # In words
+
+    async def question(self, found: Found[Case], now: float) -> Question:
+        case, query, late = found.state, _query(found), False
         if case.stage is Stage.APPROVED and query.asks is Asks.VERIFY:
             own = CaseAnswer(query.who.person, query.who.name, Said.YES, now, "page")
             late = (await self._step(found, own, now)).what == ("late yes",)
-        return page(self._post(matter, case, now), query, late=late)
+        return page(self.mailer(found.ticket, case, now), query, late=late)
 
-    async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
-        """A POST on that page."""
-        found = await self._on_page(matter, token)
-        if found is None or choice not in set(Said):
-            return None
-        now, who = self._steps.world.clock(), found.query.who
-        said = safe_text.line(remark, _REMARK)
-        given = CaseAnswer(who.person, who.name, Said(choice), now, "page", said)
-        step = await self._step(found, given, now)
-        post = self._post(matter, step.case, now)
-        outcome = post.outcome()
-        if not step.late and step.what != ("again",):
-            confirmed = (post.by_page(found.query, outcome),)
-            detail = _detail(given)
-            await self._steps.carry_out(
-                matter, step, now, who.mailbox, detail=detail, notes=confirmed
-            )
-        return f"Nothing has changed. {outcome}" if step.late else outcome
+    def told(
+        self, ticket: Ticket, note: Note[Case], to: str, mail: UnreadMail, answering: str
+    ) -> Outgoing:
+        post = self.mailer(ticket, note.state, self.work.desk.clock())
+        return post.on_mail(note.template, to, mail.id, answering, note.slots)
 
-    async def _on_page(self, matter: Ticket, token: str) -> _Found | None:
-        """The question whose page this is, while who was asked is there."""
-        for one in question.found_in([token]):
-            try:
-                found = await self._found(one, page_about) if one.matter == matter.id else None
-            except ValueError:
-                log.error("case_unreadable", case=matter.id)
-                return None
-            if found is not None and found.proven:
-                return found if self._is_there(found.query) else None
-        return None
+    def refusal(self, to: str, mail: UnreadMail, answering: str) -> Outgoing:
+        now = self.work.desk.clock()
+        return reply(self.work.snapshot(), "case-refused", to, mail.id, answering, now)
 
-    def _is_there(self, query: Query) -> bool:
-        """Whether this person is still the one to answer: a reviewer's link ends with the office,
-        a recipient's on the day they leave."""
-        now, asked = self._steps.world.clock(), query.who.person
-        if query.asks is not Asks.VERIFY:
-            return not asked or asked in {p.id for p in self._steps.reviewers(now)}
-        snapshot = self._steps.snapshot()
-        person = snapshot.directory.people.get(asked)
-        today = directory_lookups.day_at(now, snapshot.district.time_zone)
-        return person is not None and person.left_since(today) is None
+    def confirmation(self, found: Found[Case], state: Case, said: str, now: float) -> Outgoing:
+        return self.mailer(found.ticket, state, now).by_page(_query(found), said)
+
+    def count(self, tickets: Iterable[Ticket], now: float) -> Mapping[str, float]:
+        """Of those that can be read: overdue is what waits for us, and longer than it ought to."""
+        cases, at = [case for _, case in readable(self.stored, tickets)], self.at(now)
+        return {
+            "open": len(cases),
+            "oldest": max((now - case.opened_at for case in cases), default=0.0),
+            "overdue": sum(life.is_overdue(case, at) for case in cases),
+        }
 
 
-def _detail(given: CaseAnswer) -> str:
-    return "; ".join(filter(None, (f"by {given.how}", given.remark)))
+def deadlines(settings: Any) -> CaseDeadlines:
+    """How long people have, and who reviews, as the district has set it."""
+    desk = settings.spam_desk
+    return CaseDeadlines(desk.review == "rule", desk.reminder_days, desk.give_up_days, desk.hours)
 
 
-def counts(matters: Iterable[Ticket], at: At) -> Mapping[str, float]:
-    """What is open, for the metrics: how many, the oldest's age in seconds, how many overdue."""
-    cases = [case for _, case in readable(matters)]
-    return {
-        "open": len(cases),
-        "oldest": max((at.now - case.opened_at for case in cases), default=0.0),
-        "overdue": sum(life.is_overdue(case, at) for case in cases),
-    }
+def _query(found: Found[Case]) -> Query:
+    return found.state.asked[found.place]
+
+
+def _is_spam(hold: KeptCopy) -> bool:
+    return hold.reason.startswith("spam.")

@@ -40,9 +40,9 @@ def who_is(person: Person) -> Who:
 def hard(one: Kept) -> str:
     """Why no answer lets a copy go, in words: what it is kept for is not spam alone, but malware or
     a forged identity (R28, R37). "" where an answer does."""
-    if one.dossier is None:
+    if one.judged is None:
         return "it was recorded by another version"
-    policy, decision = one.dossier.snapshot.policy, one.dossier.decision
+    policy, decision = one.judged.snapshot.policy, one.judged.decision
     outcome = decision.outcomes.get(one.hold.recipient)
     codes = [one.hold.reason, *(r.finding.code for r in (outcome.reasons if outcome else ()))]
     for code in codes:
@@ -52,9 +52,9 @@ def hard(one: Kept) -> str:
     return ""
 
 
-def proves(dossier: JudgedMessage, address: str) -> bool:
+def proves(judged: JudgedMessage, address: str) -> bool:
     """Whether a message proves that the address is its writer's, who may be answered (R33)."""
-    transaction, facts = dossier.transaction, dossier.facts
+    transaction, facts = judged.transaction, judged.facts
     if not may_answer(transaction, facts):
         return False
     if normalise(transaction.envelope.reverse_path) == address:

@@ -191,6 +191,11 @@ def overtaken(case: Case, released: bool, by: str, at: At) -> CaseStep:
     return CaseStep(ended, ("decided elsewhere",), tells=(Tell.ASKED,))
 
 
+def refused(case: Case) -> CaseStep:
+    """One more answer that could not count."""
+    return CaseStep(replace(case, refused=case.refused + 1), ("refused",))
+
+
 # The clock (R34)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from mailguard.casework.answers import token as question
+from mailguard.casework import mailer
+from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.unblocking.case import (
     Asks,
-    At,
     Case,
     CaseAnswer,
     Copy,
@@ -22,13 +23,11 @@ from mailguard.casework.unblocking.case import (
     Stage,
     Told,
 )
-from mailguard.casework.unblocking.life import due_at
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.mail import safe_text
 from mailguard.core.notices import letter, notice
-from mailguard.core.notices.letter import OutboundMail
 from mailguard.core.text.excerpt import as_read, hosts
-from mailguard.core.text.new_text import MARKER, words_of
+from mailguard.core.text.new_text import words_of
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
 from mailguard.pipeline.snapshot import Snapshot
@@ -36,81 +35,75 @@ from mailguard.pipeline.snapshot import Snapshot
 _SHOWN = 10  # recipients, addresses
 
 
-def told(dossier: JudgedMessage, recipient: str) -> Told:
+def told(judged: JudgedMessage, recipient: str) -> Told:
     """What people are told of a kept message."""
-    message = dossier.transaction.message
-    outcome = dossier.decision.outcomes.get(recipient)
+    message = judged.transaction.message
+    outcome = judged.decision.outcomes.get(recipient)
     reasons = outcome.reasons if outcome is not None else ()
     evidence = [r.finding.evidence for r in reasons if r.disposition is not Disposition.FORWARD]
-    where = hosts(dossier.facts.reading)
+    where = hosts(judged.facts.reading)
     if where:
         evidence.append(f"its links go to {', '.join(where)}")
     return Told(
-        transaction=dossier.transaction.id,
+        transaction=judged.transaction.id,
         sender=safe_text.line(message.value("From"), 200),
         subject=safe_text.line(message.value("Subject"), 200) or "(no subject)",
         date=safe_text.line(message.value("Date"), 60),
         why=safe_text.unlinked(safe_text.line("; ".join(evidence), 1_500)) or "not known",
-        excerpt=as_read(message, dossier.facts.reading),
+        excerpt=as_read(message, judged.facts.reading),
     )
 
 
 @dataclass(frozen=True)
-class CaseMailer:
+class CaseMailer(TicketMailer):
     """Composes the mails of one case, at one moment. `version` is the one that the step makes: a
     step that is tried again writes the same mails."""
 
-    snapshot: Snapshot
-    matter: int
     version: int
     case: Case
-    at: At
+    due: float  # when it ought to be done
+
+    kind: ClassVar[str] = "case"
+    titles: ClassVar[Mapping[str, str]] = {
+        "approved": "Unblocked",
+        "unblocked": "Unblocked",
+        "denied": "Not unblocked",
+        "unanswered": "Not unblocked",
+        "settled": "No answer needed",
+        "late": "Delivered",
+        "too-late": "Decided already",
+        "unclear": "Yes or no?",
+        "page": "Your answer was taken",
+    }
+
+    def bound_to(self, place: int) -> str:
+        return bound_to(self.case, self.case.asked[place])
+
+    @property
+    def subject(self) -> str:
+        return (self.case.told[0] if self.case.told else _NOTHING).subject
+
+    @property
+    def reads(self) -> str:
+        return self.snapshot.district.spammail
 
     # Questions
 
-    def token(self, place: int) -> question.Token:
-        """The token of a question."""
-        said = token_about(self.case, self.case.asked[place])
-        return question.token(self.snapshot.link_keys, self.matter, place, said)
-
-    def page_key(self, place: int) -> question.Token:
-        """What opens the page of that question. It stands in the question's text alone: the token
-        is in every answer's header, and in whatever keeps or shows headers."""
-        said = page_about(self.case, self.case.asked[place])
-        return question.token(self.snapshot.link_keys, self.matter, place, said)
-
-    def ask(self, place: int, *, again: bool = False, original: bytes = b"") -> Outgoing:
+    def query(self, place: int, *, again: bool = False, original: bytes = b"") -> Outgoing:
         """A question, the reminder of it, or the question with the original attached (R31)."""
-        district, query = self.snapshot.district, self.case.asked[place]
-        token = self.token(place)
-        first = f"mailguard.{token}@{district.domains[0]}"
-        follows = again or bool(original)
+        query = self.case.asked[place]
         text, closing, title = self._asking(query, again, bool(original))
         shown = self.shown(query)
-        page = f"{district.copy_page_url}/answer/{self.page_key(place)}"
-        composed = OutboundMail(
-            to=(query.who.mailbox,),
-            subject=f"{title}: {shown.subject[:100]} [#{token}]",
-            text=f"{MARKER}\n\n{text}",
-            sender=district.spammail,
-            sender_name=f"{district.short_name} Mail",
-            at=self.at.now,
-            message_id=f"mailguard.{token}.{self.version}@{district.domains[0]}"
-            if follows
-            else first,
-            reply_to=district.spammail,
-            answers=(f"<{first}>",) if follows else (),
-            choices=((_LINKS[query.asks], page),) if district.copy_page_url else (),
+        return self.ask(
+            *(place, query.who.mailbox, title, text),
+            link=_LINKS[query.asks],
+            key="original" if original else f"again {self.version}" if again else "ask",
+            subject=shown.subject,
+            follows=str(self.version) if again or original else "",
             excerpt=shown.excerpt,
             closing=closing,
             attached=original,
         )
-        kind = "original" if original else f"again {self.version}" if again else "ask"
-        key = f"case|{self.matter}|{kind}|{place}"
-        raw = letter.compose(composed)
-        body = "" if raw.isascii() else "8BITMIME"
-        to = query.who.mailbox
-        return Outgoing(key, "question", "", (to,), raw, body, not to.isascii())
 
     def _asking(self, query: Query, again: bool, original: bool) -> tuple[str, str, str]:
         """(text, closing, title) of a question."""
@@ -140,36 +133,30 @@ class CaseMailer:
         outcome = _delivered(own, "you") if own else _delivered(released, "its recipients")
         if any(copy.hard for copy in self.case.copies):
             outcome += f" {_hard(self.case)}"
-        return self._note("case-approved", mailbox, f"approved|{name}", outcome=outcome.strip())
+        return self.note("case-approved", mailbox, f"approved|{name}", outcome=outcome.strip())
 
     def unblocked(self, address: str, released: Sequence[Copy]) -> Outgoing:
         """To the outside sender (R33)."""
         outcome = _delivered(released, "the recipient")
         key = f"unblocked|{address}"
-        return self._note("case-unblocked", address, key, kind="notice", outcome=outcome)
+        return self.note("case-unblocked", address, key, kind="notice", outcome=outcome)
 
     def ended(self, requester: Requester) -> Outgoing:
         """To who asked for it, where it was not approved."""
         name = "case-unanswered" if self.case.stage is Stage.UNANSWERED else "case-denied"
         key = f"ended|{requester.mailbox}"
         kind = "report" if requester.person else "notice"
-        return self._note(name, requester.mailbox, key, requester.message_id, kind=kind)
+        return self.note(name, requester.mailbox, key, requester.message_id, kind=kind)
 
     def settled(self, query: Query) -> Outgoing:
         """To somebody who need not answer any more."""
         key = f"settled|{query.who.person}"
-        return self._note("case-settled", query.who.mailbox, key, outcome=self.outcome())
+        return self.note("case-settled", query.who.mailbox, key, outcome=self.outcome())
 
     def by_page(self, query: Query, outcome: str) -> Outgoing:
         """To whoever's page was answered: a question may have been forwarded."""
         key = f"page|{self.version}|{query.who.mailbox}"
-        return self._note("case-page", query.who.mailbox, key, outcome=outcome)
-
-    def note(
-        self, template: str, to: str, letter_id: int, answering: str, **slots: str
-    ) -> Outgoing:
-        """What came of somebody's answer; keyed by their letter, so that it comes once."""
-        return self._note(template, to, f"note|{letter_id}", answering, **slots)
+        return self.note("case-page", query.who.mailbox, key, outcome=outcome)
 
     # In words
 
@@ -220,16 +207,8 @@ class CaseMailer:
             said.append(_hard(case))
         return " ".join(said)
 
-    def moment(self, at: float) -> str:
-        """As the district's clocks show it."""
-        local = self.at.calendar.local(at)
-        return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M}"
-
-    def words(self, template: str, **more: str) -> str:
-        """The text, with its paragraphs; an empty slot leaves no empty one behind."""
-        return notice.paragraphs(self.snapshot.notices[template], self._slots(**more))
-
-    def _slots(self, **more: str) -> Mapping[str, str]:
+    def slots(self) -> Mapping[str, str]:
+        """Everything that a template of ours may name."""
         case, district = self.case, self.snapshot.district
         shown = case.told[0] if case.told else _NOTHING
         return {
@@ -239,14 +218,13 @@ class CaseMailer:
             "recipients": self.recipients(None),
             "senders": _listed(case.addresses),
             "requester": _listed([r.name or "somebody outside" for r in case.requesters]),
-            "case": str(self.matter),
+            "case": str(self.ticket),
             "why": shown.why,
-            "due": self.moment(due_at(case, self.at)),
+            "due": self.moment(self.due),
             "decided_by": case.decided_by or "nobody",
             "decided_at": self.moment(case.decided_at) if case.decided_at else "no day",
             "remark": case.remark,
             "outcome": self.outcome(),
-            **more,
         }
 
     def shown(self, query: Query) -> Told:
@@ -261,28 +239,6 @@ class CaseMailer:
             copies = tuple(c for c in copies if c.hold in query.holds) or copies
         return _listed([copy.recipient for copy in copies])
 
-    def _note(
-        self,
-        template: str,
-        to: str,
-        key: str,
-        answering: str = "",
-        kind: str = "report",
-        **slots: str,
-    ) -> Outgoing:
-        subject = (self.case.told[0] if self.case.told else _NOTHING).subject
-        composed = letter.plain(
-            self.snapshot.district,
-            to,
-            f"{_TITLES[template]}: {subject[:120]}",
-            self.words(template, **slots),
-            f"case-{self.matter}.{template.removeprefix('case-')}|{key}",
-            self.at.now,
-            answering,
-        )
-        raw = letter.compose(composed)
-        return Outgoing(f"case|{self.matter}|{key}", kind, "", (to,), raw, "", not to.isascii())
-
 
 _NOTHING = Told("", "", "(no message)", "", "nothing is kept", "")
 _LINKS = {
@@ -290,37 +246,24 @@ _LINKS = {
     Asks.REVIEW: "Accept or refuse",
     Asks.DECIDE: "Unblock or deny",
 }
-_TITLES = {
-    "case-approved": "Unblocked",
-    "case-unblocked": "Unblocked",
-    "case-denied": "Not unblocked",
-    "case-unanswered": "Not unblocked",
-    "case-settled": "No answer needed",
-    "case-late": "Delivered",
-    "case-too-late": "Decided already",
-    "case-unclear": "Yes or no?",
-    "case-page": "Your answer was taken",
-}
 
 
 def reply(
     snapshot: Snapshot,
     template: str,
     to: str,
-    letter_id: int,
+    mail: int,
     answering: str,
     at: float,
     more: Sequence[str] = (),
 ) -> Outgoing:
     """The answer to a letter that belongs to no case, or to several; `more` are paragraphs."""
-    slots = notice.district_slots(snapshot.district)
-    text = "\n\n".join((notice.fill(snapshot.notices[template], slots), *more))
-    title = _REPLIES[template]
-    composed = letter.plain(
-        snapshot.district, to, title, text, f"letter-{letter_id}|", at, answering
+    return mailer.reply(
+        *(snapshot, template, _REPLIES[template], to, answering, at),
+        name=f"letter-{mail}",
+        key=f"spammail|{mail}",
+        more=more,
     )
-    raw = letter.compose(composed)
-    return Outgoing(f"spammail|{letter_id}", "report", "", (to,), raw, "", not to.isascii())
 
 
 _REPLIES = {
@@ -332,14 +275,9 @@ _REPLIES = {
 }
 
 
-def token_about(case: Case, query: Query) -> str:
+def bound_to(case: Case, query: Query) -> str:
     """What a token is bound to: what is asked, whom, and about which sender since when."""
     return f"{query.asks.value}|{query.who.person}|{case.addresses[:1]}|{case.opened_at!r}"
-
-
-def page_about(case: Case, query: Query) -> str:
-    """What the key of a page is bound to: the same, for pages alone."""
-    return f"page|{token_about(case, query)}"
 
 
 def _says(given: CaseAnswer) -> str:

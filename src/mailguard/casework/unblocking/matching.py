@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailguard.casework.answers import references
-from mailguard.casework.inbox import TakeUp
-from mailguard.casework.tickets import KeptCopy, Tickets
+from mailguard.casework.tickets import KeptCopy, TakeUp, Tickets
 from mailguard.casework.unblocking import forwarded
 from mailguard.casework.unblocking.forwarded import Candidate, Match, Original, folded_subject
 from mailguard.core.mail.address import normalise
@@ -41,7 +40,7 @@ class Kept:
     """A copy, with the message's papers; None where another version wrote them."""
 
     hold: KeptCopy
-    dossier: JudgedMessage | None
+    judged: JudgedMessage | None
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,11 @@ class Matched:
 class Finder:
     """Looks for one letter's messages."""
 
-    def __init__(self, matters: Tickets, take_up: TakeUp, letter: JudgedMessage) -> None:
-        self._matters = matters
+    def __init__(self, tickets: Tickets, take_up: TakeUp, letter: JudgedMessage) -> None:
+        self._tickets = tickets
         self._take_up = take_up
         self._letter = letter
-        self._dossiers: dict[str, JudgedMessage | None] = {}
+        self._taken: dict[str, JudgedMessage | None] = {}
 
     async def forwarded(self) -> Matched:
         """What the letter forwards, or names by our own reference."""
@@ -83,12 +82,12 @@ class Finder:
         reverse_path = self._letter.transaction.envelope.reverse_path
         if not mailbox or mailbox != normalise(reverse_path):
             return Matched()
-        found = await self._matters.kept(sender=reverse_path, limit=_COPIES)
+        found = await self._tickets.kept(sender=reverse_path, limit=_COPIES)
         return await self._grouped(found, False)
 
     async def by(self, mailbox: str, recipients: Sequence[str]) -> tuple[Kept, ...]:
         """What we keep by this author: what came to these recipients, else everything."""
-        rows = await self._matters.kept(sender=mailbox, limit=_COPIES)
+        rows = await self._tickets.kept(sender=mailbox, limit=_COPIES)
         own = {normalise(recipient) for recipient in recipients}
         theirs = [row for row in rows if normalise(row[0].recipient) in own]
         grouped = await self._grouped(theirs or rows, False)
@@ -108,9 +107,9 @@ class Finder:
         rows: dict[int, Row] = {}
         message = self._letter.transaction.message
         for transaction_id in references.transactions(message, self._reading)[:_IDS]:
-            dossier = await self._taken_up(transaction_id)
-            if dossier is not None:
-                found = await self._matters.kept(digest=dossier.digest, limit=_COPIES)
+            judged = await self._taken_up(transaction_id)
+            if judged is not None:
+                found = await self._tickets.kept(digest=judged.digest, limit=_COPIES)
                 rows |= {row[0].id: row for row in found}
         return rows
 
@@ -141,21 +140,21 @@ class Finder:
         rows: dict[int, Row] = {}
         for sender in {original.sender for original in found} - {""}:
             rows |= await self._rows(sender=sender)
-        rows |= {row[0].id: row for row in await self._matters.kept(limit=_RECENT)}
+        rows |= {row[0].id: row for row in await self._tickets.kept(limit=_RECENT)}
         return {n: row for n, row in rows.items() if folded_subject(row[1]["subject"]) in wanted}
 
     async def _rows(
         self, *, message_id: str = "", digest: str = "", sender: str = ""
     ) -> dict[int, Row]:
-        found = await self._matters.kept(
+        found = await self._tickets.kept(
             message_id=message_id, digest=digest, sender=sender, limit=_COPIES
         )
         return {row[0].id: row for row in found}
 
     async def _candidate(self, row: Row) -> Candidate:
         hold, told = row
-        dossier = await self._taken_up(hold.transaction_id)
-        sender = author(dossier.transaction) if dossier is not None else hold.reverse_path
+        judged = await self._taken_up(hold.transaction_id)
+        sender = author(judged.transaction) if judged is not None else hold.reverse_path
         return Candidate(
             hold=hold.id,
             message_id=str(told["message_id"]),
@@ -172,30 +171,30 @@ class Finder:
         for hold, _ in rows:
             if hold.digest == self._letter.digest:
                 continue
-            dossier = await self._taken_up(hold.transaction_id)
-            mailbox = outside_author(dossier) if dossier is not None else ""
+            judged = await self._taken_up(hold.transaction_id)
+            mailbox = outside_author(judged) if judged is not None else ""
             if not mailbox:
                 authorless.append(hold.id)
             elif mailbox in senders or len(senders) < _SENDERS:
-                senders.setdefault(mailbox, []).append(Kept(hold, dossier))
+                senders.setdefault(mailbox, []).append(Kept(hold, judged))
         kept = {mailbox: tuple(copies) for mailbox, copies in senders.items()}
         return Matched(kept, forwards, tuple(authorless))
 
     async def _taken_up(self, transaction_id: str) -> JudgedMessage | None:
-        if transaction_id not in self._dossiers:
-            if len(self._dossiers) >= _TAKEN_UP:
+        if transaction_id not in self._taken:
+            if len(self._taken) >= _TAKEN_UP:
                 return None
             try:
-                self._dossiers[transaction_id] = await self._take_up(transaction_id)
+                self._taken[transaction_id] = await self._take_up(transaction_id)
             except (KeyError, ValueError, NewerFormat):  # unknown, or written by another version
-                self._dossiers[transaction_id] = None
-        return self._dossiers[transaction_id]
+                self._taken[transaction_id] = None
+        return self._taken[transaction_id]
 
 
-def outside_author(dossier: JudgedMessage) -> str:
+def outside_author(judged: JudgedMessage) -> str:
     """The single outside address that wrote a message; "" for none that could be listed (R37)."""
-    mailbox = author(dossier.transaction)
-    if not mailbox or dossier.snapshot.district.owns(mailbox):
+    mailbox = author(judged.transaction)
+    if not mailbox or judged.snapshot.district.owns(mailbox):
         return ""
     try:
         return single_address(mailbox)

@@ -7,70 +7,80 @@ answer to staff. Must not know what a case makes of a request (`casework.unblock
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mailguard.casework.tickets import Ticket, UnreadMail
-from mailguard.casework.unblocking.case import CaseStep, Requester, Stage
-from mailguard.casework.unblocking.mail import reply
+from mailguard.casework.engine import Engine, readable, states_size
+from mailguard.casework.tickets import KeptCopy, Ticket, UnreadMail
+from mailguard.casework.unblocking import life
+from mailguard.casework.unblocking.case import CASE, Case, CaseStep, Requester, Stage
+from mailguard.casework.unblocking.kept import copy_of, proves
+from mailguard.casework.unblocking.mail import reply, told
 from mailguard.casework.unblocking.matching import Finder, Kept
 from mailguard.casework.unblocking.named_addresses import Named, named_addresses
 from mailguard.casework.unblocking.request_intent import Wish, wish
 from mailguard.casework.unblocking.steps import CaseSteps
-from mailguard.casework.unblocking.stored import KIND, readable, state_of, states_size
+from mailguard.casework.workflow import Move, Work
 from mailguard.core.mail import safe_text
 from mailguard.core.mail.mailbox import ONLY_SINGLE, single_address
 from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import author
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.core.text.reading import Reading
-from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
 from mailguard.pipeline.ports import Outgoing
 
 _UNMATCHED = 200  # open cases of letters that match nothing; the mailbox has every letter anyway
 _SHOWN = 50  # addresses of one kind in an answer
+_GENERATIONS = 1_000  # cases of one address, one after another
+_COPIES = 500  # of one case
+_MESSAGES = 20
 
 
 @dataclass(frozen=True)
 class _Asked:
     """One case that a letter opens or joins."""
 
-    matter: Ticket
+    ticket: Ticket
     addresses: tuple[str, ...]
     step: CaseStep
-    claims: tuple[int, ...]
+    claims: Sequence[KeptCopy]
 
     @property
     def is_new(self) -> bool:
-        return not self.matter.version or state_of(self.matter) != self.step.case
+        return not self.ticket.version or CASE.load(self.ticket.state) != self.step.case
 
 
 @dataclass(frozen=True)
 class Requests:
     """Each method ends with exactly one commit: the letter is read."""
 
+    engine: Engine[Case]
     steps: CaseSteps
 
-    async def from_staff(self, letter: UnreadMail, dossier: JudgedMessage, person: Person) -> None:
+    @property
+    def _work(self) -> Work:
+        return self.steps.work
+
+    async def from_staff(self, mail: UnreadMail, judged: JudgedMessage, person: Person) -> None:
         """Named addresses and forwarded messages: no further proof is needed (R35), but for the
         look at content (R32). Words that report spam unblock nobody."""
-        message, reading = dossier.transaction.message, _reading(dossier)
-        finder = Finder(self.steps.matters, self.steps.take_up, dossier)
+        message, reading = judged.transaction.message, _reading(judged)
+        finder = Finder(self._work.tickets, self._work.take_up, judged)
         matched = await finder.forwarded()
-        requester = _staff(dossier, person)
-        size = weight(dossier.transaction)
+        requester = _staff(judged, person)
+        size = weight(judged.transaction)
         if await off_loop_if_large(size, wish, message, reading) is Wish.OTHER:
             if matched.senders:  # they ask what it is: whom it was written to is asked
                 doubtful = Requester(
                     requester.mailbox, requester.name, requester.at, requester.message_id, person.id
                 )
-                await self._take_up(letter, dossier, matched.senders, doubtful)
+                await self._take_up(mail, judged, matched.senders, doubtful)
             else:
-                note = self.note(letter, dossier, "case-which")
-                await self.steps.matters.settle(letter.id, "no plain request", note)
+                note = self.note(mail, judged, "case-which")
+                await self.engine.settle(mail, "no plain request", note)
             return
-        owns = dossier.facts.district.owns
+        owns = judged.facts.district.owns
         named, refused = _single(
             await off_loop_if_large(size, named_addresses, message, reading, owns)
         )
@@ -79,144 +89,193 @@ class Requests:
             if address not in senders:
                 senders[address] = await finder.by(address, person.addresses)
         if senders:
-            await self._take_up(letter, dossier, senders, requester, refused)
+            await self._take_up(mail, judged, senders, requester, refused)
         elif refused:
-            note = self.note(letter, dossier, "case-request", _refusals(refused))
-            await self.steps.matters.settle(letter.id, "no single address (R37)", note)
+            note = self.note(mail, judged, "case-request", _refusals(refused))
+            await self.engine.settle(mail, "no single address (R37)", note)
         elif matched.forwards:
-            await self._unmatched(letter, dossier, requester)
+            await self._unmatched(mail, judged, requester)
         else:
-            note = self.note(letter, dossier, "case-which")
-            await self.steps.matters.settle(letter.id, "no request", note)
+            note = self.note(mail, judged, "case-which")
+            await self.engine.settle(mail, "no request", note)
 
-    async def from_outside(self, letter: UnreadMail, dossier: JudgedMessage) -> None:
+    async def from_outside(self, mail: UnreadMail, judged: JudgedMessage) -> None:
         """A blocked message forwarded, by whomever: those to whom it was written are asked."""
-        finder = Finder(self.steps.matters, self.steps.take_up, dossier)
+        finder = Finder(self._work.tickets, self._work.take_up, judged)
         matched = await finder.forwarded()
         if not matched.forwards:
             matched = await finder.of_the_writer()
-        told = may_answer(dossier.transaction, dossier.facts)
-        envelope, message = dossier.transaction.envelope, dossier.transaction.message
-        mailbox = author(dossier.transaction)
+        told = may_answer(judged.transaction, judged.facts)
+        envelope, message = judged.transaction.envelope, judged.transaction.message
+        mailbox = author(judged.transaction)
         requester = Requester(
             mailbox=envelope.reverse_path if told else "",
             name=safe_text.line(mailbox or envelope.reverse_path, 200),
-            at=dossier.transaction.received_at,
+            at=judged.transaction.received_at,
             message_id=safe_text.line(message.value("Message-ID"))[:250],
         )
         if matched.senders:
-            await self._take_up(letter, dossier, matched.senders, requester)
+            await self._take_up(mail, judged, matched.senders, requester)
         elif matched.forwards:
-            await self._unmatched(letter, dossier, requester)
+            await self._unmatched(mail, judged, requester)
         else:
-            await self.steps.matters.settle(letter.id, "no request")
+            await self.engine.settle(mail, "no request")
 
     async def _take_up(
         self,
-        letter: UnreadMail,
-        dossier: JudgedMessage,
+        mail: UnreadMail,
+        judged: JudgedMessage,
         senders: Mapping[str, Sequence[Kept]],
         requester: Requester,
         refused: Sequence[str] = (),
     ) -> None:
         """One commit for all the cases of a letter. Addresses of which nothing is kept have no
         content to look at: staff get them on the list at once, together."""
-        now = self.steps.world.clock()
+        now = self._work.desk.clock()
         opened = await self.open_cases()
         asked: list[_Asked] = []
         bare = tuple(a for a, kept in senders.items() if not kept and a not in opened)
         if bare:
-            matter = await self.steps.matters.new(KIND, f"letter|{letter.id}", now)
-            step, claims = await self.steps.request(matter, bare, requester, (), dossier, now)
-            asked.append(_Asked(matter, bare, step, claims))
+            ticket = await self._work.tickets.new(self.engine.kind, f"letter|{mail.id}", now)
+            step, claims = await self.request(ticket, bare, requester, (), judged, now)
+            asked.append(_Asked(ticket, bare, step, claims))
         for address, kept in senders.items():
             if address in bare:
                 continue
-            matter = opened.get(address) or await self.steps.open_case(address, now)
-            step, claims = await self.steps.request(
-                matter, (address,), requester, kept, dossier, now
-            )
-            asked.append(_Asked(matter, (address,), step, claims))
+            ticket = opened.get(address) or await self.open_case(address, now)
+            step, claims = await self.request(ticket, (address,), requester, kept, judged, now)
+            asked.append(_Asked(ticket, (address,), step, claims))
         notes: tuple[Outgoing, ...] = ()
         if requester.person:
             lines = _became(asked, requester)
-            notes = self.note(letter, dossier, "case-request", lines, _refusals(refused))
+            notes = self.note(mail, judged, "case-request", lines, _refusals(refused))
         fresh = [one for one in asked if one.is_new or one.claims]
         if not fresh:
-            numbers = ", ".join(str(one.matter.id) for one in asked)
-            await self.steps.matters.settle(letter.id, f"nothing new for case {numbers}", notes)
+            numbers = ", ".join(str(one.ticket.id) for one in asked)
+            await self.engine.settle(mail, f"nothing new for case {numbers}", notes)
             return
         by = requester.mailbox or f"{requester.name} (unproven)"
         heard = frozenset({requester.mailbox} if notes else ())
-        prepared = [
-            await self.steps.prepare(
-                one.matter,
-                one.step,
-                now,
-                by,
-                letter=None if n else letter.id,
-                claims=one.claims,
-                notes=() if n else notes,
-                told_already=heard,
+        change = self.steps.change
+        await self.engine.move(
+            *(
+                Move(
+                    one.ticket,
+                    change(one.ticket, one.step, now, told_already=heard),
+                    now,
+                    by,
+                    mail=None if n else mail.id,
+                    claims=one.claims,
+                    notes=() if n else notes,
+                )
+                for n, one in enumerate(fresh)
             )
-            for n, one in enumerate(fresh)
-        ]
-        await self.steps.move(prepared)
+        )
 
     async def open_cases(self) -> dict[str, Ticket]:
         """The open case of each address."""
-        matters = await self.steps.matters.find(KIND)
-        return await off_loop_if_large(states_size(matters), _by_address, matters)
+        tickets = await self._work.tickets.find(self.engine.kind)
+        return await off_loop_if_large(states_size(tickets), _by_address, tickets)
 
     async def _unmatched(
-        self, letter: UnreadMail, dossier: JudgedMessage, requester: Requester
+        self, mail: UnreadMail, judged: JudgedMessage, requester: Requester
     ) -> None:
         """What is forwarded is nothing that we keep: reviewers see it, and nobody is written to."""
-        now = self.steps.world.clock()
-        waiting = await self.steps.matters.find(KIND)
-        if sum(matter.status == Stage.UNMATCHED.value for matter in waiting) >= _UNMATCHED:
-            await self.steps.matters.settle(letter.id, "unmatched, as too many others")
+        now = self._work.desk.clock()
+        waiting = await self._work.tickets.find(self.engine.kind)
+        if sum(one.status == Stage.UNMATCHED.value for one in waiting) >= _UNMATCHED:
+            await self.engine.settle(mail, "unmatched, as too many others")
             return
-        matter = await self.steps.matters.new(KIND, f"letter|{letter.id}", now)
-        step, _ = await self.steps.request(matter, (), requester, (), dossier, now)
+        ticket = await self._work.tickets.new(self.engine.kind, f"letter|{mail.id}", now)
+        step, _ = await self.request(ticket, (), requester, (), judged, now)
         by = requester.mailbox or f"{requester.name} (unproven)"
-        await self.steps.carry_out(matter, step, now, by, letter=letter.id)
+        change = self.steps.change(ticket, step, now)
+        await self.engine.move(Move(ticket, change, now, by, mail=mail.id))
+
+    async def open_case(self, address: str, now: float) -> Ticket:
+        """The open case of an address, or an empty one for it: there is one at a time, and each
+        end makes room for the next."""
+        for generation in range(_GENERATIONS):
+            key = f"{address}|{generation}"
+            ticket = await self._work.tickets.new(self.engine.kind, key, now)
+            if ticket.closed_at is None:
+                return ticket
+        raise ValueError(f"{_GENERATIONS} cases of one address")
+
+    async def request(
+        self,
+        ticket: Ticket,
+        addresses: tuple[str, ...],
+        requester: Requester,
+        kept: Sequence[Kept],
+        letter: JudgedMessage | None,
+        now: float,
+    ) -> tuple[CaseStep, Sequence[KeptCopy]]:
+        """What a request makes of a case; the copies that hang on it from now on."""
+        case = CASE.load(ticket.state) if ticket.version else Case(addresses, requester.at)
+        known = {copy.hold for copy in case.copies}
+        fresh = [
+            one
+            for one in kept
+            if one.hold.id not in known and await self._is_free(one.hold, ticket)
+        ]
+        fresh = fresh[: max(0, _COPIES - len(known))]
+        proofs = [letter, *(one.judged for one in fresh)]
+        if len(case.addresses) == 1 and any(proves(d, case.addresses[0]) for d in proofs if d):
+            case = replace(case, proven=True)
+        directory, today = self._work.snapshot().directory, self.steps.today(now)
+        copies = [copy_of(one, directory, today) for one in fresh]
+        messages = {one.hold.transaction_id: one for one in fresh}
+        shown = [
+            await off_loop_if_large(
+                weight(one.judged.transaction), told, one.judged, one.hold.recipient
+            )
+            for one in list(messages.values())[:_MESSAGES]
+            if one.judged is not None
+        ]
+        if letter is not None and not addresses:
+            shown = [await off_loop_if_large(weight(letter.transaction), told, letter, "")]
+        reviewers, at = self.steps.asked_reviewers(now), self.steps.at(now)
+        step = life.requested(case, requester, copies, shown, reviewers, at)
+        return step, [one.hold for one in fresh]
+
+    async def _is_free(self, hold: KeptCopy, ticket: Ticket) -> bool:
+        """Whether it may hang on this case: on none, on this one, or on one that has ended."""
+        if hold.matter_id is None or hold.matter_id == ticket.id:
+            return True
+        other = await self._work.tickets.load(hold.matter_id)
+        return other is None or other.closed_at is not None
 
     def note(
-        self,
-        letter: UnreadMail,
-        dossier: JudgedMessage,
-        template: str,
-        *paragraphs: str,
+        self, mail: UnreadMail, judged: JudgedMessage, template: str, *paragraphs: str
     ) -> tuple[Outgoing, ...]:
-        """The answer to a letter; nobody is told who may not be, and so many an hour."""
-        to, now = dossier.transaction.envelope.reverse_path, self.steps.world.clock()
-        notices = self.steps.world.notices
-        if not may_answer(dossier.transaction, dossier.facts) or not notices.take([Spend(to, now)]):
-            return ()
-        answering = dossier.transaction.message.value("Message-ID")
+        """The answer to a letter."""
         more = [paragraph for paragraph in paragraphs if paragraph]
-        return (reply(self.steps.snapshot(), template, to, letter.id, answering, now, more),)
+        snapshot, now = self._work.snapshot(), self._work.desk.clock()
+        return self.engine.note(
+            judged,
+            lambda to, answering: reply(snapshot, template, to, mail.id, answering, now, more),
+        )
 
 
-def _by_address(matters: Iterable[Ticket]) -> dict[str, Ticket]:
-    return {a: matter for matter, case in readable(matters) for a in case.addresses}
+def _by_address(tickets: Iterable[Ticket]) -> dict[str, Ticket]:
+    return {a: ticket for ticket, case in readable(CASE, tickets) for a in case.addresses}
 
 
-def _staff(dossier: JudgedMessage, person: Person) -> Requester:
-    message = dossier.transaction.message
+def _staff(judged: JudgedMessage, person: Person) -> Requester:
+    message = judged.transaction.message
     return Requester(
         mailbox=person.addresses[0],
         name=person.name,
-        at=dossier.transaction.received_at,
+        at=judged.transaction.received_at,
         message_id=safe_text.line(message.value("Message-ID"))[:250],
         person=person.id,
         vouches=True,
     )
 
 
-def _reading(dossier: JudgedMessage) -> Reading:
-    reading = dossier.facts.reading
+def _reading(judged: JudgedMessage) -> Reading:
+    reading = judged.facts.reading
     return reading if isinstance(reading, Reading) else Reading()
 
 

@@ -7,14 +7,15 @@ Owns who may hand one in, and the report that answers it. What a sheet comes to 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from mailguard.casework.outfit import Importing, ReadSheet
 from mailguard.casework.tickets import UnreadMail
 from mailguard.casework.unblocking.requests import Requests
+from mailguard.casework.workflow import Work
 from mailguard.core.decision.facts import Unblocked
 from mailguard.core.mail import mime
 from mailguard.core.mail.message import Message, Part
@@ -23,11 +24,9 @@ from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.core.sender import directory_lookups
 from mailguard.core.sheets import parents
-from mailguard.core.sheets.parents import ImportPlan
-from mailguard.core.sheets.sheet import Sheet, SheetRejected
+from mailguard.core.sheets.sheet import SheetRejected
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large
-from mailguard.pipeline.ports import Unblocking
 
 ROLES = ("site_secretary", "principal", "technology_services_director")
 """The roles whose sheets are taken where nobody is named; administrators of sites always may."""
@@ -35,44 +34,35 @@ _ENDINGS = (".xlsx", ".csv", ".xls", ".xlsm", ".ods", ".tsv")
 _MOST = 5  # sheets of one letter
 
 
-class Importing(Unblocking, Protocol):
-    """The unblocked list, as a sheet needs it."""
-
-    async def take_in(self, plan: ImportPlan, batch: str, by: str, now: float) -> None: ...
-
-
-ReadSheet = Callable[[bytes, str], Awaitable[Sheet | SheetRejected]]
-
-
 @dataclass(frozen=True)
 class Sheets:
     """Takes sheets in. A letter that is read twice, after a crash, imports the same once more
     under the same batch, which changes nothing."""
 
-    requests: Requests
     read_sheet: ReadSheet
     importing: Importing
 
-    async def take_in(self, letter: UnreadMail, dossier: JudgedMessage, person: Person) -> None:
+    async def take_in(
+        self, requests: Requests, mail: UnreadMail, judged: JudgedMessage, person: Person
+    ) -> None:
         """Import every sheet of a letter, and answer with the report; or with whom to ask."""
-        steps, message = self.requests.steps, dossier.transaction.message
-        if not self._may(person, steps.snapshot().directory):
-            note = self.requests.note(letter, dossier, "case-sheet-refused")
-            await steps.matters.settle(letter.id, f"{person.id} may not hand sheets in", note)
+        steps, message, engine = requests.steps, judged.transaction.message, requests.engine
+        if not _may(person, steps.work.snapshot().directory, steps.staff.sheets or ROLES):
+            note = requests.note(mail, judged, "case-sheet-refused")
+            await engine.settle(mail, f"{person.id} may not hand sheets in", note)
             return
         reports = [
-            await self._import(part, n, letter, message, person)
+            await self._import(part, n, mail, message, person, steps.work)
             for n, part in enumerate(sheets_of(message))
         ]
-        note = self.requests.note(letter, dossier, "case-sheet", *reports)
+        note = requests.note(mail, judged, "case-sheet", *reports)
         summary = "; ".join(report.partition("\n")[0] for report in reports)
-        await steps.matters.settle(letter.id, f"sheets: {summary}", note)
+        await engine.settle(mail, f"sheets: {summary}", note)
 
     async def _import(
-        self, part: Part, n: int, letter: UnreadMail, message: Message, person: Person
+        self, part: Part, n: int, mail: UnreadMail, message: Message, person: Person, work: Work
     ) -> str:
-        steps = self.requests.steps
-        snapshot, now = steps.snapshot(), steps.world.clock()
+        snapshot, now = work.snapshot(), work.desk.clock()
         name = terminal(part.filenames[0], 80)
         size = part.end - part.body_start
         octets, _ = await off_loop_if_large(size, mime.decoded_body, message, part)
@@ -81,7 +71,7 @@ class Sheets:
             return f"{name}: not read, because {sheet.refused}."
         zone = ZoneInfo(snapshot.district.time_zone)
         last = parents.a_year_after(directory_lookups.day_at(now, snapshot.district.time_zone))
-        batch = f"letter-{letter.id}-{n + 1}"
+        batch = f"letter-{mail.id}-{n + 1}"
         origin = f"import {name}, {batch}"
 
         def existing(address: str) -> bool:
@@ -103,11 +93,11 @@ class Sheets:
         undo = f"To have it taken back, quote {batch}." if plan.entries else ""
         return f"{report}\n{undo}".rstrip()
 
-    def _may(self, person: Person, directory: Directory) -> bool:
-        allowed = self.requests.steps.staff.sheets or ROLES
-        if directory.administered_by(person.id) or person.id in allowed:
-            return True
-        return any(name in allowed for name in (*person.roles, *person.addresses))
+
+def _may(person: Person, directory: Directory, allowed: Collection[str]) -> bool:
+    if directory.administered_by(person.id) or person.id in allowed:
+        return True
+    return any(name in allowed for name in (*person.roles, *person.addresses))
 
 
 def sheets_of(message: Message) -> list[Part]:

@@ -1,6 +1,6 @@
 """The reviewers' morning: once each business day, what waits for them and since when (R29).
 
-Owns when it is due and what it says. It is a matter of its own kind, one a day, so that it is sent
+Owns when it is due and what it says. It is a ticket of its own kind, one a day, so that it is sent
 once whoever else tries. Must not know how cases move.
 """
 
@@ -12,13 +12,14 @@ from datetime import date
 
 from pydantic import TypeAdapter
 
+from mailguard.casework.engine import readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, TicketEvent, TicketUpdate
-from mailguard.casework.unblocking import life as life
-from mailguard.casework.unblocking.case import Case
+from mailguard.casework.unblocking import life
+from mailguard.casework.unblocking.case import CASE, Case
 from mailguard.casework.unblocking.steps import CaseSteps
-from mailguard.casework.unblocking.stored import KIND, readable, states_size
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.notices import letter, notice
+from mailguard.core.people.calendar import Calendar
 from mailguard.core.record.formats import Format
 from mailguard.pipeline.off_loop import off_loop_if_large
 from mailguard.pipeline.ports import Outgoing
@@ -39,68 +40,79 @@ _COUNTED = 10_000  # kept copies
 class Summaries:
     """Remembers which day is done; what it forgets, the database knows."""
 
-    def __init__(self, steps: CaseSteps) -> None:
-        self._steps = steps
+    def __init__(self) -> None:
         self._done: date | None = None
 
-    async def turn(self, now: float) -> None:
-        """Send today's once the district has opened, where anything waits."""
-        calendar = self._steps.snapshot().calendar
+    def is_due(self, calendar: Calendar, now: float) -> bool:
+        """Whether the district has opened on a business day that is not done."""
         local = calendar.local(now)
         today = local.date()
         if today == self._done or not calendar.is_business_day(today):
+            return False
+        return local.time() >= calendar.opens
+
+    async def turn(self, steps: CaseSteps, now: float) -> None:
+        """Send today's, where anything waits."""
+        work = steps.work
+        calendar = work.snapshot().calendar
+        if not self.is_due(calendar, now):
             return
-        if local.time() < calendar.opens:
-            return
-        cases = await self._steps.matters.find(KIND)
-        kept = await self._steps.matters.unclaimed(Disposition.QUARANTINE, _COUNTED)
+        today = calendar.local(now).date()
+        cases = await work.tickets.find(CASE.name)
+        kept = await work.tickets.unclaimed(Disposition.QUARANTINE, _COUNTED)
         if cases or kept:
-            await self._send(today, cases, kept, now)
+            await _Summary(steps, today, now).send(cases, kept)
         self._done = today
 
-    async def _send(
-        self, today: date, cases: Sequence[Ticket], kept: Sequence[KeptCopy], now: float
-    ) -> None:
-        matter = await self._steps.matters.new(SUMMARY, today.isoformat(), now)
-        if matter.version:
+
+@dataclass(frozen=True)
+class _Summary:
+    steps: CaseSteps
+    today: date
+    now: float
+
+    async def send(self, cases: Sequence[Ticket], kept: Sequence[KeptCopy]) -> None:
+        steps, today, now = self.steps, self.today.isoformat(), self.now
+        work = steps.work
+        ticket = await work.tickets.new(SUMMARY, today, now)
+        if ticket.version:
             return
-        size = states_size(cases)
-        text = await off_loop_if_large(size, self._text, cases, kept, now)
-        people = [p.addresses[0] for p in self._steps.reviewers(now) if p.addresses]
-        mailboxes = people or [self._steps.snapshot().district.spammail]
-        mails = tuple(self._mail(mailbox, today, text, now) for mailbox in mailboxes)
+        text = await off_loop_if_large(states_size(cases), self._text, cases, kept)
+        people = [p.addresses[0] for p in steps.reviewers(now) if p.addresses]
+        mailboxes = people or [work.snapshot().district.spammail]
         line = TicketEvent(now, "mailguard", "sent", ", ".join(mailboxes))
         sent = TicketUpdate(
-            matter.id,
-            matter.version,
+            ticket.id,
+            ticket.version,
             "sent",
             MORNING.dump(Morning()),
             history=(line,),
-            outgoing=mails,
+            outgoing=tuple(self._mail(mailbox, text) for mailbox in mailboxes),
             closes=True,
         )
-        await self._steps.matters.move([sent])
-        self._steps.world.outbox.ring()
+        await work.tickets.move([sent])
+        work.desk.outbox.ring()
 
-    def _mail(self, mailbox: str, today: date, text: str, now: float) -> Outgoing:
-        snapshot = self._steps.snapshot()
-        subject = f"Blocked mail: what waits on {today.isoformat()}"
-        name = f"summary-{today.isoformat()}|"
-        composed = letter.plain(snapshot.district, mailbox, subject, text, name, now)
-        key = f"summary|{today.isoformat()}|{mailbox}"
+    def _mail(self, mailbox: str, text: str) -> Outgoing:
+        district, today = self.steps.work.snapshot().district, self.today.isoformat()
+        subject = f"Blocked mail: what waits on {today}"
+        name = f"summary-{today}|"
+        composed = letter.plain(district, mailbox, subject, text, name, self.now)
+        key = f"summary|{today}|{mailbox}"
         return Outgoing(key, "report", "", (mailbox,), letter.compose(composed))
 
-    def _text(self, cases: Sequence[Ticket], kept: Sequence[KeptCopy], now: float) -> str:
-        snapshot, at = self._steps.snapshot(), self._steps.at(now)
+    def _text(self, cases: Sequence[Ticket], kept: Sequence[KeptCopy]) -> str:
+        snapshot, now = self.steps.work.snapshot(), self.now
+        at = self.steps.at(now)
         slots = notice.district_slots(snapshot.district)
         paragraphs = [notice.fill(snapshot.notices["case-summary"], slots)]
         read = sorted(
-            ((life.due_at(case, at), matter.id, case) for matter, case in readable(cases)),
+            ((life.due_at(case, at), one.id, case) for one, case in readable(CASE, cases)),
             key=lambda found: found[:2],
         )
         overdue = sum(life.is_overdue(case, at) for _, _, case in read)
         paragraphs.append(f"Requests to unblock: {len(read)} open, {overdue} overdue.")
-        lines = [self._line(number, case, due, now) for due, number, case in read[:_SHOWN]]
+        lines = [self._line(number, case, due) for due, number, case in read[:_SHOWN]]
         if lines:
             paragraphs.append("\n".join(lines))
         if len(read) > _SHOWN:
@@ -114,9 +126,10 @@ class Summaries:
             )
         return "\n\n".join(paragraphs)
 
-    def _line(self, number: int, case: Case, due: float, now: float) -> str:
-        local = self._steps.snapshot().calendar.local(due)
-        late = "OVERDUE, " if life.is_overdue(case, self._steps.at(now)) else ""
+    def _line(self, number: int, case: Case, due: float) -> str:
+        at = self.steps.at(self.now)
+        local = at.calendar.local(due)
+        late = "OVERDUE, " if life.is_overdue(case, at) else ""
         senders = ", ".join(case.addresses[:3]) or "nothing we keep"
         subject = case.told[0].subject[:80] if case.told else ""
         return (

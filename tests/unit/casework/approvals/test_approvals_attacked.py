@@ -420,7 +420,7 @@ async def test_approvals_of_another_version_do_not_starve_the_clock(office: Offi
     spoil(office, 1)
     real = office.state.matters.due
     office.state.matters.due = (  # type: ignore[method-assign]
-        lambda kind, now, limit=100: real(kind, now, 1)
+        lambda kind, now, limit=100, after=None: real(kind, now, 1, after)
     )
     office.now += 1.1 * DAY
     reminded = [m for _ in range(3) for m in await office.round()]

@@ -25,8 +25,8 @@ from tests.support.spam_office import (
     questions,
 )
 
+from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.unblocking.case import CaseDeadlines, Stage
-from mailguard.casework.unblocking.console import CommandRefused
 from mailguard.casework.unblocking.steps import Staff
 from mailguard.core.mail.transaction import Role
 from mailguard.core.notices import policy_texts

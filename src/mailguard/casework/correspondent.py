@@ -1,0 +1,48 @@
+"""Who wrote a letter to one of our desks, as far as that is proven, and which tokens it carries.
+
+Must not know what an answer means, or to whom a token leads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mailguard.casework.answers import answer, references
+from mailguard.casework.answers.answer import Answer
+from mailguard.casework.answers.token import Token
+from mailguard.core.people.model import Person
+from mailguard.core.sender.identity import Identity, identity
+from mailguard.core.sender.written_by import written_by
+from mailguard.core.text.reading import Reading
+from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Who wrote a letter, as far as that is proven, and the tokens that it carries."""
+
+    who: Identity
+    person: Person | None  # whose own hand it is: no device, no account of many, no delegate
+    reading: Reading
+    tokens: tuple[Token, ...]
+
+
+def hear(judged: JudgedMessage, relay_vouches: bool) -> Correspondent | None:
+    """What has to be known of a letter first; None for automatic mail, which asks and answers
+    nothing. `relay_vouches`: a trusted server's word for an author counts as an account's."""
+    transaction, message = judged.transaction, judged.transaction.message
+    if not transaction.envelope.reverse_path or answer.is_automatic(message):
+        return None
+    who = identity(transaction, judged.facts, relay_vouches=relay_vouches)
+    known = judged.facts.reading
+    reading = known if isinstance(known, Reading) else Reading()
+    tokens = references.references(message, reading)
+    return Correspondent(who, written_by(who, transaction), reading, tokens)
+
+
+async def answer_in(judged: JudgedMessage, reading: Reading) -> Answer:
+    """What a letter answers."""
+    transaction = judged.transaction
+    size = weight(transaction)
+    return await off_loop_if_large(size, answer.read_answer, transaction.message, reading)

@@ -1,0 +1,563 @@
+"""One engine for what waits for people: every workflow's tickets go through here.
+
+Owns what happens to a ticket whatever its workflow: tokens and pages, whose answer is looked at and
+how a refused one is put on record, the clock, copies decided elsewhere, state that cannot be read,
+and the one commit of a change with everything that hangs on it. Must not know any workflow.
+
+What happens to a ticket is one of `Event`, and the condition it is found in one of `Condition`.
+`CONDUCT` says what the engine does then; nothing below decides it otherwise:
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, Generic
+
+import structlog
+
+from mailguard import metrics
+from mailguard.casework.answers import token as question
+from mailguard.casework.answers.answer import AnswerKind
+from mailguard.casework.correspondent import Correspondent, answer_in, hear
+from mailguard.casework.left_alone import left_alone
+from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.tickets import (
+    Conflict,
+    KeptCopy,
+    Question,
+    Ticket,
+    TicketEvent,
+    TicketUpdate,
+    UnreadMail,
+)
+from mailguard.casework.workflow import Copies, Fate, Found, Given, Move, S, Work, Workflow
+from mailguard.core.mail import safe_text
+from mailguard.core.people.calendar import DAY
+from mailguard.core.people.model import Person
+from mailguard.core.record.formats import Format, NewerFormat
+from mailguard.core.sender.may_answer import may_answer
+from mailguard.pipeline.counters import Spend
+from mailguard.pipeline.judged_message import JudgedMessage
+from mailguard.pipeline.off_loop import off_loop_if_large, weight
+from mailguard.pipeline.ports import AllowanceGone, Outgoing, StoreError
+from mailguard.pipeline.release import released
+
+
+class Condition(Enum):
+    """What a ticket is found in."""
+
+    NEW = "new"  # room was made for it, and nothing has happened yet
+    OPEN = "open"
+    CLOSED = "closed"
+    UNREADABLE = "unreadable"  # its state is damaged
+    NEWER = "newer"  # a newer version of mailguard wrote its state
+
+
+class Event(Enum):
+    """What happens to it."""
+
+    MAIL = "mail"  # a letter carries one of its tokens
+    LOOK = "look"  # a page of its is looked at
+    ANSWER = "answer"  # a page of its is answered
+    DUE = "due"  # its time has come
+    OVERTAKEN = "overtaken"  # all its copies were decided about elsewhere
+    CONSOLE = "console"  # a command names it
+
+
+class Act(Enum):
+    """What the engine does."""
+
+    ASK = "ask"  # the workflow says what becomes of it
+    NOTHING = "nothing"  # there is nothing here, or nothing left to do
+    LEAVE = "leave"  # to the newer version: a letter waits behind the others, a command says why
+    NOT_NOW = "not-now"  # the page says: try again later (the newer version will answer)
+    PASS_ON = "pass-on"  # noqa: S105 - the letter is tried again, and goes to the postmaster
+    SET_ASIDE = "set-aside"  # for a day, with an alert
+    CLOSE = "close"  # nothing hangs on it any more; with an alert
+    REFUSE = "refuse"  # in words for the operator
+
+
+_TABLE = """
+            mail     look     answer   due        overtaken  console
+new         nothing  nothing  nothing  nothing    nothing    refuse
+open        ask      ask      ask      ask        ask        ask
+closed      ask      ask      ask      nothing    nothing    ask
+unreadable  pass-on  nothing  nothing  set-aside  close      refuse
+newer       leave    not-now  not-now  leave      leave      leave
+"""
+_events, *_rows = (line.split() for line in _TABLE.strip().splitlines())
+CONDUCT: Final[Mapping[tuple[Condition, Event], Act]] = {
+    (Condition(condition), Event(event)): Act(act)
+    for condition, *acts in _rows
+    for event, act in zip(_events, acts, strict=True)
+}
+
+log = structlog.get_logger("mailguard.desk")
+
+AT_ONCE = 100  # tickets that move, or messages that are new, in one turn of a workflow
+MOST_REFUSED = 20  # answers that could not count in one history; the letters have them all
+_REMARK = 500  # characters of an answerer's words
+
+
+class Unreadable(ValueError):
+    """A ticket's state is damaged."""
+
+
+def unreadable(kind: str, number: int, error: Exception) -> None:
+    """Alert: somebody has to look at a ticket whose state is damaged."""
+    log.error("ticket_unreadable", kind=kind, ticket=number, reason=str(error)[:300])
+    metrics.TICKETS_UNREADABLE.labels(kind).inc()
+
+
+def readable(stored: Format[S], tickets: Iterable[Ticket]) -> Iterator[tuple[Ticket, S]]:
+    """Those whose state can be read, with it; one that cannot hinders no other."""
+    for ticket in tickets:
+        try:
+            yield ticket, stored.load(ticket.state)
+        except NewerFormat as newer:
+            left_alone(ticket.kind, ticket.id, newer)
+        except ValueError as error:
+            unreadable(ticket.kind, ticket.id, error)
+
+
+def states_size(tickets: Iterable[Ticket]) -> int:
+    """Octets of their states: reading many takes as long as one large message."""
+    return sum(len(ticket.state) for ticket in tickets)
+
+
+@dataclass(frozen=True)
+class Engine(Generic[S]):
+    """A `Handler` for the tickets of one workflow. It keeps nothing itself: two of them, here or on
+    another node, do no harm. What a step was thought out for and is no more is a Conflict."""
+
+    workflow: Workflow[S]
+
+    @property
+    def kind(self) -> str:
+        return self.workflow.kind
+
+    @property
+    def desk(self) -> str:
+        return self.workflow.desk
+
+    @property
+    def work(self) -> Work:
+        return self.workflow.work
+
+    # What a ticket is found in
+
+    def meet(self, ticket: Ticket, event: Event) -> tuple[Act, S | None]:
+        """What is to be done, and the state where the workflow is to be asked. Raises NewerFormat
+        (LEAVE), StoreError (NOT_NOW), Unreadable (PASS_ON), CommandRefused (REFUSE)."""
+        condition, state, trouble = self._condition(ticket)
+        act = CONDUCT[condition, event]
+        if isinstance(trouble, NewerFormat):
+            left_alone(self.kind, ticket.id, trouble)
+        elif trouble is not None:
+            unreadable(self.kind, ticket.id, trouble)
+        match act:
+            case Act.ASK:
+                return act, state
+            case Act.LEAVE if trouble is not None:
+                raise trouble
+            case Act.NOT_NOW:
+                raise StoreError(str(trouble))
+            case Act.PASS_ON:
+                raise Unreadable(f"{self.kind} {ticket.id}") from trouble
+            case Act.REFUSE if condition is Condition.NEW:
+                raise self.unknown(ticket.id)
+            case Act.REFUSE:
+                raise CommandRefused(f"{self.kind} {ticket.id} was recorded by another version")
+            case _:
+                return act, None
+
+    def _condition(
+        self, ticket: Ticket
+    ) -> tuple[Condition, S | None, NewerFormat | ValueError | None]:
+        if not ticket.version:
+            return Condition.NEW, None, None
+        try:
+            state = self.workflow.stored.load(ticket.state)
+        except NewerFormat as newer:
+            return Condition.NEWER, None, newer
+        except ValueError as error:
+            return Condition.UNREADABLE, None, error
+        closed = ticket.closed_at is not None
+        return Condition.CLOSED if closed else Condition.OPEN, state, None
+
+    def unknown(self, number: int) -> CommandRefused:
+        listing = self.workflow.listing
+        return CommandRefused(f"there is no {self.kind} {number}; see: mailguard {listing} --all")
+
+    # Letters
+
+    async def read(self, mail: UnreadMail, judged: JudgedMessage) -> None:
+        """An answer, or what the workflow makes of any other letter."""
+        workflow, size = self.workflow, weight(judged.transaction)
+        heard = await off_loop_if_large(size, hear, judged, workflow.relay_vouches)
+        if heard is None:
+            await self.settle(mail, "automatic mail, which asks and answers nothing")
+            return
+        found = [
+            one
+            for token in heard.tokens
+            if (one := await self._found(token, Event.MAIL)) is not None
+        ]
+        person, now = heard.person, self.work.desk.clock()
+        theirs = next(
+            (f for f in found if f.proven and person and workflow.is_theirs(f, person.id, now)),
+            None,
+        )
+        if theirs is not None and person and await workflow.still_asked(theirs, now):
+            await self._answered(mail, judged, theirs, person, heard)
+        elif found:
+            await self._refuse(mail, judged, theirs or found[0], heard)
+        else:
+            await workflow.unasked(mail, judged, heard)
+
+    async def _found(self, token: question.Token, event: Event) -> Found[S] | None:
+        """The question that a token leads to. A page's key is bound to the same as the token that
+        stands in headers, and is another."""
+        ticket = await self.work.tickets.load(token.matter)
+        if ticket is None or ticket.kind != self.kind:
+            return None
+        _, state = self.meet(ticket, event)
+        if state is None or token.number >= len(asked := self.workflow.asked(state)):
+            return None
+        bound = self.workflow.bound_to(state, token.number)
+        about = bound if event is Event.MAIL else for_pages(bound)
+        proven = question.proves(token, self.work.snapshot().link_keys, about)
+        return Found(ticket, state, token.number, asked[token.number], proven)
+
+    async def _answered(
+        self,
+        mail: UnreadMail,
+        judged: JudgedMessage,
+        found: Found[S],
+        person: Person,
+        heard: Correspondent,
+    ) -> None:
+        """Their own answer to their own question."""
+        read, now = await answer_in(judged, heard.reading), self.work.desk.clock()
+        asked = found.asked
+        name, mailbox = asked.name, asked.mailbox
+        if asked.person != person.id:  # one of several who read the mailbox
+            name, mailbox = person.name, person.addresses[0]
+        given = Given(person.id, name, mailbox, read.kind, read.remark[:_REMARK], "mail", now)
+        response = await self.workflow.answered(found, given)
+        notes: tuple[Outgoing, ...] = ()
+        if (note := response.note) is not None:
+            told = self.workflow.told
+            notes = self.note(judged, lambda to, said: told(found.ticket, note, to, mail, said))
+        if response.change is None:
+            await self.settle(mail, response.outcome, notes)
+            return
+        await self.move(
+            Move(found.ticket, response.change, now, mailbox, mail=mail.id, notes=notes)
+        )
+
+    async def _refuse(
+        self, mail: UnreadMail, judged: JudgedMessage, found: Found[S], heard: Correspondent
+    ) -> None:
+        """An answer by somebody else, or with a token that we did not make: on record, told only
+        to somebody of the district."""
+        workflow, inside = self.workflow, heard.who.inside
+        by = heard.who.authenticated_as or judged.transaction.envelope.reverse_path
+        claimed = safe_text.line(by, 200)
+        place = "somebody of the district" if inside else "outside, or not proven"
+        why = workflow.not_theirs if found.proven else workflow.not_ours
+        detail = f"{claimed}: {place}; {why}"
+        number = found.ticket.id
+        log.warning("answer_refused", kind=self.kind, ticket=number, by=claimed, inside=inside)
+        notes = self.refusal(mail, judged) if inside else ()
+        now = self.work.desk.clock()
+        change = workflow.refused(found.ticket, found.state, MOST_REFUSED, now)
+        if change is None:
+            await self.settle(mail, f"refused: {detail}", notes)
+            return
+        step = Move(found.ticket, change, now, "mailguard", detail, mail=mail.id, notes=notes)
+        await self.move(step)
+
+    def refusal(self, mail: UnreadMail, judged: JudgedMessage) -> tuple[Outgoing, ...]:
+        """The note that an answer does not count."""
+        refusal = self.workflow.refusal
+        return self.note(judged, lambda to, answering: refusal(to, mail, answering))
+
+    def note(
+        self, judged: JudgedMessage, make: Callable[[str, str], Outgoing]
+    ) -> tuple[Outgoing, ...]:
+        """A note to whoever wrote, made from their mailbox and their Message-ID. Nobody is told who
+        may not be, and so many an hour, or a loop would feed itself: its commit spends one."""
+        to, now = judged.transaction.envelope.reverse_path, self.work.desk.clock()
+        if not may_answer(judged.transaction, judged.facts):
+            return ()
+        if not self.work.desk.notices.allows(to, now):
+            return ()
+        answering = judged.transaction.message.value("Message-ID")
+        return (replace(make(to, answering), spends=Spend(to, now)),)
+
+    # The clock, what others did, and what is new
+
+    async def turn(self, now: float) -> None:
+        """One after the other, each by itself: what is left alone, or fails, stops nothing that is
+        due behind it. Raises StoreError at the end, where some did for want of the store."""
+        trouble: list[StoreError] = []
+        tickets = self.work.tickets
+        for event, page in (
+            (Event.OVERTAKEN, tickets.overtaken),
+            (Event.DUE, lambda kind, limit, after: tickets.due(kind, now, limit, after)),
+        ):
+            moved = 0
+            async for ticket in _paged(page, self.kind):
+                moved += await self._alone(ticket.id, self._meets(ticket, event, now), trouble)
+                if moved >= AT_ONCE:
+                    break
+        begun = 0
+        async for which, work in self.workflow.begin(now):
+            begun += await self._alone(which, _done(work), trouble)
+            if begun >= AT_ONCE:
+                break
+        if trouble:
+            raise trouble[0]
+
+    async def _alone(
+        self, which: int | str, work: Awaitable[bool], trouble: list[StoreError]
+    ) -> bool:
+        """Whether it was done."""
+        try:
+            return await work
+        except NewerFormat as newer:
+            left_alone(self.kind, which, newer)
+        except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
+            log.info("desk_conflict", kind=self.kind, matter=which, reason=str(conflict))
+        except StoreError as error:  # it may be one message's damaged copy
+            log.error("desk_store", kind=self.kind, matter=which, reason=str(error))
+            trouble.append(error)
+        except Exception:
+            log.exception("desk_error", kind=self.kind, matter=which)
+            metrics.INTERNAL_ERRORS.labels(self.kind).inc()
+        return False
+
+    async def _meets(self, ticket: Ticket, event: Event, now: float) -> bool:
+        """Whether the ticket moved."""
+        act, state = self.meet(ticket, event)
+        if act in (Act.SET_ASIDE, Act.CLOSE):
+            await self._set_aside(ticket, now, closes=act is Act.CLOSE)
+        if state is None:
+            return False
+        if event is Event.DUE:
+            change = self.workflow.due(ticket, state, now)
+        else:
+            holds = await self.work.tickets.holds_of(ticket.id)
+            last = max(holds, key=lambda hold: hold.decided_at or 0.0)
+            let_go = any(hold.state == "released" for hold in holds)
+            by = last.decided_by or "the console"
+            change = self.workflow.overtaken(ticket, state, let_go, by, now)
+        if change is not None:
+            await self.move(Move(ticket, change, now, "mailguard"))
+        return change is not None
+
+    async def _set_aside(self, ticket: Ticket, now: float, *, closes: bool) -> None:
+        """What cannot be read waits for an administrator, and in nobody's way; its state stays as
+        it is."""
+        line = TicketEvent(now, "mailguard", "unreadable", "another version wrote it")
+        status = "overtaken" if closes else ticket.status
+        step = TicketUpdate(
+            *(ticket.id, ticket.version, status, ticket.state, now + DAY, (line,)), closes=closes
+        )
+        await self.work.tickets.move([step])
+
+    def begins(self, now: float) -> bool:
+        """Whether something is to be begun that no row of the store tells of."""
+        return self.workflow.begins(now)
+
+    def count(self, tickets: Iterable[Ticket], now: float) -> Mapping[str, float]:
+        """What is open, for the metrics."""
+        return self.workflow.count(tickets, now)
+
+    # The page
+
+    async def question(self, ticket: Ticket, token: str) -> Question | None:
+        """What stands behind the link of a question; None where it is none of ours. Raises
+        StoreError, also where a newer version has to answer."""
+        try:
+            found = await self._on_page(ticket, token, Event.LOOK)
+            now = self.work.desk.clock()
+            return await self.workflow.question(found, now) if found is not None else None
+        except NewerFormat as newer:
+            raise self._not_now(ticket, newer) from newer
+
+    async def answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
+        """A POST on that page; in words what came of it."""
+        try:
+            return await self._answer(ticket, token, choice, remark)
+        except NewerFormat as newer:
+            raise self._not_now(ticket, newer) from newer
+
+    async def _answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
+        workflow = self.workflow
+        found = await self._on_page(ticket, token, Event.ANSWER)
+        if found is None or choice not in {kind.value for kind in workflow.choices}:
+            return None
+        now, asked = self.work.desk.clock(), found.asked
+        said = safe_text.line(remark, _REMARK)
+        kind = AnswerKind(choice)
+        given = Given(asked.person, asked.name, asked.mailbox, kind, said, "page", now)
+        response = await workflow.answered(found, given)
+        if (change := response.change) is not None:
+            told = workflow.confirmation(found, change.state, response.said, now)
+            step = Move(ticket, change, now, asked.mailbox, notes=(told,))
+            await self.move(step)
+        return f"Nothing has changed. {response.said}" if response.in_vain else response.said
+
+    async def _on_page(self, ticket: Ticket, token: str, event: Event) -> Found[S] | None:
+        """The question whose page this is, while who was asked may answer."""
+        for one in question.found_in([token]):
+            found = await self._found(one, event) if one.matter == ticket.id else None
+            if found is not None and found.proven:
+                now = self.work.desk.clock()
+                return found if await self.workflow.still_asked(found, now) else None
+        return None
+
+    def _not_now(self, ticket: Ticket, newer: NewerFormat) -> StoreError:
+        """Not its state, but a record that is needed, is a newer version's."""
+        left_alone(self.kind, ticket.id, newer)
+        return StoreError(str(newer))
+
+    # The commit
+
+    async def settle(self, mail: UnreadMail, outcome: str, notes: Sequence[Outgoing] = ()) -> None:
+        """A letter that moves nothing is done with."""
+        try:
+            await self.work.tickets.settle(mail.id, outcome, notes)
+        except AllowanceGone:
+            await self.work.tickets.settle(mail.id, outcome)
+
+    async def move(self, *moves: Move[S]) -> None:
+        """Commit them all, or none. Where what they spend is gone by then, the same without the
+        mails that would have spent it."""
+        prepared = [await self._prepared(one, noted=True) for one in moves]
+        try:
+            await self.work.tickets.move([step for one in prepared for step in one.updates])
+        except AllowanceGone:
+            prepared = [await self._prepared(one, noted=False) for one in moves]
+            await self.work.tickets.move([step for one in prepared for step in one.updates])
+        self.work.desk.outbox.ring()
+        for one in prepared:
+            await self.workflow.committed(one.released, one.discarded)
+
+    async def _prepared(self, step: Move[S], *, noted: bool) -> _Prepared:
+        """Everything that a commit holds of one ticket."""
+        ticket, change = step.ticket, step.change
+        holds = {h.id: h for h in await self.work.tickets.holds_of(ticket.id)}
+        holds |= {hold.id: hold for hold in step.claims if hold.id not in holds}
+        waiting = {number: hold for number, hold in holds.items() if hold.state == "waiting"}
+        if change.every is not None and not waiting:
+            raise Conflict(f"the copies of {self.kind} {ticket.id} were decided about elsewhere")
+        wanted = {Fate.RELEASE: change.releases, Fate.DISCARD: change.discards}
+        if change.every is not None:
+            wanted[change.every] = tuple(waiting)
+        leaving = [waiting[n] for n in wanted[Fate.RELEASE] if n in waiting]
+        sent, lost = await self._released(leaving, step.at, whole=change.every is not None)
+        releases = tuple(hold.id for hold in leaving if hold.id not in lost)
+        discards = tuple(n for n in wanted[Fate.DISCARD] if n in waiting and n not in releases)
+        said = step.detail or change.detail
+        if lost:
+            numbers = ", ".join(map(str, sorted(lost)))
+            said = "; ".join(
+                filter(None, (said, f"recorded by another version, so not released: {numbers}"))
+            )
+        copies = Copies(releases, discards, tuple(lost))
+        mails, details = await change.compose(copies, said, noted and bool(step.notes))
+        outgoing = [*step.notes, *sent, *mails]
+        lines = tuple(
+            TicketEvent(step.at, step.by, what, details if n == len(change.what) - 1 else "")
+            for n, what in enumerate(change.what)
+        )
+        update = TicketUpdate(
+            matter=ticket.id,
+            version=ticket.version,
+            status=change.status,
+            state=self.workflow.stored.dump(change.state),
+            wakes_at=change.wakes_at,
+            history=lines,
+            claims=tuple(hold.id for hold in step.claims),
+            releases=releases,
+            discards=discards,
+            withdraws=change.withdraws,
+            outgoing=tuple(one for one in outgoing if noted or one.spends is None),
+            listings=change.listings,
+            letter=step.mail,
+            by=f"{change.decided_by or step.by} ({self.kind} {ticket.id})",
+            closes=change.closes,
+        )
+        return _Prepared(
+            (update, *step.more),
+            [waiting[n] for n in releases],
+            [waiting[n] for n in discards],
+        )
+
+    async def _released(
+        self, holds: Iterable[KeptCopy], now: float, *, whole: bool
+    ) -> tuple[Sequence[Outgoing], frozenset[int]]:
+        """The original bytes with the edits of each copy (`pipeline.release`); the copies whose
+        record cannot be read, which raises KeyError or ValueError where all go or none."""
+        each: dict[str, list[tuple[int, str]]] = {}
+        for hold in holds:
+            each.setdefault(hold.transaction_id, []).append((hold.id, hold.recipient))
+        outgoing: list[Outgoing] = []
+        lost: set[int] = set()
+        for transaction_id, kept in each.items():
+            try:
+                judged = await self.work.take_up(transaction_id)
+            except (KeyError, ValueError):
+                if whole:
+                    raise
+                lost |= {number for number, _ in kept}
+                continue
+            size = weight(judged.transaction)
+            outgoing += await off_loop_if_large(size, released, judged, kept, now)
+        return outgoing, frozenset(lost)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    updates: tuple[TicketUpdate, ...]
+    released: Sequence[KeptCopy]
+    discarded: Sequence[KeptCopy]
+
+
+def for_pages(bound_to: str) -> str:
+    """What the key of a page is bound to: it stands in the question's text alone, while the token
+    is in every answer's header, and in whatever keeps or shows headers."""
+    return f"page|{bound_to}"
+
+
+_Page = Callable[[str, int, Ticket | None], Awaitable[Sequence[Ticket]]]
+
+
+async def _paged(page: _Page, kind: str) -> AsyncIterator[Ticket]:
+    """Each once, however many of those before it stay where they are."""
+    seen: set[int] = set()
+    after: Ticket | None = None
+    while found := await page(kind, AT_ONCE, after):
+        for ticket in found:
+            if ticket.id not in seen:
+                seen.add(ticket.id)
+                yield ticket
+        after = found[-1]
+
+
+async def _done(work: Callable[[], Awaitable[None]]) -> bool:
+    await work()
+    return True
