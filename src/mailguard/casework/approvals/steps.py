@@ -38,6 +38,7 @@ from mailguard.casework.tickets import (
     Tickets,
     TicketUpdate,
 )
+from mailguard.core.decision.approval import OFFICES, SUPERVISOR, TECHNOLOGY
 from mailguard.core.mail import address
 from mailguard.core.people.calendar import DAY
 from mailguard.core.people.model import Person
@@ -91,7 +92,7 @@ class ApprovalSteps:
         try:
             dossier = await self.take_up(holds[0].transaction_id)
         except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
-            seat = RequiredApproval("either", approvers.TECHNOLOGY, (), ("R18",))
+            seat = RequiredApproval("either", OFFICES[TECHNOLOGY], (), ("R18",))
             unread = Approval(holds[0].digest, about_unread(holds), (seat,), (), "", now)
             return unread, (), ()
         sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
@@ -99,7 +100,8 @@ class ApprovalSteps:
         held = [hold.recipient for hold in holds]
         suspected = await off_loop_if_large(weight(dossier.transaction), suspicions, dossier, held)
         rules = [rule for one in suspected for rule in (*one.finding.rules, one.finding.code)]
-        seats = approvers.seats(codes, dossier.facts, sender, rules)
+        wanted = approvers.wanted(codes, dossier.snapshot.policy)
+        seats = approvers.seats(wanted, dossier.facts, sender, snapshot.directory, rules)
         approval = Approval(
             digest=holds[0].digest,
             about=await off_loop_if_large(
@@ -136,6 +138,7 @@ class ApprovalSteps:
         snapshot = self.snapshot()
         today = directory_lookups.day_at(now, snapshot.district.time_zone)
         recipients = {address.normalise(hold.recipient) for hold in holds}
+        grantable = dossier.snapshot.policy.grantable(codes)
         who = identity(dossier.transaction, dossier.facts)
         mailbox = who.authenticated_as or address.normalise(approval.tells)
         by_giver: dict[str, dict[str, tuple[Ticket, PreApproval]]] = {}
@@ -148,7 +151,7 @@ class ApprovalSteps:
             except ValueError:  # damaged: the same
                 log.error("grant_unreadable", grant=found.id)
                 continue
-            if covers(grant, codes, sender.person, mailbox, recipients, today):
+            if covers(grant, codes, grantable, sender.person, mailbox, recipients, today):
                 of_giver = by_giver.setdefault(grant.giver, {})
                 known = of_giver.get(grant.group)
                 if known is None or grant.last < known[1].last:
@@ -243,7 +246,14 @@ class ApprovalSteps:
         snapshot = self.snapshot()
         today = directory_lookups.day_at(now, snapshot.district.time_zone)
         people = ((one, snapshot.directory.people.get(one.person)) for one in asked)
-        return [one for one, p in people if p is not None and p.left_since(today) is None]
+        outside = snapshot.directory.outside.values()
+        registered = {(one.id, one.address) for one in outside}
+        return [
+            one
+            for one, p in people
+            if (p is not None and p.left_since(today) is None)
+            or (one.person, one.mailbox) in registered
+        ]
 
     async def in_office(self, matter: Ticket, now: float) -> frozenset[str]:
         """The ids of those who may approve it by the directory of now. Raises StoreError."""
@@ -257,9 +267,9 @@ class ApprovalSteps:
             except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
                 break
             sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
-            if not any(seat.name == "supervisor" for seat in seats):
+            if not any(SUPERVISOR in approvers.offices_of(seat) for seat in seats):
                 then = dossier.facts.administrators
-        return approvers.in_office(sender, then, snapshot.directory, today)
+        return approvers.in_office(sender, then, snapshot.directory, today, seats)
 
     # The clock, and what others did
 
@@ -394,9 +404,14 @@ def _codes(dossier: JudgedMessage, holds: Sequence[KeptCopy]) -> frozenset[str]:
 
 def _asked(seats: Iterable[RequiredApproval], snapshot: Snapshot) -> tuple[Asked, ...]:
     """Everybody with a seat, each once, at their main address."""
+    directory = snapshot.directory
     ids = dict.fromkeys(person for seat in seats for person in seat.people)
-    people = snapshot.directory.named(ids)
-    return tuple(Asked(p.id, p.name, p.addresses[0]) for p in people if p.addresses)
+    people = directory.named(ids)
+    outside = (directory.outside[i] for i in ids if i in directory.outside)
+    return (
+        *(Asked(p.id, p.name, p.addresses[0]) for p in people if p.addresses),
+        *(Asked(one.id, one.name, one.address) for one in outside),
+    )
 
 
 def _use(found: Ticket, grant: PreApproval, matter: Ticket, now: float) -> TicketUpdate:

@@ -15,7 +15,10 @@ from mailguard.casework.approvals.approvers import (
     seats,
     sender_of,
 )
+from mailguard.casework.approvals.approvers import wanted as wanted_of
+from mailguard.checks import CHECKS
 from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import Policy, PolicyStep
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.model import Person
@@ -23,6 +26,7 @@ from mailguard.core.people.model import Person
 NEEDS, ANNOUNCEMENT = "group-rights.needs-approval", "group-rights.announcement"
 BYPASS, VOLUME, CHAIN = "group-rights.bypass", "mass-mail.volume", "mass-mail.chain-letter"
 P = PEOPLE
+POLICY = Policy(tuple(PolicyStep(c, c.Settings(), {}) for c in CHECKS), "every check")
 VICE = Person("vera", "Vera Vice", ("vera@example.org",), sites=("oak",))
 TABLE = [
     # reasons, the sender's administrators, technology, supervisor, barred → people by seat
@@ -95,7 +99,7 @@ def test_the_table_of_seats(
     codes: Sequence[str], site: str, tech: str, over: str, barred: str, wanted: dict[str, str]
 ) -> None:
     sender = Sender(P[barred], True, frozenset({barred}))
-    found = seats(codes, facts(site, tech, over), sender)
+    found = seats(wanted_of(codes, POLICY), facts(site, tech, over), sender, DIRECTORY)
     assert {seat.name: " ".join(seat.people) for seat in found} == wanted
     assert all(barred not in seat.people for seat in found)
     apart = {seat.name for seat in found if seat.apart}
@@ -104,7 +108,8 @@ def test_the_table_of_seats(
 
 @pytest.mark.parametrize("code", [NEEDS, VOLUME, "content.anything"])
 def test_mail_from_outside_is_technology_services(code: str) -> None:
-    found = seats([code], facts("paula", "tomas", "paula"), Sender(None, False))
+    outside = facts("paula", "tomas", "paula")
+    found = seats(wanted_of([code], POLICY), outside, Sender(None, False), DIRECTORY)
     assert [seat.people for seat in found] == [("tomas",)]
 
 
