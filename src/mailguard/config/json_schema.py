@@ -50,6 +50,13 @@ def schema(checks: Sequence[Check] | None = None) -> dict[str, Any]:
                 "additionalProperties": False,
             },
         }
+        approvers = step["properties"]["approvers"]
+        properties["approvers"] = {
+            "type": "object",
+            "description": approvers.get("description", ""),
+            "properties": {kind.code: approvers["additionalProperties"] for kind in check.findings},
+            "additionalProperties": False,
+        }
         options.append({**step, "properties": properties, "title": check.name})
     policy["properties"]["steps"]["items"] = {"oneOf": options}
     dialect = "https://json-schema.org/draft/2020-12/schema"

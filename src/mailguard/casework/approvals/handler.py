@@ -26,6 +26,7 @@ from mailguard.casework.approvals.life import (
     Do,
 )
 from mailguard.casework.approvals.mail import ApprovalMailer, page_about, refused, token_about
+from mailguard.casework.approvals.outside import outside_answer
 from mailguard.casework.approvals.steps import GRANTS, KIND, ApprovalSteps, state_of, with_refusal
 from mailguard.casework.approvals.withdrawal import Withdrawal
 from mailguard.casework.inbox import each_alone, hear
@@ -82,9 +83,15 @@ class ApprovalClerk:
             await self._matters.settle(letter.id, "automatic mail, which answers nothing")
             return
         who, person, reading = heard.who, heard.person, heard.reading
-        found = [one for token in heard.tokens if (one := await self._found(token)) is not None]
-        own = person.id if person is not None else None
-        theirs = next((f for f in found if f.proven and f.asked.person == own), None)
+        directory = self._steps.snapshot().directory
+        outside = outside_answer(dossier, directory, reading) if not who.inside else None
+        own = outside.id if outside is not None else person.id if person is not None else None
+        counts = outside.tokens if outside is not None else heard.tokens
+        every = [(t, one) for t in heard.tokens if (one := await self._found(t)) is not None]
+        found = [one for _, one in every]
+        theirs = next(
+            (f for t, f in every if t in counts and f.proven and f.asked.person == own), None
+        )
         now = self._steps.world.clock()
         if theirs is not None and own in await self._steps.in_office(theirs.matter, now):
             await self._answered(letter, dossier, theirs, reading)
