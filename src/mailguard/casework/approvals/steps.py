@@ -259,7 +259,8 @@ class ApprovalSteps:
         """The ids of those who may approve it by the directory of now. Raises StoreError."""
         snapshot = self.snapshot()
         today = directory_lookups.day_at(now, snapshot.district.time_zone)
-        sender, seats = Sender(None, False), state_of(matter).seats
+        approval = state_of(matter)
+        sender, seats = Sender(None, False), approval.seats
         then: tuple[Person, ...] = ()
         for hold in (await self.matters.holds_of(matter.id))[:1]:
             try:
@@ -269,7 +270,10 @@ class ApprovalSteps:
             sender = approvers.sender_of(dossier.transaction, dossier.facts, snapshot.directory)
             if not any(SUPERVISOR in approvers.offices_of(seat) for seat in seats):
                 then = dossier.facts.administrators
-        return approvers.in_office(sender, then, snapshot.directory, today, seats)
+        office = approvers.in_office(sender, then, snapshot.directory, today, seats)
+        outside = snapshot.directory.outside
+        moved = (a for a in approval.asked if a.person in outside)  # asked somewhere else
+        return office - {a.person for a in moved if outside[a.person].address != a.mailbox}
 
     # The clock, and what others did
 
