@@ -127,8 +127,8 @@ def _wanted(kind: FindingType) -> str:
 
 def _office(chain: Sequence[str]) -> str:
     """An office with its substitutes."""
-    said = [OFFICES.get(office) or ROLES[office].label for office in chain]
-    return " (where there is none, ".join(said) + ")" * (len(said) - 1)
+    first, *others = (OFFICES.get(office) or ROLES[office].label for office in chain)
+    return f"{first} (without one, {', then '.join(others)})" if others else first
 
 
 def metrics_page() -> str:

@@ -32,6 +32,7 @@ from mailguard.casework.unblocking.kept import copy_of, proves, who_is
 from mailguard.casework.unblocking.mail import CaseMailer, told
 from mailguard.casework.unblocking.matching import Kept
 from mailguard.casework.unblocking.stored import KIND, state_of
+from mailguard.core.decision.verdict import about_spam
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.core.record.formats import NewerFormat
@@ -257,8 +258,8 @@ class CaseSteps:
             by=f"{case.decided_by or by} (case {matter.id})",
             closes=case.ended,
         )
-        lessons = {holds[n].transaction_id: True for n in discards if _is_spam(holds[n])}
-        lessons |= {holds[n].transaction_id: False for n in releases if _is_spam(holds[n])}
+        lessons = {holds[n].transaction_id: True for n in discards if about_spam(holds[n].reason)}
+        lessons |= {holds[n].transaction_id: False for n in releases if about_spam(holds[n].reason)}
         return Prepared(transition, tuple(lessons.items()))
 
     async def _released(
@@ -388,10 +389,6 @@ class CaseSteps:
 
 def _person(directory: Directory, name: str) -> Person | None:
     return directory.people.get(name) or directory.person_at(name)
-
-
-def _is_spam(hold: KeptCopy) -> bool:
-    return hold.reason.startswith("spam.")
 
 
 def _numbers(holds: Iterable[int]) -> str:

@@ -76,6 +76,10 @@ class Directory:
         return {print_: a for a in self.accounts.values() for print_ in a.certificates}
 
     @cached_property
+    def _by_outside_address(self) -> dict[str, OutsideApprover]:
+        return {one.address: one for one in self.outside.values()}
+
+    @cached_property
     def _by_delegate(self) -> dict[str, tuple[Delegation, ...]]:
         found: dict[str, list[Delegation]] = {}
         for delegation in self.delegations:
@@ -135,8 +139,7 @@ class Directory:
 
     def outside_at(self, mailbox: str) -> OutsideApprover | None:
         """The registered outside approver with this very address: a tag is another address."""
-        known = normalise(mailbox)
-        return next((one for one in self.outside.values() if one.address == known), None)
+        return self._by_outside_address.get(normalise(mailbox))
 
     def group_at(self, mailbox: str) -> Group | None:
         """The group at an address, a tag in it or none: mail servers deliver both alike."""
