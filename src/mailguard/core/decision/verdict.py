@@ -31,8 +31,8 @@ _SPAM = "spam."
 
 
 def about_spam(code: str) -> bool:
-    """Whether a finding is about spam, or the failure to look for it: something that reviewers teach
-    the filter by, and that a recipient's word may lift (R31). Told by the family that the code begins
+    """Whether a finding is about spam, or the failure to look for it: what reviewers teach the
+    filter by, and what a recipient's word may lift (R31). Told by the family that the code begins
     with: what is stored outlives the policy that kept it, and the check that declared it."""
     return code.startswith(_SPAM)
 
