@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.support.dkim_vectors import record, sign
 from tests.support.office import (
     APPROVALS,
     DAY,
@@ -23,13 +24,12 @@ from tests.support.office import (
     mail,
     to,
 )
-from tests.support.dkim_vectors import record, sign
 
-from mailguard.adapters.authentication.arc import seal
 from mailguard.adapters.authentication.dns import Answer, NxDomain, Records
 from mailguard.adapters.authentication.lookups import SenderAuthentication
-from mailguard.adapters.signing.signing import SigningKey
 from mailguard.casework.approvals.life import ApprovalOutcome
+from mailguard.core.authentication.arc_seal import seal
+from mailguard.core.authentication.dkim_signing import SigningKey
 from mailguard.core.decision.approval import anybody_of, each_of
 from mailguard.core.decision.policy import Policy
 from mailguard.core.mail.transaction import Role
