@@ -1,8 +1,8 @@
 """One engine for what waits for people: every workflow's tickets go through here.
 
 Owns what happens to a ticket whatever its workflow: tokens and pages, whose answer is looked at and
-how a refused one is put on record, the clock, copies decided elsewhere, state that cannot be read,
-and the one commit of a change with everything that hangs on it. Must not know any workflow.
+how a refused one is put on record, the clock, copies decided elsewhere, state that cannot be read.
+Must not know any workflow, or what a commit holds (`commit`).
 
 What happens to a ticket is one of `Event`, and the condition it is found in one of `Condition`.
 `CONDUCT` says what the engine does then; nothing below decides it otherwise:
@@ -15,41 +15,39 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, Generic
+from typing import Final
 
 import structlog
 
 from mailguard import metrics
 from mailguard.casework.answers import token as question
 from mailguard.casework.answers.answer import AnswerKind
+from mailguard.casework.commit import Committing
 from mailguard.casework.correspondent import Correspondent, answer_in, hear
-from mailguard.casework.left_alone import left_alone
 from mailguard.casework.refusal import CommandRefused
+from mailguard.casework.stored_state import left_alone, unreadable
 from mailguard.casework.tickets import (
     Conflict,
-    KeptCopy,
     Question,
     Ticket,
     TicketEvent,
     TicketUpdate,
     UnreadMail,
 )
-from mailguard.casework.workflow import Copies, Fate, Found, Given, Move, S, Work, Workflow
+from mailguard.casework.workflow import Found, Given, Move, S
 from mailguard.core.mail import safe_text
 from mailguard.core.people.calendar import DAY
-from mailguard.core.record.formats import Format, NewerFormat
+from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import AllowanceGone, Outgoing, StoreError
-from mailguard.pipeline.release import released
+from mailguard.pipeline.ports import Outgoing, StoreError
 
 
 class Condition(Enum):
@@ -112,46 +110,14 @@ class Unreadable(ValueError):
     """A ticket's state is damaged."""
 
 
-def unreadable(kind: str, number: int, error: Exception) -> None:
-    """Alert: somebody has to look at a ticket whose state is damaged."""
-    log.error("ticket_unreadable", kind=kind, ticket=number, reason=str(error)[:300])
-    metrics.TICKETS_UNREADABLE.labels(kind).inc()
-
-
-def readable(stored: Format[S], tickets: Iterable[Ticket]) -> Iterator[tuple[Ticket, S]]:
-    """Those whose state can be read, with it; one that cannot hinders no other."""
-    for ticket in tickets:
-        try:
-            yield ticket, stored.load(ticket.state)
-        except NewerFormat as newer:
-            left_alone(ticket.kind, ticket.id, newer)
-        except ValueError as error:
-            unreadable(ticket.kind, ticket.id, error)
-
-
-def states_size(tickets: Iterable[Ticket]) -> int:
-    """Octets of their states: reading many takes as long as one large message."""
-    return sum(len(ticket.state) for ticket in tickets)
-
-
 @dataclass(frozen=True)
-class Engine(Generic[S]):
+class Engine(Committing[S]):
     """A `Handler` for the tickets of one workflow. It keeps nothing itself: two of them, here or on
     another node, do no harm. What a step was thought out for and is no more is a Conflict."""
-
-    workflow: Workflow[S]
-
-    @property
-    def kind(self) -> str:
-        return self.workflow.kind
 
     @property
     def desk(self) -> str:
         return self.workflow.desk
-
-    @property
-    def work(self) -> Work:
-        return self.workflow.work
 
     # What a ticket is found in
 
@@ -436,108 +402,6 @@ class Engine(Generic[S]):
         """Not its state, but a record that is needed, is a newer version's."""
         left_alone(self.kind, ticket.id, newer)
         return StoreError(str(newer))
-
-    # The commit
-
-    async def settle(self, mail: UnreadMail, outcome: str, notes: Sequence[Outgoing] = ()) -> None:
-        """A letter that moves nothing is done with."""
-        try:
-            await self.work.tickets.settle(mail.id, outcome, notes)
-        except AllowanceGone:
-            await self.work.tickets.settle(mail.id, outcome)
-
-    async def move(self, *moves: Move[S]) -> None:
-        """Commit them all, or none. Where what they spend is gone by then, the same without the
-        mails that would have spent it."""
-        prepared = [await self._prepared(one, noted=True) for one in moves]
-        try:
-            await self.work.tickets.move([step for one in prepared for step in one.updates])
-        except AllowanceGone:
-            prepared = [await self._prepared(one, noted=False) for one in moves]
-            await self.work.tickets.move([step for one in prepared for step in one.updates])
-        self.work.desk.outbox.ring()
-        for one in prepared:
-            await self.workflow.committed(one.released, one.discarded)
-
-    async def _prepared(self, step: Move[S], *, noted: bool) -> _Prepared:
-        """Everything that a commit holds of one ticket."""
-        ticket, change = step.ticket, step.change
-        holds = {h.id: h for h in await self.work.tickets.holds_of(ticket.id)}
-        holds |= {hold.id: hold for hold in step.claims if hold.id not in holds}
-        waiting = {number: hold for number, hold in holds.items() if hold.state == "waiting"}
-        if change.every is not None and not waiting:
-            raise Conflict(f"the copies of {self.kind} {ticket.id} were decided about elsewhere")
-        wanted = {Fate.RELEASE: change.releases, Fate.DISCARD: change.discards}
-        if change.every is not None:
-            wanted[change.every] = tuple(waiting)
-        leaving = [waiting[n] for n in wanted[Fate.RELEASE] if n in waiting]
-        sent, lost = await self._released(leaving, step.at, whole=change.every is not None)
-        releases = tuple(hold.id for hold in leaving if hold.id not in lost)
-        discards = tuple(n for n in wanted[Fate.DISCARD] if n in waiting and n not in releases)
-        said = step.detail or change.detail
-        if lost:
-            numbers = ", ".join(map(str, sorted(lost)))
-            said = "; ".join(
-                filter(None, (said, f"recorded by another version, so not released: {numbers}"))
-            )
-        copies = Copies(releases, discards, tuple(lost))
-        mails, details = await change.compose(copies, said, noted and bool(step.notes))
-        outgoing = [*step.notes, *sent, *mails]
-        lines = tuple(
-            TicketEvent(step.at, step.by, what, details if n == len(change.what) - 1 else "")
-            for n, what in enumerate(change.what)
-        )
-        update = TicketUpdate(
-            matter=ticket.id,
-            version=ticket.version,
-            status=change.status,
-            state=self.workflow.stored.dump(change.state),
-            wakes_at=change.wakes_at,
-            history=lines,
-            claims=tuple(hold.id for hold in step.claims),
-            releases=releases,
-            discards=discards,
-            withdraws=change.withdraws,
-            outgoing=tuple(one for one in outgoing if noted or one.spends is None),
-            listings=change.listings,
-            letter=step.mail,
-            by=f"{change.decided_by or step.by} ({self.kind} {ticket.id})",
-            closes=change.closes,
-        )
-        return _Prepared(
-            (update, *step.more),
-            [waiting[n] for n in releases],
-            [waiting[n] for n in discards],
-        )
-
-    async def _released(
-        self, holds: Iterable[KeptCopy], now: float, *, whole: bool
-    ) -> tuple[Sequence[Outgoing], frozenset[int]]:
-        """The original bytes with the edits of each copy (`pipeline.release`); the copies whose
-        record cannot be read, which raises KeyError or ValueError where all go or none."""
-        each: dict[str, list[tuple[int, str]]] = {}
-        for hold in holds:
-            each.setdefault(hold.transaction_id, []).append((hold.id, hold.recipient))
-        outgoing: list[Outgoing] = []
-        lost: set[int] = set()
-        for transaction_id, kept in each.items():
-            try:
-                judged = await self.work.take_up(transaction_id)
-            except (KeyError, ValueError):
-                if whole:
-                    raise
-                lost |= {number for number, _ in kept}
-                continue
-            size = weight(judged.transaction)
-            outgoing += await off_loop_if_large(size, released, judged, kept, now)
-        return outgoing, frozenset(lost)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    updates: tuple[TicketUpdate, ...]
-    released: Sequence[KeptCopy]
-    discarded: Sequence[KeptCopy]
 
 
 def for_pages(bound_to: str) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from mailguard import metrics
-from mailguard.casework.left_alone import left_alone
+from mailguard.casework.stored_state import left_alone
 from mailguard.casework.tickets import (
     Conflict,
     Handler,

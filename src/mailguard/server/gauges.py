@@ -10,7 +10,8 @@ from typing import Any
 
 from mailguard import metrics
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.engine import Engine, states_size
+from mailguard.casework.engine import Engine
+from mailguard.casework.stored_state import states_size
 from mailguard.casework.workflows import WORKFLOWS
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.sender import directory_lookups

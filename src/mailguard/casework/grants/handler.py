@@ -14,9 +14,9 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from mailguard.casework.beforehand import Beforehand
-from mailguard.casework.engine import readable
 from mailguard.casework.grants.life import GRANT, PreApproval, covers, used
 from mailguard.casework.outfit import Outfit
+from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import Ticket, TicketEvent, TicketUpdate
 from mailguard.casework.workflow import Change, Work, Workflow
 from mailguard.core.people.model import Person

@@ -16,8 +16,9 @@ import structlog
 
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.correspondent import Correspondent
-from mailguard.casework.engine import Engine, readable
+from mailguard.casework.engine import Engine
 from mailguard.casework.outfit import Outfit, Teach, teach_nobody
+from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import (

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailguard.casework.engine import Engine, readable, states_size
+from mailguard.casework.engine import Engine
+from mailguard.casework.stored_state import readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import CASE, Case, CaseStep, Requester, Stage

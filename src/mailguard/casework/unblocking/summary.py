@@ -12,7 +12,7 @@ from datetime import date
 
 from pydantic import TypeAdapter
 
-from mailguard.casework.engine import readable, states_size
+from mailguard.casework.stored_state import readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, TicketEvent, TicketUpdate
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import CASE, Case
