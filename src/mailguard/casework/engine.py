@@ -4,7 +4,7 @@ Owns what happens to a ticket whatever its workflow: tokens and pages, whose ans
 how a refused one is put on record, the clock, copies decided elsewhere, state that cannot be read.
 Must not know any workflow, or what a commit holds (`commit`).
 
-What happens to a ticket is one of `Event`, and the condition it is found in one of `Condition`.
+What happens to a ticket is one of `Trigger`, and the condition it is found in one of `Condition`.
 `CONDUCT` says what the engine does then; nothing below decides it otherwise:
 """
 
@@ -60,7 +60,7 @@ class Condition(Enum):
     NEWER = "newer"  # a newer version of mailguard wrote its state
 
 
-class Event(Enum):
+class Trigger(Enum):
     """What happens to it."""
 
     MAIL = "mail"  # a letter carries one of its tokens
@@ -93,8 +93,8 @@ unreadable  pass-on  nothing  nothing  set-aside  close      refuse
 newer       leave    not-now  not-now  leave      leave      leave
 """
 _events, *_rows = (line.split() for line in _TABLE.strip().splitlines())
-CONDUCT: Final[Mapping[tuple[Condition, Event], Act]] = {
-    (Condition(condition), Event(event)): Act(act)
+CONDUCT: Final[Mapping[tuple[Condition, Trigger], Act]] = {
+    (Condition(condition), Trigger(event)): Act(act)
     for condition, *acts in _rows
     for event, act in zip(_events, acts, strict=True)
 }
@@ -121,7 +121,7 @@ class Engine(Committing[S]):
 
     # What a ticket is found in
 
-    def meet(self, ticket: Ticket, event: Event) -> tuple[Act, S | None]:
+    def meet(self, ticket: Ticket, event: Trigger) -> tuple[Act, S | None]:
         """What is to be done, and the state where the workflow is to be asked. Raises NewerFormat
         (LEAVE), StoreError (NOT_NOW), Unreadable (PASS_ON), CommandRefused (REFUSE)."""
         condition, state, trouble = self._condition(ticket)
@@ -177,7 +177,7 @@ class Engine(Committing[S]):
         found = [
             (token, one)
             for token in heard.tokens
-            if (one := await self._found(token, Event.MAIL)) is not None
+            if (one := await self._found(token, Trigger.MAIL)) is not None
         ]
         now = self.work.desk.clock()
         theirs = next(
@@ -195,7 +195,7 @@ class Engine(Committing[S]):
         else:
             await workflow.unasked(mail, judged, heard)
 
-    async def _found(self, token: question.Token, event: Event) -> Found[S] | None:
+    async def _found(self, token: question.Token, event: Trigger) -> Found[S] | None:
         """The question that a token leads to. A page's key is bound to the same as the token that
         stands in headers, and is another."""
         ticket = await self.work.tickets.load(token.matter)
@@ -205,7 +205,7 @@ class Engine(Committing[S]):
         if state is None or token.number >= len(asked := self.workflow.asked(state)):
             return None
         bound = self.workflow.bound_to(state, token.number)
-        about = bound if event is Event.MAIL else for_pages(bound)
+        about = bound if event is Trigger.MAIL else for_pages(bound)
         proven = question.proves(token, self.work.snapshot().link_keys, about)
         return Found(ticket, state, token.number, asked[token.number], proven)
 
@@ -283,8 +283,8 @@ class Engine(Committing[S]):
         trouble: list[StoreError] = []
         tickets = self.work.tickets
         for event, page in (
-            (Event.OVERTAKEN, tickets.overtaken),
-            (Event.DUE, lambda kind, limit, after: tickets.due(kind, now, limit, after)),
+            (Trigger.OVERTAKEN, tickets.overtaken),
+            (Trigger.DUE, lambda kind, limit, after: tickets.due(kind, now, limit, after)),
         ):
             moved = 0
             async for ticket in _paged(page, self.kind):
@@ -317,14 +317,14 @@ class Engine(Committing[S]):
             metrics.INTERNAL_ERRORS.labels(self.kind).inc()
         return False
 
-    async def _meets(self, ticket: Ticket, event: Event, now: float) -> bool:
+    async def _meets(self, ticket: Ticket, event: Trigger, now: float) -> bool:
         """Whether the ticket moved."""
         act, state = self.meet(ticket, event)
         if act in (Act.SET_ASIDE, Act.CLOSE):
             await self._set_aside(ticket, now, closes=act is Act.CLOSE)
         if state is None:
             return False
-        if event is Event.DUE:
+        if event is Trigger.DUE:
             change = self.workflow.due(ticket, state, now)
         else:
             holds = await self.work.tickets.holds_of(ticket.id)
@@ -360,7 +360,7 @@ class Engine(Committing[S]):
         """What stands behind the link of a question; None where it is none of ours. Raises
         StoreError, also where a newer version has to answer."""
         try:
-            found = await self._on_page(ticket, token, Event.LOOK)
+            found = await self._on_page(ticket, token, Trigger.LOOK)
             now = self.work.desk.clock()
             return await self.workflow.question(found, now) if found is not None else None
         except NewerFormat as newer:
@@ -375,7 +375,7 @@ class Engine(Committing[S]):
 
     async def _answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
         workflow = self.workflow
-        found = await self._on_page(ticket, token, Event.ANSWER)
+        found = await self._on_page(ticket, token, Trigger.ANSWER)
         if found is None or choice not in {kind.value for kind in workflow.choices}:
             return None
         now, asked = self.work.desk.clock(), found.asked
@@ -389,7 +389,7 @@ class Engine(Committing[S]):
             await self.move(step)
         return f"Nothing has changed. {response.said}" if response.in_vain else response.said
 
-    async def _on_page(self, ticket: Ticket, token: str, event: Event) -> Found[S] | None:
+    async def _on_page(self, ticket: Ticket, token: str, event: Trigger) -> Found[S] | None:
         """The question whose page this is, while who was asked may answer."""
         for one in question.found_in([token]):
             found = await self._found(one, event) if one.matter == ticket.id else None

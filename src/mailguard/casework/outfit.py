@@ -13,7 +13,7 @@ from mailguard.casework.beforehand import GivenBeforehand
 from mailguard.casework.workflow import Work
 from mailguard.core.sheets.parents import ImportPlan
 from mailguard.core.sheets.sheet import Sheet, SheetRejected
-from mailguard.pipeline.ports import Unblocking as UnblockedList
+from mailguard.pipeline.ports import UnblockedSenders
 
 Teach = Callable[[str, Sequence[str], bool], Awaitable[None]]
 """Teach the filter: a message's digest, its words, whether it is spam. Known ones count once."""
@@ -21,7 +21,7 @@ Teach = Callable[[str, Sequence[str], bool], Awaitable[None]]
 ReadSheet = Callable[[bytes, str], Awaitable[Sheet | SheetRejected]]
 
 
-class Importing(UnblockedList, Protocol):
+class Importing(UnblockedSenders, Protocol):
     """The unblocked list, as a sheet needs it."""
 
     async def take_in(self, plan: ImportPlan, batch: str, by: str, now: float) -> None: ...

@@ -16,7 +16,7 @@ from tests.support.spam_office import SpamOffice, questions
 from mailguard import metrics
 from mailguard.adapters.database.tables import holds, matters
 from mailguard.casework.approvals.handler import Approvals
-from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Event
+from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Trigger
 from mailguard.casework.grants.life import GRANT
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
@@ -42,13 +42,13 @@ def office(tmp_path: Path) -> Iterator[SpamOffice]:
 
 
 def test_the_table_says_what_happens_in_every_condition() -> None:
-    assert set(CONDUCT) == set(product(Condition, Event))
+    assert set(CONDUCT) == set(product(Condition, Trigger))
     assert set(CONDUCT.values()) == set(Act)
 
 
 @pytest.mark.parametrize(("condition", "event"), CONDUCT)
 async def test_the_engine_does_what_the_table_says(
-    office: SpamOffice, condition: Condition, event: Event
+    office: SpamOffice, condition: Condition, event: Trigger
 ) -> None:
     await office.send(NEEDS)
     await office.round()
