@@ -71,7 +71,7 @@ async def _judged(checker: Checker, folder: Path) -> Judged:
         now=float(said["received_at"]),
         dns=nameserver(),
     )
-    dossier, problems = await checker.dossier(request)
+    dossier, problems = await checker.judged(request)
     assert not problems, problems
     return Judged(raw, yaml.safe_load((folder / "decision.yaml").read_text()), dossier)
 

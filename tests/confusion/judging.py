@@ -93,7 +93,7 @@ async def _judge_all(config: Path, cases: tuple[Case, ...]) -> dict[str, Judged]
                     now=NOW,
                     dns=f"{host}:{port}",
                 )
-                dossier, _ = await checker.dossier(request)
+                dossier, _ = await checker.judged(request)
                 assert case.name not in found, case.name
                 found[case.name] = Judged(case, dossier, await checker.judge(request))
     finally:

@@ -115,15 +115,15 @@ class Quarantine:
     ) -> None:
         """One message's copies in one commit; then what it teaches."""
         try:
-            dossier = await self._carry_out(copies, decided, by, allow)
+            judged = await self._carry_out(copies, decided, by, allow)
         except AlreadyDecided as error:
             raise CommandRefused(
                 f"somebody else has just decided about {error}; see: mailguard quarantine list"
             ) from error
-        reading = dossier.facts.reading if dossier is not None else None
+        reading = judged.facts.reading if judged is not None else None
         of_spam = any(about_spam(copy.reason) for copy in copies)
-        if dossier is not None and learn and of_spam and isinstance(reading, Reading):
-            words = tokens.words(dossier.transaction.message, reading)
+        if judged is not None and learn and of_spam and isinstance(reading, Reading):
+            words = tokens.words(judged.transaction.message, reading)
             await self.lessons.teach([Lesson(copies[0].digest, words, decided != RELEASED)])
 
     async def _carry_out(
@@ -135,7 +135,7 @@ class Quarantine:
         if entry is None:
             raise KeyError(first.transaction_id)
         try:
-            dossier = await self.reopen(entry)
+            judged = await self.reopen(entry)
         except (ValueError, NewerFormat) as error:  # its facts were written by another version
             if decided == RELEASED:
                 raise CommandRefused(
@@ -148,10 +148,10 @@ class Quarantine:
         outgoing: Sequence[Outgoing] = ()
         if decided == RELEASED:
             recipients = [(copy.id, copy.recipient) for copy in copies]
-            outgoing = released(dossier, recipients, self.clock())
-        listings = [_listing(dossier, first, by, self.clock())] if allow else []
+            outgoing = released(judged, recipients, self.clock())
+        listings = [_listing(judged, first, by, self.clock())] if allow else []
         await self.kept.decide_hold(numbers, decided, by, outgoing, listings)
-        return dossier
+        return judged
 
 
 async def find(
@@ -193,14 +193,14 @@ def _by_message(copies: Sequence[KeptCopy]) -> Sequence[Sequence[KeptCopy]]:
     return list(grouped.values())
 
 
-def _listing(dossier: JudgedMessage, copy: KeptCopy, by: str, now: float) -> Listing:
+def _listing(judged: JudgedMessage, copy: KeptCopy, by: str, now: float) -> Listing:
     """The author's entry for the unblocked list: one address, or there is none to list (R37)."""
-    mailbox = author(dossier.transaction)
+    mailbox = author(judged.transaction)
     if not mailbox:
         raise CommandRefused(
             f"{copy.id} has no single author, so nobody can be put on the list; nothing was done"
         )
-    if dossier.facts.district.owns(mailbox):
+    if judged.facts.district.owns(mailbox):
         raise CommandRefused(
             f"{terminal(mailbox)} is an address of the district, which the list is not for"
         )

@@ -106,26 +106,26 @@ class Checker:
     async def judge(self, request: Request) -> dict[str, Any]:
         """The fixed fields of `check --json`. Raises UsageError."""
         began = time.perf_counter()
-        dossier, problems = await self.dossier(request)
+        judged, problems = await self.judged(request)
         # Part of the way: it fails here as in `serve`.
-        dossier, _, faults = dossier.rendered(dossier.facts.now)
+        judged, _, faults = judged.rendered(judged.facts.now)
         answer = report(
-            dossier.transaction,
-            dossier.facts,
-            dossier.decision,
-            dossier.plan,
-            dossier.reply(),
-            dossier.snapshot.policy,
+            judged.transaction,
+            judged.facts,
+            judged.decision,
+            judged.plan,
+            judged.reply(),
+            judged.snapshot.policy,
         )
         if faults:  # a defect of ours, with which the message goes on as in `serve`
             answer["internal_error"] = answer["internal_error"] or f"render: {'; '.join(faults)}"
-            _keep(answer, dossier)
+            _keep(answer, judged)
         if problems:  # the session would have refused it before there was a message
             _refuse(answer, problems)
         answer["elapsed_ms"] = round((time.perf_counter() - began) * 1000, 3)
         return answer
 
-    async def dossier(self, request: Request) -> tuple[JudgedMessage, list[str]]:
+    async def judged(self, request: Request) -> tuple[JudgedMessage, list[str]]:
         """The judged message, and what the session would have refused in its envelope."""
         clock = time.time() if request.now is None else request.now
         configured = self._listener(request)
@@ -177,9 +177,9 @@ class Checker:
         raise UsageError(f"no listener {request.listener or wanted.value!r}; there are: {names}")
 
 
-def _keep(answer: dict[str, Any], dossier: JudgedMessage) -> None:
+def _keep(answer: dict[str, Any], judged: JudgedMessage) -> None:
     """Say of the copies that could not be edited what becomes of them."""
-    for hold in dossier.plan.holds:
+    for hold in judged.plan.holds:
         if hold.reason == EDIT_FAILED.code:
             given = answer["recipients"][hold.recipient]
             given |= {"disposition": hold.disposition.word, "reason": hold.reason}

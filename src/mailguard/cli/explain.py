@@ -53,8 +53,8 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
 
     answer: dict[str, Any] = {"record": as_record(entry)}
     try:
-        dossier = await reopened(entry, state, loaded)
-        reproduced = is_recorded(dossier.decision, entry.decision)
+        judged = await reopened(entry, state, loaded)
+        reproduced = is_recorded(judged.decision, entry.decision)
     except NewerFormat as newer:
         answer["reproduced"] = None
         answer["problem"] = f"cannot be decided again here: {newer}"
@@ -63,16 +63,16 @@ async def _explained(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) 
         answer["reproduced"] = None
         answer["problem"] = f"cannot be decided again by this version: {error}"
         return answer
-    policy = dossier.snapshot.policy
+    policy = judged.snapshot.policy
     answer |= report(
-        dossier.transaction, dossier.facts, dossier.decision, dossier.plan, dossier.reply(), policy
+        judged.transaction, judged.facts, judged.decision, judged.plan, judged.reply(), policy
     )
     answer["reproduced"] = reproduced
     return answer
 
 
 async def reopened(entry: LedgerEntry, state: StateDirectory, loaded: Loaded) -> JudgedMessage:
-    """The dossier of a recorded transaction, under the policy it was decided by."""
+    """The judged message of a recorded transaction, under the policy it was decided by."""
     from mailguard.config.load import default_checks
     from mailguard.config.policy import restore
     from mailguard.pipeline.replay import replay

@@ -53,26 +53,26 @@ async def rows(
             if sample is None or entry is None:
                 continue
             raw = await state.blobs.fetch(entry.digest)
-            dossier = await replay(entry, raw, loaded.snapshot, again)
-            found[sample.file] = _rows(sample, entry, dossier)
+            judged = await replay(entry, raw, loaded.snapshot, again)
+            found[sample.file] = _rows(sample, entry, judged)
     return [row for sample in samples.values() for row in found.get(sample.file, [])]
 
 
-def _rows(sample: Sample, entry: LedgerEntry, dossier: JudgedMessage) -> list[ResultRow]:
+def _rows(sample: Sample, entry: LedgerEntry, judged: JudgedMessage) -> list[ResultRow]:
     told = report(
-        dossier.transaction,
-        dossier.facts,
-        dossier.decision,
-        dossier.plan,
-        dossier.reply(),
-        dossier.snapshot.policy,
+        judged.transaction,
+        judged.facts,
+        judged.decision,
+        judged.plan,
+        judged.reply(),
+        judged.snapshot.policy,
     )
-    reproduced = decision_json(dossier.decision) == entry.decision
+    reproduced = decision_json(judged.decision) == entry.decision
     made = []
     for recipient, (disposition, state, reason) in entry.recipients.items():
         rules = tuple(told["recipients"][recipient]["rules"])
         if not reason:
-            reason, rules = _waived(dossier.decision, told["findings"])
+            reason, rules = _waived(judged.decision, told["findings"])
         made.append(
             ResultRow(
                 sample,

@@ -1,6 +1,6 @@
 """A recorded transaction taken up again: for `explain`, releases and late notices.
 
-Owns how a ledger entry and its blob become a Dossier once more. No effects but reading.
+Owns how a ledger entry and its blob become a judged message once more. No effects but reading.
 Must not know why it is taken up.
 """
 

@@ -207,14 +207,14 @@ def undelivered(
         raw = await state.blobs.fetch(recorded.digest)
         current, digest = snapshot(), recorded.digest
         try:
-            dossier = await replay(recorded, raw, current, replaying)
+            judged = await replay(recorded, raw, current, replaying)
         except (ValueError, NewerFormat) as error:  # whether it is proven is unknown
             log.warning("facts_unreadable", id=recorded.id, reason=str(error)[:500])
             facts = Facts(now=clock(), district=current.district)
             transaction = await off_loop_if_large(len(raw), transaction_of, recorded, raw)
-            dossier = JudgedMessage.unread(transaction, current, replaying.terms, facts, digest)
+            judged = JudgedMessage.unread(transaction, current, replaying.terms, facts, digest)
         concerned = (entry.serves,) if entry.serves else recipients
-        return (dossier.undeliverable(concerned, reply, clock(), may_tell=may_tell),)
+        return (judged.undeliverable(concerned, reply, clock(), may_tell=may_tell),)
 
     return tell
 
