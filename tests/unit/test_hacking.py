@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import PATIENCE
+from tests.support.guide import GUIDE, ROOT, blocks, patched, run
 
-ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "hacking.md").read_text(encoding="utf-8")
 CASE = "tests/cases/900-newsletter-shows-the-families"
-
-
-def blocks() -> dict[str, tuple[str, str]]:
-    """Every file the guide shows: its path → (the block's language, its text)."""
-    found = re.findall(r"^`([^`\n]+)`\n\n```(\w+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
-    return {path: (language, text) for path, language, text in found}
-
-
-def patched(text: str, diff: str) -> str:
-    """Put the `+` lines behind the context lines they follow."""
-    lines = text.splitlines()
-    at = 0
-    for line in diff.splitlines():
-        if line.startswith("+"):
-            lines.insert(at, line[1:])
-            at += 1
-        else:
-            at = lines.index(line[1:], at) + 1  # ValueError: the guide is out of date
-    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +35,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ends = "\r\n" if name.endswith(".eml") else "\n"
         path.write_bytes(text.replace("\n", ends).encode())
     return root
-
-
-def run(house: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(house / "src"), "PYTHONDONTWRITEBYTECODE": ""}
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=house,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
 
 
 def judged(house: Path, message: Path, *options: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
-from mailguard.casework.engine import Engine, Event
+from mailguard.casework.engine import TicketEngine, Trigger
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.workflow import Change, Move, S, Work, Workflow
@@ -41,8 +41,8 @@ class Console(Generic[S]):
         return f"console: {self.operator}"
 
     @property
-    def engine(self) -> Engine[S]:
-        return Engine(self.workflow)
+    def engine(self) -> TicketEngine[S]:
+        return TicketEngine(self.workflow)
 
     @property
     def work(self) -> Work:
@@ -56,7 +56,7 @@ class Console(Generic[S]):
         ticket = await self.work.tickets.load(number)
         if ticket is None or ticket.kind != self.workflow.kind:
             raise self.engine.unknown(number)
-        _, state = self.engine.meet(ticket, Event.CONSOLE)
+        _, state = self.engine.meet(ticket, Trigger.CONSOLE)
         if state is None:
             raise CommandRefused(f"nothing is to be said to {self.workflow.kind} {number}")
         return ticket, state

@@ -4,7 +4,7 @@ Owns what happens to a ticket whatever its workflow: tokens and pages, whose ans
 how a refused one is put on record, the clock, copies decided elsewhere, state that cannot be read.
 Must not know any workflow, or what a commit holds (`commit`).
 
-What happens to a ticket is one of `Event`, and the condition it is found in one of `Condition`.
+What happens to a ticket is one of `Trigger`, and the condition it is found in one of `Condition`.
 `CONDUCT` says what the engine does then; nothing below decides it otherwise:
 """
 
@@ -61,7 +61,7 @@ class Condition(Enum):
     NEWER = "newer"  # a newer version of mailguard wrote its state
 
 
-class Event(Enum):
+class Trigger(Enum):
     """What happens to it."""
 
     MAIL = "mail"  # a letter carries one of its tokens
@@ -94,8 +94,8 @@ unreadable  pass-on  nothing  nothing  set-aside  close      refuse
 newer       leave    not-now  not-now  leave      leave      leave
 """
 _events, *_rows = (line.split() for line in _TABLE.strip().splitlines())
-CONDUCT: Final[Mapping[tuple[Condition, Event], Act]] = {
-    (Condition(condition), Event(event)): Act(act)
+CONDUCT: Final[Mapping[tuple[Condition, Trigger], Act]] = {
+    (Condition(condition), Trigger(event)): Act(act)
     for condition, *acts in _rows
     for event, act in zip(_events, acts, strict=True)
 }
@@ -112,7 +112,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True)
-class Engine(Committing[S]):
+class TicketEngine(Committing[S]):
     """A `Handler` for the tickets of one workflow. It keeps nothing itself: two of them, here or on
     another node, do no harm. What a step was thought out for and is no more is a Conflict."""
 
@@ -122,7 +122,7 @@ class Engine(Committing[S]):
 
     # What a ticket is found in
 
-    def meet(self, ticket: Ticket, event: Event) -> tuple[Act, S | None]:
+    def meet(self, ticket: Ticket, event: Trigger) -> tuple[Act, S | None]:
         """What is to be done, and the state where the workflow is to be asked. Raises NewerFormat
         (LEAVE), StoreError (NOT_NOW), Unreadable (PASS_ON), CommandRefused (REFUSE)."""
         condition, state, trouble = self._condition(ticket)
@@ -177,7 +177,7 @@ class Engine(Committing[S]):
         found = [
             one
             for token in heard.tokens
-            if (one := await self._found(token, Event.MAIL)) is not None
+            if (one := await self._found(token, Trigger.MAIL)) is not None
         ]
         person, now = heard.person, self.work.desk.clock()
         theirs = next(
@@ -191,7 +191,7 @@ class Engine(Committing[S]):
         else:
             await workflow.unasked(mail, judged, heard)
 
-    async def _found(self, token: question.Token, event: Event) -> Found[S] | None:
+    async def _found(self, token: question.Token, event: Trigger) -> Found[S] | None:
         """The question that a token leads to. A page's key is bound to the same as the token that
         stands in headers, and is another."""
         ticket = await self.work.tickets.load(token.matter)
@@ -200,8 +200,8 @@ class Engine(Committing[S]):
         _, state = self.meet(ticket, event)
         if state is None or token.number >= len(asked := self.workflow.asked(state)):
             return None
-        bound = self.workflow.bound_to(state, token.number)
-        about = bound if event is Event.MAIL else for_pages(bound)
+        post = self.workflow.mailer(ticket, state, self.work.desk.clock())
+        about = (post.bound_to if event is Trigger.MAIL else post.page_bound_to)(token.number)
         proven = question.proves(token, self.work.snapshot().link_keys, about)
         return Found(ticket, state, token.number, asked[token.number], proven)
 
@@ -223,8 +223,10 @@ class Engine(Committing[S]):
         response = await self.workflow.answered(found, given)
         notes: tuple[Outgoing, ...] = ()
         if (note := response.note) is not None:
-            told = self.workflow.told
-            notes = self.note(judged, lambda to, said: told(found.ticket, note, to, mail, said))
+            post = self.workflow.mailer(found.ticket, note.state, now)
+            notes = self.note(
+                judged, lambda to, said: post.on_mail(note.template, to, mail.id, said, note.slots)
+            )
         if response.change is None:
             await self.settle(mail, response.outcome, notes)
             return
@@ -256,8 +258,14 @@ class Engine(Committing[S]):
 
     def refusal(self, mail: UnreadMail, judged: JudgedMessage) -> tuple[Outgoing, ...]:
         """The note that an answer does not count."""
-        refusal = self.workflow.refusal
-        return self.note(judged, lambda to, answering: refusal(to, mail, answering))
+        return self.reply(mail, judged, f"{self.kind}-refused")
+
+    def reply(
+        self, mail: UnreadMail, judged: JudgedMessage, template: str, more: Sequence[str] = ()
+    ) -> tuple[Outgoing, ...]:
+        """The note to a letter that belongs to no ticket."""
+        made = self.workflow.reply
+        return self.note(judged, lambda to, said: made(template, to, mail, said, more))
 
     def note(
         self, judged: JudgedMessage, make: Callable[[str, str], Outgoing]
@@ -280,8 +288,8 @@ class Engine(Committing[S]):
         trouble: list[StoreError] = []
         tickets = self.work.tickets
         for event, page in (
-            (Event.OVERTAKEN, tickets.overtaken),
-            (Event.DUE, lambda kind, limit, after: tickets.due(kind, now, limit, after)),
+            (Trigger.OVERTAKEN, tickets.overtaken),
+            (Trigger.DUE, lambda kind, limit, after: tickets.due(kind, now, limit, after)),
         ):
             moved = 0
             async for ticket in _paged(page, self.kind):
@@ -314,14 +322,14 @@ class Engine(Committing[S]):
             metrics.INTERNAL_ERRORS.labels(self.kind).inc()
         return False
 
-    async def _meets(self, ticket: Ticket, event: Event, now: float) -> bool:
+    async def _meets(self, ticket: Ticket, event: Trigger, now: float) -> bool:
         """Whether the ticket moved."""
         act, state = self.meet(ticket, event)
         if act in (Act.SET_ASIDE, Act.CLOSE):
             await self._set_aside(ticket, now, closes=act is Act.CLOSE)
         if state is None:
             return False
-        if event is Event.DUE:
+        if event is Trigger.DUE:
             change = self.workflow.due(ticket, state, now)
         else:
             holds = await self.work.tickets.holds_of(ticket.id)
@@ -357,7 +365,7 @@ class Engine(Committing[S]):
         """What stands behind the link of a question; None where it is none of ours. Raises
         StoreError, also where a newer version has to answer."""
         try:
-            found = await self._on_page(ticket, token, Event.LOOK)
+            found = await self._on_page(ticket, token, Trigger.LOOK)
             now = self.work.desk.clock()
             return await self.workflow.question(found, now) if found is not None else None
         except NewerFormat as newer:
@@ -372,7 +380,7 @@ class Engine(Committing[S]):
 
     async def _answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
         workflow = self.workflow
-        found = await self._on_page(ticket, token, Event.ANSWER)
+        found = await self._on_page(ticket, token, Trigger.ANSWER)
         if found is None or choice not in {kind.value for kind in workflow.choices}:
             return None
         now, asked = self.work.desk.clock(), found.asked
@@ -381,12 +389,12 @@ class Engine(Committing[S]):
         given = Given(asked.person, asked.name, asked.mailbox, kind, said, "page", now)
         response = await workflow.answered(found, given)
         if (change := response.change) is not None:
-            told = workflow.confirmation(found, change.state, response.said, now)
+            told = workflow.mailer(ticket, change.state, now).by_page(found.place, response.said)
             step = Move(ticket, change, now, asked.mailbox, notes=(told,))
             await self.move(step)
         return f"Nothing has changed. {response.said}" if response.in_vain else response.said
 
-    async def _on_page(self, ticket: Ticket, token: str, event: Event) -> Found[S] | None:
+    async def _on_page(self, ticket: Ticket, token: str, event: Trigger) -> Found[S] | None:
         """The question whose page this is, while who was asked may answer."""
         for one in question.found_in([token]):
             found = await self._found(one, event) if one.matter == ticket.id else None
@@ -399,12 +407,6 @@ class Engine(Committing[S]):
         """Not its state, but a record that is needed, is a newer version's."""
         left_alone(self.kind, ticket.id, newer)
         return StoreError(str(newer))
-
-
-def for_pages(bound_to: str) -> str:
-    """What the key of a page is bound to: it stands in the question's text alone, while the token
-    is in every answer's header, and in whatever keeps or shows headers."""
-    return f"page|{bound_to}"
 
 
 _Page = Callable[[str, int, Ticket | None], Awaitable[Sequence[Ticket]]]

@@ -18,10 +18,10 @@ from mailguard.core.mail.safe_text import line, terminal
 from mailguard.terminal import ConfigOption, JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
     from mailguard.casework.unblocking.case import Case
     from mailguard.casework.unblocking.console import CaseConsole
+    from mailguard.casework.workflow import Outfit
     from mailguard.config.load import Loaded
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)
@@ -184,10 +184,10 @@ def _carry_out(
     number: int, config: Path, by: str, work: Callable[[CaseConsole], Awaitable[str]]
 ) -> None:
     from mailguard.casework.unblocking.console import CaseConsole
-    from mailguard.casework.unblocking.handler import Unblocking
+    from mailguard.casework.unblocking.handler import UnblockRequests
 
     def console(outfit: Outfit, operator: str) -> CaseConsole:
-        return CaseConsole(Unblocking.made(outfit), operator)
+        return CaseConsole(UnblockRequests.made(outfit), operator)
 
     said = tickets.carry_out(load_or_exit(config), by, console, work)
     typer.echo(f"{number}  {terminal(said)}")

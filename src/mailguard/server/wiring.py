@@ -25,13 +25,12 @@ from mailguard.adapters.signing.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
 from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.engine import Engine
+from mailguard.casework.engine import TicketEngine
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.lessons import Lesson
-from mailguard.casework.outfit import Outfit
 from mailguard.casework.tickets import TakeUp, UnreadMail
-from mailguard.casework.workflow import Work
+from mailguard.casework.workflow import Outfit, Work
 from mailguard.casework.workflows import WORKFLOWS, engines
 from mailguard.config.load import default_checks
 from mailguard.config.policy import restore
@@ -150,7 +149,7 @@ def make_engines(
     snapshot: Callable[[], Snapshot],
     replaying: Replaying,
     desk: Deskwork,
-) -> Sequence[Engine[Any]]:
+) -> Sequence[TicketEngine[Any]]:
     """Who carries out what waits for people, a workflow each."""
     return engines(outfit(settings, state, snapshot, replaying, desk), WORKFLOWS)
 
@@ -159,7 +158,7 @@ def make_inbox(
     settings: Settings,
     state: StateDirectory,
     snapshot: Callable[[], Snapshot],
-    handlers: Sequence[Engine[Any]],
+    handlers: Sequence[TicketEngine[Any]],
     clock: Clock,
     bell: Bell,
 ) -> Inbox:

@@ -16,11 +16,11 @@ from tests.support.spam_office import SpamOffice, questions
 from mailguard import metrics
 from mailguard.adapters.database.tables import holds, matters
 from mailguard.casework.approvals.handler import Approvals
-from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Event
+from mailguard.casework.engine import CONDUCT, Act, Condition, TicketEngine, Trigger
 from mailguard.casework.grants.life import GRANT
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
-from mailguard.casework.unblocking.handler import Unblocking
+from mailguard.casework.unblocking.handler import UnblockRequests
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.counters import NoticeAllowance, Spend
 from mailguard.pipeline.ports import StoreError
@@ -42,13 +42,13 @@ def office(tmp_path: Path) -> Iterator[SpamOffice]:
 
 
 def test_the_table_says_what_happens_in_every_condition() -> None:
-    assert set(CONDUCT) == set(product(Condition, Event))
+    assert set(CONDUCT) == set(product(Condition, Trigger))
     assert set(CONDUCT.values()) == set(Act)
 
 
 @pytest.mark.parametrize(("condition", "event"), CONDUCT)
 async def test_the_engine_does_what_the_table_says(
-    office: SpamOffice, condition: Condition, event: Event
+    office: SpamOffice, condition: Condition, event: Trigger
 ) -> None:
     await office.send(NEEDS)
     await office.round()
@@ -57,7 +57,7 @@ async def test_the_engine_does_what_the_table_says(
     version = 0 if condition is Condition.NEW else 1
     state = STATES.get(condition, ticket.state)
     found = replace(ticket, state=state, version=version, closed_at=closed)
-    engine, act = Engine(office.steps), CONDUCT[condition, event]
+    engine, act = TicketEngine(office.steps), CONDUCT[condition, event]
     raises: Any = {
         Act.LEAVE: NewerFormat,
         Act.NOT_NOW: StoreError,
@@ -276,5 +276,5 @@ async def test_staff_whose_note_is_gone_hear_of_the_release_otherwise(office: Sp
     last_one_taken(office, TARA)
     told = [one.subject for one in to(await office.round(), TARA) if one.kind == "report"]
     assert told == ["Unblocked: Field trip"]
-    assert office.matters(Unblocking.kind)[0].status == "approved"
+    assert office.matters(UnblockRequests.kind)[0].status == "approved"
     assert MAPLE not in office.listed()

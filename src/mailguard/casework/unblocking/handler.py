@@ -16,8 +16,8 @@ import structlog
 
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.correspondent import Correspondent
-from mailguard.casework.engine import Engine
-from mailguard.casework.outfit import Outfit, Teach, teach_nobody
+from mailguard.casework.engine import TicketEngine
+from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
@@ -33,7 +33,7 @@ from mailguard.casework.unblocking.case import (
     Stage,
     Who,
 )
-from mailguard.casework.unblocking.mail import bound_to, reply
+from mailguard.casework.unblocking.mail import CaseMailer
 from mailguard.casework.unblocking.page import page
 from mailguard.casework.unblocking.requests import Requests
 from mailguard.casework.unblocking.sheets import Sheets, sheets_of
@@ -45,8 +45,11 @@ from mailguard.casework.workflow import (
     Found,
     Given,
     Note,
+    Outfit,
     Response,
+    Teach,
     Workflow,
+    teach_nobody,
 )
 from mailguard.core.people.district import SPAMMAIL
 from mailguard.core.record.formats import NewerFormat
@@ -54,7 +57,7 @@ from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import Outgoing, StoreError
+from mailguard.pipeline.ports import StoreError
 
 log = structlog.get_logger("mailguard.cases")
 
@@ -62,7 +65,7 @@ _SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Sa
 
 
 @dataclass(frozen=True)
-class Unblocking(CaseSteps, Workflow[Case]):
+class UnblockRequests(CaseSteps, Workflow[Case]):
     """Requests to unblock a sender. Without `sheets` none are taken in."""
 
     teach: Teach = teach_nobody
@@ -75,10 +78,11 @@ class Unblocking(CaseSteps, Workflow[Case]):
     listing: ClassVar[str] = "cases list"
     choices: ClassVar[Sequence[AnswerKind]] = tuple(_SAYS)
     not_ours: ClassVar[str] = "not our token for them"
+    post: ClassVar[type[TicketMailer]] = CaseMailer
     stored = CASE
 
     @classmethod
-    def made(cls, outfit: Outfit) -> Unblocking:
+    def made(cls, outfit: Outfit) -> UnblockRequests:
         desk = outfit.settings.spam_desk
         return cls(
             outfit.work,
@@ -93,9 +97,6 @@ class Unblocking(CaseSteps, Workflow[Case]):
 
     def asked(self, state: Case) -> Sequence[Who]:
         return [query.who for query in state.asked]
-
-    def bound_to(self, state: Case, place: int) -> str:
-        return bound_to(state, state.asked[place])
 
     def is_theirs(self, found: Found[Case], person: str, now: float) -> bool:
         """Recipients' for themselves; of the reviewers' questions any reviewer's those that went to
@@ -178,13 +179,13 @@ class Unblocking(CaseSteps, Workflow[Case]):
 
     async def unasked(self, mail: UnreadMail, judged: JudgedMessage, who: Correspondent) -> None:
         """A request, a sheet; or nothing of ours."""
-        requests, person = Requests(Engine(self), self), who.person
+        requests, person = Requests(TicketEngine(self), self), who.person
         if person is not None and self.sheets and sheets_of(judged.transaction.message):
             await self.sheets.take_in(requests, mail, judged, person)
         elif person is not None:
             await requests.from_staff(mail, judged, person)
         elif who.who.inside:  # a device, or an account that many use: nobody is proven
-            engine = Engine(self)
+            engine = TicketEngine(self)
             await engine.settle(mail, "no person's own account", engine.refusal(mail, judged))
         else:
             await requests.from_outside(mail, judged)
@@ -225,19 +226,6 @@ class Unblocking(CaseSteps, Workflow[Case]):
             own = CaseAnswer(query.who.person, query.who.name, Said.YES, now, "page")
             late = (await self._step(found, own, now)).what == ("late yes",)
         return page(self.mailer(found.ticket, case, now), query, late=late)
-
-    def told(
-        self, ticket: Ticket, note: Note[Case], to: str, mail: UnreadMail, answering: str
-    ) -> Outgoing:
-        post = self.mailer(ticket, note.state, self.work.desk.clock())
-        return post.on_mail(note.template, to, mail.id, answering, note.slots)
-
-    def refusal(self, to: str, mail: UnreadMail, answering: str) -> Outgoing:
-        now = self.work.desk.clock()
-        return reply(self.work.snapshot(), "case-refused", to, mail.id, answering, now)
-
-    def confirmation(self, found: Found[Case], state: Case, said: str, now: float) -> Outgoing:
-        return self.mailer(found.ticket, state, now).by_page(_query(found), said)
 
     def count(self, tickets: Iterable[Ticket], now: float) -> Mapping[str, float]:
         """Of those that can be read: overdue is what waits for us, and longer than it ought to."""
