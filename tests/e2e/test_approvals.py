@@ -30,7 +30,7 @@ from tests.support.waiting import PATIENCE, until
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals.handler import Approvals
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
 from mailguard.server.wiring import deskwork, outfit, replaying
@@ -287,7 +287,7 @@ async def turned(serve: Serve, days: float) -> list[str]:
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: later), lambda: loaded.snapshot
             made = outfit(loaded.settings, opened, snapshot, again, work)
-            await TicketEngine(Approvals.made(made)).turn(later)
+            await Engine(Approvals.made(made)).turn(later)
         return [
             line.what
             for m in matters

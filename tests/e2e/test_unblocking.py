@@ -26,8 +26,8 @@ from tests.support.waiting import PATIENCE, until
 
 from mailguard.adapters.passwords import hash_password
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.engine import TicketEngine
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.engine import Engine
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.config.load import load
 from mailguard.core.notices import policy_texts
 from mailguard.core.people.calendar import DAY
@@ -335,7 +335,7 @@ async def turned(serve: Serve, now: float) -> list[str]:
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: now), lambda: loaded.snapshot
             made = outfit(loaded.settings, opened, snapshot, again, work)
-            await TicketEngine(UnblockRequests.made(made)).turn(now)
+            await Engine(Unblocking.made(made)).turn(now)
         return [
             line.what
             for m in matters

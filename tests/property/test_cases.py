@@ -25,7 +25,7 @@ from mailguard.adapters.database.tables import letters, outbox
 from mailguard.casework.quarantine import AlreadyDecided
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.unblocking.case import CASE, Asks, Case, Query, Stage
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.core.mail.transaction import Role
 from mailguard.pipeline.ports import StoreError
 
@@ -189,7 +189,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(["approve", "deny", "accept", "refuse", "ask"]))
     def console(self, data: st.DataObject, what: str) -> None:
-        matter = data.draw(st.sampled_from(self.office.matters(UnblockRequests.kind)), label="case")
+        matter = data.draw(st.sampled_from(self.office.matters(Unblocking.kind)), label="case")
         case, console = CASE.load(matter.state), self.office.cases_console()
         try:
             if what in ("approve", "deny"):
@@ -298,7 +298,7 @@ class Cases(RuleBasedStateMachine):
         for address in office.listed():
             assert address in allowed.senders | {sender for sender, _ in allowed.yes}
         # One open case an address; what is open is waited for.
-        matters = office.matters(UnblockRequests.kind)
+        matters = office.matters(Unblocking.kind)
         opened = [CASE.load(m.state) for m in matters if m.closed_at is None]
         addresses = [address for case in opened for address in case.addresses]
         assert len(addresses) == len(set(addresses))
@@ -336,11 +336,11 @@ class Cases(RuleBasedStateMachine):
         for _ in range(12):  # silence ends every wait for recipients
             self.office.now += 86_400
             self.turn(None)
-        for matter in self.office.matters(UnblockRequests.kind):
+        for matter in self.office.matters(Unblocking.kind):
             event(CASE.load(matter.state).stage.value)
         waits = {
             CASE.load(m.state).stage
-            for m in at_once(self.office.state.matters.find(UnblockRequests.kind))
+            for m in at_once(self.office.state.matters.find(Unblocking.kind))
         }
         assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
         unread = at_once(

@@ -30,7 +30,7 @@ from mailguard.adapters.state import StateDirectory
 from mailguard.casework.approvals.console import ApprovalConsole
 from mailguard.casework.approvals.handler import Approvals
 from mailguard.casework.approvals.life import APPROVAL, Approval, ApprovalDeadlines
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.grants.console import GrantConsole
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
@@ -212,9 +212,9 @@ class Office:
         self.work = Work(self.state.matters, lambda: self.snapshot, self.take_up, desk)
         self.grants = Grants(self.work)
         self.steps = Approvals(self.work, self.terms, self.grants, self.relay_vouches)
-        self.open_desk(TicketEngine(self.steps), TicketEngine(self.grants))
+        self.open_desk(Engine(self.steps), Engine(self.grants))
 
-    def open_desk(self, *handlers: TicketEngine[Any]) -> None:
+    def open_desk(self, *handlers: Engine[Any]) -> None:
         """Where letters are read, and tickets come due."""
         delivery, matters = self.world.delivery, self.state.matters
         desks = {one.desk: one for one in handlers if one.desk}

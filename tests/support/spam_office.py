@@ -10,11 +10,11 @@ from tests.support.office import ACCOUNTS, DIRECTORY, DISTRICT, NOTHING, PEOPLE,
 from tests.support.steps import Says
 
 from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.lessons import Lesson
 from mailguard.casework.unblocking.case import CASE, Case, CaseDeadlines
 from mailguard.casework.unblocking.console import CaseConsole
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.sheets import Sheets
 from mailguard.casework.unblocking.steps import Staff
 from mailguard.core.decision.facts import Spf, Unavailable
@@ -75,13 +75,13 @@ class SpamOffice(Office):
     def restart(self) -> None:
         super().restart()
         self.world = self.world.but(authenticator=self, unblocking=self.state.unblocked)
-        self.case_steps = UnblockRequests(
+        self.case_steps = Unblocking(
             *(self.work, self.case_terms, self.staff, self._teach),
             Sheets(read_sheet, self.state.unblocked),
             self.relay_vouches,
         )
         self.open_desk(
-            TicketEngine(self.steps), TicketEngine(self.grants), TicketEngine(self.case_steps)
+            Engine(self.steps), Engine(self.grants), Engine(self.case_steps)
         )
 
     async def _teach(self, digest: str, words: Sequence[str], spam: bool) -> None:
@@ -176,12 +176,12 @@ class SpamOffice(Office):
     # What can be seen
 
     def case(self, number: int = 0) -> Case:
-        matters = self.matters(UnblockRequests.kind)
+        matters = self.matters(Unblocking.kind)
         matter = next(m for m in matters if m.id == number) if number else matters[-1]
         return CASE.load(matter.state)
 
     def case_number(self) -> int:
-        return self.matters(UnblockRequests.kind)[-1].id
+        return self.matters(Unblocking.kind)[-1].id
 
     def case_history(self, number: int = 0) -> list[str]:
         return self.history(number or self.case_number())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
-from mailguard.casework.engine import TicketEngine, Trigger
+from mailguard.casework.engine import Engine, Trigger
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.workflow import Change, Move, S, Work, Workflow
@@ -41,8 +41,8 @@ class Console(Generic[S]):
         return f"console: {self.operator}"
 
     @property
-    def engine(self) -> TicketEngine[S]:
-        return TicketEngine(self.workflow)
+    def engine(self) -> Engine[S]:
+        return Engine(self.workflow)
 
     @property
     def work(self) -> Work:

@@ -112,7 +112,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True)
-class TicketEngine(Committing[S]):
+class Engine(Committing[S]):
     """A `Handler` for the tickets of one workflow. It keeps nothing itself: two of them, here or on
     another node, do no harm. What a step was thought out for and is no more is a Conflict."""
 

@@ -31,7 +31,7 @@ from mailguard.core.sheets.parents import ImportPlan
 from mailguard.core.sheets.sheet import Sheet, SheetRejected
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Deskwork, Outgoing
-from mailguard.pipeline.ports import Unblocking as UnblockedList
+from mailguard.pipeline.ports import UnblockedSenders
 from mailguard.pipeline.snapshot import Snapshot
 
 S = TypeVar("S")
@@ -60,7 +60,7 @@ async def teach_nobody(digest: str, words: Sequence[str], spam: bool) -> None:
     """Where nothing is to be learned."""
 
 
-class Importing(UnblockedList, Protocol):
+class Importing(UnblockedSenders, Protocol):
     """The unblocked list, as a sheet needs it."""
 
     async def take_in(self, plan: ImportPlan, batch: str, by: str, now: float) -> None: ...

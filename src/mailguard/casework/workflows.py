@@ -14,9 +14,9 @@ from prometheus_client import Gauge
 from mailguard import metrics
 from mailguard.casework.approvals.handler import Approvals
 from mailguard.casework.approvals.texts import APPROVAL_TEXTS
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.grants.handler import Grants
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.texts import CASE_TEXTS
 from mailguard.casework.workflow import Outfit, Workflow
 from mailguard.core.notices.template import NoticeTexts
@@ -38,13 +38,13 @@ class Registration:
 WORKFLOWS: Sequence[Registration] = (
     Registration(Approvals.kind, Approvals.made, APPROVAL_TEXTS, metrics.APPROVALS_GAUGES),
     Registration(Grants.kind, Grants.made),
-    Registration(UnblockRequests.kind, UnblockRequests.made, CASE_TEXTS, metrics.CASES_GAUGES),
+    Registration(Unblocking.kind, Unblocking.made, CASE_TEXTS, metrics.CASES_GAUGES),
 )
 
 
-def engines(outfit: Outfit, workflows: Sequence[Registration]) -> Sequence[TicketEngine[Any]]:
+def engines(outfit: Outfit, workflows: Sequence[Registration]) -> Sequence[Engine[Any]]:
     """The handlers of their tickets and letters. Raises ValueError where two claim the same."""
-    made = [TicketEngine(one.make(outfit)) for one in workflows]
+    made = [Engine(one.make(outfit)) for one in workflows]
     for names in ([one.kind for one in made], [one.desk for one in made if one.desk]):
         if len(set(names)) < len(names):
             raise ValueError(f"declared twice: {', '.join(names)}")

@@ -184,10 +184,10 @@ def _carry_out(
     number: int, config: Path, by: str, work: Callable[[CaseConsole], Awaitable[str]]
 ) -> None:
     from mailguard.casework.unblocking.console import CaseConsole
-    from mailguard.casework.unblocking.handler import UnblockRequests
+    from mailguard.casework.unblocking.handler import Unblocking
 
     def console(outfit: Outfit, operator: str) -> CaseConsole:
-        return CaseConsole(UnblockRequests.made(outfit), operator)
+        return CaseConsole(Unblocking.made(outfit), operator)
 
     said = tickets.carry_out(load_or_exit(config), by, console, work)
     typer.echo(f"{number}  {terminal(said)}")

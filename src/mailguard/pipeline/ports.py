@@ -237,7 +237,7 @@ class Signing(Protocol):
         ...
 
 
-class Unblocking(Protocol):
+class UnblockedSenders(Protocol):
     """The unblocked list's entries beyond the snapshot's files (R37). In memory, so synchronous."""
 
     def look_up(self, mailbox: str, now: float) -> Unblocked | Unavailable | None: ...
@@ -279,7 +279,7 @@ class Judging:
 
     authenticator: Authenticator
     reader: Reader
-    unblocking: Unblocking
+    unblocking: UnblockedSenders
     learned: Learned
     earlier: EarlierMail
     deadline: float  # seconds for all facts of a message

@@ -10,7 +10,7 @@ from typing import Any
 
 from mailguard import metrics
 from mailguard.adapters.state import StateDirectory
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.stored_state import states_size
 from mailguard.casework.workflows import WORKFLOWS
 from mailguard.core.decision.verdict import Disposition
@@ -22,7 +22,7 @@ _TICKETS = (metrics.TICKETS, metrics.TICKETS_AGE, metrics.TICKETS_OVERDUE)
 
 
 async def count(
-    state: StateDirectory, snapshot: Snapshot, engines: Sequence[TicketEngine[Any]], now: float
+    state: StateDirectory, snapshot: Snapshot, engines: Sequence[Engine[Any]], now: float
 ) -> None:
     """Set every gauge as of that moment. Raises StoreError."""
     entries = await state.outbox.counts()

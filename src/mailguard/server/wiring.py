@@ -25,7 +25,7 @@ from mailguard.adapters.signing.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
 from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.adapters.workers.spreadsheet import read_sheet
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.lessons import Lesson
@@ -149,7 +149,7 @@ def make_engines(
     snapshot: Callable[[], Snapshot],
     replaying: Replaying,
     desk: Deskwork,
-) -> Sequence[TicketEngine[Any]]:
+) -> Sequence[Engine[Any]]:
     """Who carries out what waits for people, a workflow each."""
     return engines(outfit(settings, state, snapshot, replaying, desk), WORKFLOWS)
 
@@ -158,7 +158,7 @@ def make_inbox(
     settings: Settings,
     state: StateDirectory,
     snapshot: Callable[[], Snapshot],
-    handlers: Sequence[TicketEngine[Any]],
+    handlers: Sequence[Engine[Any]],
     clock: Clock,
     bell: Bell,
 ) -> Inbox:

@@ -16,12 +16,12 @@ from tests.support.spam_office import SpamOffice, questions
 from mailguard import metrics
 from mailguard.adapters.database.tables import holds, matters
 from mailguard.casework.approvals.handler import Approvals
-from mailguard.casework.engine import CONDUCT, Act, Condition, TicketEngine, Trigger
+from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Trigger
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.grants.life import GRANT
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.workflows import Registration, engines
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.counters import NoticeAllowance, Spend
@@ -59,7 +59,7 @@ async def test_the_engine_does_what_the_table_says(
     version = 0 if condition is Condition.NEW else 1
     state = STATES.get(condition, ticket.state)
     found = replace(ticket, state=state, version=version, closed_at=closed)
-    engine, act = TicketEngine(office.steps), CONDUCT[condition, event]
+    engine, act = Engine(office.steps), CONDUCT[condition, event]
     raises: Any = {
         Act.LEAVE: NewerFormat,
         Act.NOT_NOW: StoreError,
@@ -286,5 +286,5 @@ async def test_staff_whose_note_is_gone_hear_of_the_release_otherwise(office: Sp
     last_one_taken(office, TARA)
     told = [one.subject for one in to(await office.round(), TARA) if one.kind == "report"]
     assert told == ["Unblocked: Field trip"]
-    assert office.matters(UnblockRequests.kind)[0].status == "approved"
+    assert office.matters(Unblocking.kind)[0].status == "approved"
     assert MAPLE not in office.listed()

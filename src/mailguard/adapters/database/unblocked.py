@@ -67,7 +67,7 @@ class _Grant(NamedTuple):
 
 
 class UnblockedList:
-    """The Unblocking port. `files` gives the snapshot's entries as they are at the moment."""
+    """The UnblockedSenders port. `files` gives the snapshot's entries as they are at the moment."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What all engines share: how one is asked, and how its words are made harmless.
 
-Owns the Engine protocol and NoAnswer. Must not know any protocol on the wire.
+Owns the ScanningEngine protocol and NoAnswer. Must not know any protocol on the wire.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NoAnswer(Exception):
     """The engine said nothing that can be relied on. The text is the reason."""
 
 
-class Engine(Protocol):
+class ScanningEngine(Protocol):
     """One configured engine."""
 
     name: str  # "rspamd", or a list's zone: findings and metrics name it

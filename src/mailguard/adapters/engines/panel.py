@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from mailguard import metrics
 from mailguard.adapters.authentication.dns import Resolver
-from mailguard.adapters.engines.engine import Engine, NoAnswer, words
+from mailguard.adapters.engines.engine import NoAnswer, ScanningEngine, words
 from mailguard.config.settings.engines import EngineSettings, EnginesSettings, ScannerSettings
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned
 from mailguard.core.decision.facts import Unavailable
@@ -28,7 +28,7 @@ _DNS_QUESTIONS = 1_000  # messages asked about at once: the resolver has bounds 
 class EngineSlot:
     """One engine as configured."""
 
-    engine: Engine
+    engine: ScanningEngine
     timeout: float
     on_no_answer: OnNoAnswer
     turns: asyncio.Semaphore = field(repr=False)
@@ -53,7 +53,7 @@ def seated(
 ) -> Panel | None:
     """The panel of the configured engines; None where there is none. `deadline` is that of all
     facts, in seconds. An engine's library is imported only where it is configured."""
-    found: list[tuple[Engine, EngineSettings]] = []
+    found: list[tuple[ScanningEngine, EngineSettings]] = []
     if settings.rspamd is not None:
         from mailguard.adapters.engines.rspamd import Rspamd
 

@@ -32,7 +32,7 @@ from mailguard.casework.approvals.steps import ApprovalSteps
 from mailguard.casework.approvals.stopping import Stopping
 from mailguard.casework.beforehand import GivenBeforehand
 from mailguard.casework.correspondent import Correspondent, answer_in
-from mailguard.casework.engine import AT_ONCE, TicketEngine
+from mailguard.casework.engine import AT_ONCE, Engine
 from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.tickets import Conflict, KeptCopy, Question, Ticket, UnreadMail
 from mailguard.casework.workflow import (
@@ -103,7 +103,7 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
         approval, beforehand, uses = await opening.considered(ticket, holds, now)
         change = self.change(ticket, life.opened(approval, beforehand), now)
         step = Move(ticket, change, now, "mailguard", claims=holds, more=uses)
-        await TicketEngine(self).move(step)
+        await Engine(self).move(step)
 
     # Who
 
@@ -131,7 +131,7 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
 
     @property
     def _stopping(self) -> Stopping:
-        return Stopping(TicketEngine(self), self)
+        return Stopping(Engine(self), self)
 
     # What becomes of it
 
@@ -190,7 +190,7 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
 
     async def unasked(self, mail: UnreadMail, judged: JudgedMessage, who: Correspondent) -> None:
         """STOP may name a message that needed no approval (R21)."""
-        engine = TicketEngine(self)
+        engine = Engine(self)
         if who.person is not None:
             said = await answer_in(judged, who.reading)
             if said.kind is AnswerKind.STOP:

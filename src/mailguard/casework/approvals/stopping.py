@@ -14,7 +14,7 @@ from mailguard.casework.approvals.mail import about
 from mailguard.casework.approvals.opening import sender_to_tell
 from mailguard.casework.approvals.steps import ApprovalSteps
 from mailguard.casework.approvals.withdrawal import Withdrawal
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.tickets import Ticket, UnreadMail
 from mailguard.casework.workflow import Move
 from mailguard.core.mail.message import Message
@@ -31,7 +31,7 @@ _STOPPABLE = 7 * 86_400.0  # seconds for which a message can be named by its Mes
 class Stopping:
     """Every method that writes is one commit a message."""
 
-    engine: TicketEngine[Approval]
+    engine: Engine[Approval]
     steps: ApprovalSteps
 
     async def of(self, ticket: Ticket) -> Withdrawal:

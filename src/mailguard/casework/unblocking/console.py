@@ -13,7 +13,7 @@ from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import Case, CaseAnswer, CaseStep, Said, Stage
-from mailguard.casework.unblocking.handler import UnblockRequests
+from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.kept import who_is
 from mailguard.casework.unblocking.matching import Kept, outside_author
 from mailguard.casework.unblocking.requests import Requests
@@ -26,7 +26,7 @@ from mailguard.core.people.model import Person
 class CaseConsole(Console[Case]):
     """What may be said to cases; what came of it is given back in words."""
 
-    workflow: UnblockRequests
+    workflow: Unblocking
 
     async def review(self, number: int, accept: bool, remark: str) -> str:
         """A look at the content of everything that the case has (R32)."""

@@ -16,7 +16,7 @@ import structlog
 
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.correspondent import Correspondent
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
@@ -65,7 +65,7 @@ _SAYS = {AnswerKind.YES: Said.YES, AnswerKind.NO: Said.NO, AnswerKind.UNSURE: Sa
 
 
 @dataclass(frozen=True)
-class UnblockRequests(CaseSteps, Workflow[Case]):
+class Unblocking(CaseSteps, Workflow[Case]):
     """Requests to unblock a sender. Without `sheets` none are taken in."""
 
     teach: Teach = teach_nobody
@@ -82,7 +82,7 @@ class UnblockRequests(CaseSteps, Workflow[Case]):
     stored = CASE
 
     @classmethod
-    def made(cls, outfit: Outfit) -> UnblockRequests:
+    def made(cls, outfit: Outfit) -> Unblocking:
         desk = outfit.settings.spam_desk
         return cls(
             outfit.work,
@@ -179,13 +179,13 @@ class UnblockRequests(CaseSteps, Workflow[Case]):
 
     async def unasked(self, mail: UnreadMail, judged: JudgedMessage, who: Correspondent) -> None:
         """A request, a sheet; or nothing of ours."""
-        requests, person = Requests(TicketEngine(self), self), who.person
+        requests, person = Requests(Engine(self), self), who.person
         if person is not None and self.sheets and sheets_of(judged.transaction.message):
             await self.sheets.take_in(requests, mail, judged, person)
         elif person is not None:
             await requests.from_staff(mail, judged, person)
         elif who.who.inside:  # a device, or an account that many use: nobody is proven
-            engine = TicketEngine(self)
+            engine = Engine(self)
             await engine.settle(mail, "no person's own account", engine.refusal(mail, judged))
         else:
             await requests.from_outside(mail, judged)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailguard.casework.engine import TicketEngine
+from mailguard.casework.engine import Engine
 from mailguard.casework.stored_state import readable, states_size
 from mailguard.casework.tickets import KeptCopy, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
@@ -56,7 +56,7 @@ class _Asked:
 class Requests:
     """Each method ends with exactly one commit: the letter is read."""
 
-    engine: TicketEngine[Case]
+    engine: Engine[Case]
     steps: CaseSteps
 
     @property
