@@ -23,9 +23,10 @@ from mailguard.adapters.authentication.lookups import SenderAuthentication
 from mailguard.checks.authentication import AuthenticationCheck, AuthenticationSettings
 from mailguard.checks.impersonation.check import Impersonation, ImpersonationSettings
 from mailguard.checks.sender_identity.check import SenderIdentity, SenderIdentitySettings
+from mailguard.cli.dkim import zone_line
 from mailguard.config.load import Loaded, load
 from mailguard.config.settings.schema import DnsSettings
-from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of, zone_line
+from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of
 from mailguard.core.decision.facts import Facts
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction

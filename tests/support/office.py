@@ -36,6 +36,7 @@ from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.workflow import Work
+from mailguard.checks import CHECKS
 from mailguard.config.notices import TEMPLATES
 from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
@@ -101,10 +102,14 @@ def moment(day: int, hour: int = 9, month: int = 11) -> float:
     return datetime(2026, month, day, hour, tzinfo=ZoneInfo(ZONE)).timestamp()
 
 
+DECLARED = {kind.code: kind for check in CHECKS for kind in check.findings}
+
+
 def held(*codes: str, recipients: Sequence[str] = (MAPLE,)) -> Policy:
     """A policy that holds the copies of these recipients for these reasons."""
     found = tuple(Finding(c, f"held for {c}.", tuple(recipients), ("R18",)) for c in codes)
-    kinds = tuple(FindingType(c, "waits", ("R18",), Disposition.HOLD) for c in codes)
+    waits = FindingType("", "waits", ("R18",), Disposition.HOLD)
+    kinds = tuple(DECLARED.get(c) or replace(waits, code=c) for c in codes)
     says = Says("says", Verdict("says", found), kinds)
     step = PolicyStep(says, CheckSettings(), dict.fromkeys(codes, Disposition.HOLD))
     return Policy((step,), "held " + " ".join((*codes, *recipients)))

@@ -80,9 +80,7 @@ class SpamOffice(Office):
             Sheets(read_sheet, self.state.unblocked),
             self.relay_vouches,
         )
-        self.open_desk(
-            Engine(self.steps), Engine(self.grants), Engine(self.case_steps)
-        )
+        self.open_desk(Engine(self.steps), Engine(self.grants), Engine(self.case_steps))
 
     async def _teach(self, digest: str, words: Sequence[str], spam: bool) -> None:
         self.lessons.append((digest, spam))

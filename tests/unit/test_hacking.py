@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
+import types
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from tests.support.guide import GUIDE, ROOT, blocks, patched, run
+from tests.support.office import DIRECTORY, PEOPLE, Office, mail
+from tests.unit.guide import GUIDE, ROOT, blocks, patched, run, shown
+
+from mailguard.core.decision.policy import Check, Policy, PolicyStep
 
 CASE = "tests/cases/900-newsletter-shows-the-families"
+HELD = "tests/cases/901-personnel-file-waits-for-human-resources"
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +26,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what a check touches, with the guide's blocks put in."""
     root = tmp_path_factory.mktemp("house")
     leave = shutil.ignore_patterns("state")
-    for name in ("src", "config"):
+    for name in ("src", "config", "docs"):
         shutil.copytree(ROOT / name, root / name, ignore=leave)
     shutil.copytree(ROOT / "tests" / "support", root / "tests" / "support")
     (root / "tests" / "cases").mkdir()
     for path in (*ROOT.glob("tests/*.py"), *ROOT.glob("tests/cases/*.py")):
         shutil.copy(path, root / path.relative_to(ROOT))
     shutil.copy(ROOT / "pyproject.toml", root)
-    for name, (language, text) in blocks().items():
+    for name, language, text in shown():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if language == "diff":
@@ -55,9 +63,62 @@ def test_the_guide_shows_every_file_of_a_check() -> None:
     assert len([line for line in text.splitlines() if line]) <= 50
 
 
-def test_the_product_does_not_have_the_example() -> None:
+def test_a_check_that_holds_for_an_office_touches_five_places() -> None:
+    """A case is one place, with its four files."""
+    paths = [path for path, _, _ in shown()]
+    begin = paths.index("src/mailguard/checks/personnel_file.py")
+    walk = takewhile(lambda path: "/casework/" not in path, paths[begin:])
+    places = {HELD if path.startswith(f"{HELD}/") else path for path in walk}
+    assert places == {
+        "src/mailguard/checks/personnel_file.py",
+        "src/mailguard/checks/__init__.py",
+        "config/policy.yaml",
+        HELD,
+        "docs/rules.md",
+    }
+
+
+def test_the_product_does_not_have_the_examples() -> None:
     """Once it does, the walk needs another one."""
-    assert not (ROOT / "src/mailguard/checks/shown_addresses.py").exists()
+    for name in ("shown_addresses", "personnel_file"):
+        assert not (ROOT / f"src/mailguard/checks/{name}.py").exists()
+
+
+async def test_human_resources_are_asked_and_their_yes_releases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide's own check, through judging, keeping, the question by mail and the answer."""
+    guide = types.ModuleType("personnel_file")
+    monkeypatch.setitem(sys.modules, "personnel_file", guide)  # where annotations are looked up
+    exec(blocks()["src/mailguard/checks/personnel_file.py"][1], guide.__dict__)
+    check: Check = guide.PersonnelFile()
+    chosen = {kind.code: kind.default for kind in check.findings}
+    policy = Policy((PolicyStep(check, check.Settings(), chosen),), "the guide's")
+    people = {**PEOPLE, "gloria": replace(PEOPLE["gloria"], roles=("human_resources",))}
+    office = Office(tmp_path, directory=replace(DIRECTORY, people=people))
+    try:
+        rosa, tara, gloria = "rosa@example.com", "tara@example.org", "gloria@example.org"
+        raw = mail(tara, f"{rosa}, ben@example.org", "[Personnel] My evaluation")
+        reply = await office.accept(raw, [rosa, "ben@example.org"], policy)
+        assert reply.code == 250
+        sent = await office.round()
+        questions = [m for m in sent if m.kind == "question"]
+        assert [m.to for m in questions] == [(gloria,)]
+        assert "The Subject begins with [PERSONNEL]. Rule: R47." in questions[0].text
+        assert [m.to for m in office.relayed] == [("ben@example.org",)]
+        await office.reply(questions[0], "Yes", sender="paula@example.org")  # not hers to say
+        await office.round()
+        assert [m.to for m in office.relayed] == [("ben@example.org",)]
+        await office.reply(questions[0], "Yes")
+        await office.round()
+        assert [m.to for m in office.relayed] == [("ben@example.org",), (rosa,)]
+    finally:
+        office.close()
+
+
+def test_the_register_keeps_to_the_findings_with_the_walk_in_it(house: Path) -> None:
+    row = next(r for r in (house / "docs/rules.md").read_text().splitlines() if "| R47 |" in r)
+    assert "`personnel-file.leaves`" in row
 
 
 @pytest.mark.parametrize("options", [(), ("--listener=mx", "--auth-user=")])
@@ -89,13 +150,13 @@ def test_the_case_passes_and_can_fail(house: Path) -> None:
     """`make cases`, then the suite's own tests of cases; with another decision they fail."""
     wrote = run(house, "-m", "tests.cases.rewrite")
     assert wrote.returncode == 0, wrote.stderr
-    assert "1 cases written" in wrote.stdout
+    assert "2 cases written" in wrote.stdout
     assert "Bcc" in (house / CASE / "reply.txt").read_text()
     plain = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-    suite = ("-m", "pytest", "-q", *plain, "tests/cases/test_cases.py", "-k", "900")
+    suite = ("-m", "pytest", "-q", *plain, "tests/cases/test_cases.py", "-k", "900 or 901")
     passed = run(house, *suite)
     assert passed.returncode == 0, passed.stdout
-    assert "2 passed" in passed.stdout
+    assert "4 passed" in passed.stdout
 
     decision = house / CASE / "decision.yaml"
     written = decision.read_text()
@@ -115,9 +176,9 @@ def test_the_references_are_generated(house: Path) -> None:
 
 
 def test_the_file_is_as_clean_as_the_house(house: Path) -> None:
-    new = "src/mailguard/checks/shown_addresses.py"
+    new = [f"src/mailguard/checks/{n}.py" for n in ("shown_addresses", "personnel_file")]
     for command in (("ruff", "check"), ("ruff", "format", "--check")):
-        ran = run(house, "-m", *command, new, "src/mailguard/checks/__init__.py")
+        ran = run(house, "-m", *command, *new, "src/mailguard/checks/__init__.py")
         assert ran.returncode == 0, ran.stdout
 
 

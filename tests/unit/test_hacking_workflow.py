@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.support.guide import ROOT, blocks, patched, run
+from tests.unit.guide import ROOT, blocks, patched, run
 
 HALL = "src/mailguard/casework/hall"
 LIST = "src/mailguard/casework/workflows.py"

@@ -34,10 +34,12 @@ class GivenBeforehand(Protocol):
     async def covering(
         self,
         codes: Collection[str],
+        grantable: Collection[str],
         person: Person | None,
         mailbox: str,
         recipients: Collection[str],
         today: date,
     ) -> Sequence[Beforehand]:
-        """The grants for a message of this sender, held for these reasons, to these recipients."""
+        """The grants for a message of this sender, held for these reasons, to these recipients.
+        A reason that is not among the `grantable` is covered by none."""
         ...

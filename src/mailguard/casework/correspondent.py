@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from mailguard.casework.answers import answer, references
 from mailguard.casework.answers.answer import Answer
 from mailguard.casework.answers.token import Token
+from mailguard.casework.outside import outside_answer
+from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
 from mailguard.core.sender.identity import Identity, identity
 from mailguard.core.sender.written_by import written_by
@@ -26,9 +28,11 @@ class Correspondent:
     person: Person | None  # whose own hand it is: no device, no account of many, no delegate
     reading: Reading
     tokens: tuple[Token, ...]
+    id: str  # of the person, or of a registered approver outside: who answers; "" for nobody
+    counting: tuple[Token, ...]  # of the tokens, those that are proven to be the writer's
 
 
-def hear(judged: JudgedMessage, relay_vouches: bool) -> Correspondent | None:
+def hear(judged: JudgedMessage, relay_vouches: bool, directory: Directory) -> Correspondent | None:
     """What has to be known of a letter first; None for automatic mail, which asks and answers
     nothing. `relay_vouches`: a trusted server's word for an author counts as an account's."""
     transaction, message = judged.transaction, judged.transaction.message
@@ -38,7 +42,13 @@ def hear(judged: JudgedMessage, relay_vouches: bool) -> Correspondent | None:
     known = judged.facts.reading
     reading = known if isinstance(known, Reading) else Reading()
     tokens = references.references(message, reading)
-    return Correspondent(who, written_by(who, transaction), reading, tokens)
+    person = written_by(who, transaction)
+    if person is not None:
+        return Correspondent(who, person, reading, tokens, person.id, tokens)
+    outside = None if who.inside else outside_answer(judged, directory, reading)
+    if outside is not None:
+        return Correspondent(who, None, reading, tokens, outside.id, outside.tokens)
+    return Correspondent(who, None, reading, tokens, "", ())
 
 
 async def answer_in(judged: JudgedMessage, reading: Reading) -> Answer:

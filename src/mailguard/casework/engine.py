@@ -42,7 +42,6 @@ from mailguard.casework.tickets import (
 from mailguard.casework.workflow import Found, Given, Move, S
 from mailguard.core.mail import safe_text
 from mailguard.core.people.calendar import DAY
-from mailguard.core.people.model import Person
 from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender.may_answer import may_answer
 from mailguard.pipeline.counters import Spend
@@ -170,24 +169,29 @@ class Engine(Committing[S]):
     async def read(self, mail: UnreadMail, judged: JudgedMessage) -> None:
         """An answer, or what the workflow makes of any other letter."""
         workflow, size = self.workflow, weight(judged.transaction)
-        heard = await off_loop_if_large(size, hear, judged, workflow.relay_vouches)
+        directory = self.work.snapshot().directory
+        heard = await off_loop_if_large(size, hear, judged, workflow.relay_vouches, directory)
         if heard is None:
             await self.settle(mail, "automatic mail, which asks and answers nothing")
             return
         found = [
-            one
+            (token, one)
             for token in heard.tokens
             if (one := await self._found(token, Trigger.MAIL)) is not None
         ]
-        person, now = heard.person, self.work.desk.clock()
+        now = self.work.desk.clock()
         theirs = next(
-            (f for f in found if f.proven and person and workflow.is_theirs(f, person.id, now)),
+            (
+                one
+                for token, one in found
+                if one.proven and token in heard.counting and workflow.is_theirs(one, heard.id, now)
+            ),
             None,
         )
-        if theirs is not None and person and await workflow.still_asked(theirs, now):
-            await self._answered(mail, judged, theirs, person, heard)
+        if theirs is not None and await workflow.still_asked(theirs, now):
+            await self._answered(mail, judged, theirs, heard)
         elif found:
-            await self._refuse(mail, judged, theirs or found[0], heard)
+            await self._refuse(mail, judged, theirs or found[0][1], heard)
         else:
             await workflow.unasked(mail, judged, heard)
 
@@ -210,16 +214,15 @@ class Engine(Committing[S]):
         mail: UnreadMail,
         judged: JudgedMessage,
         found: Found[S],
-        person: Person,
         heard: Correspondent,
     ) -> None:
         """Their own answer to their own question."""
         read, now = await answer_in(judged, heard.reading), self.work.desk.clock()
         asked = found.asked
         name, mailbox = asked.name, asked.mailbox
-        if asked.person != person.id:  # one of several who read the mailbox
-            name, mailbox = person.name, person.addresses[0]
-        given = Given(person.id, name, mailbox, read.kind, read.remark[:_REMARK], "mail", now)
+        if asked.person != heard.id and heard.person:  # one of several who read the mailbox
+            name, mailbox = heard.person.name, heard.person.addresses[0]
+        given = Given(heard.id, name, mailbox, read.kind, read.remark[:_REMARK], "mail", now)
         response = await self.workflow.answered(found, given)
         notes: tuple[Outgoing, ...] = ()
         if (note := response.note) is not None:

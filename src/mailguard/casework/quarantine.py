@@ -15,6 +15,7 @@ from mailguard.casework.lessons import Lesson, LessonStore
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import KeptCopy, Listing
 from mailguard.casework.unblocked_list import YEAR
+from mailguard.core.decision.verdict import about_spam
 from mailguard.core.mail.safe_text import terminal
 from mailguard.core.record.formats import NewerFormat
 from mailguard.core.sender.identity import author
@@ -120,8 +121,8 @@ class Quarantine:
                 f"somebody else has just decided about {error}; see: mailguard quarantine list"
             ) from error
         reading = dossier.facts.reading if dossier is not None else None
-        about_spam = any(copy.reason.startswith("spam.") for copy in copies)
-        if dossier is not None and learn and about_spam and isinstance(reading, Reading):
+        of_spam = any(about_spam(copy.reason) for copy in copies)
+        if dossier is not None and learn and of_spam and isinstance(reading, Reading):
             words = tokens.words(dossier.transaction.message, reading)
             await self.lessons.teach([Lesson(copies[0].digest, words, decided != RELEASED)])
 

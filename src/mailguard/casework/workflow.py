@@ -30,8 +30,7 @@ from mailguard.core.record.formats import Format
 from mailguard.core.sheets.parents import ImportPlan
 from mailguard.core.sheets.sheet import Sheet, SheetRejected
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import Deskwork, Outgoing
-from mailguard.pipeline.ports import UnblockedSenders
+from mailguard.pipeline.ports import Deskwork, Outgoing, UnblockedSenders
 from mailguard.pipeline.snapshot import Snapshot
 
 S = TypeVar("S")

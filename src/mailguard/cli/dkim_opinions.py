@@ -15,8 +15,6 @@ from mailguard.adapters.authentication.dkim_second import SECONDS, Ask, dkimpy_c
 from mailguard.adapters.workers.reader_pool import Overrun
 from mailguard.core.authentication.dkim import verify_with_keys
 from mailguard.core.authentication.dkim_opinions import (
-    FAIL,
-    UNREAD,
     Agreement,
     Opinion,
     key_record,
@@ -24,6 +22,7 @@ from mailguard.core.authentication.dkim_opinions import (
     unfit,
 )
 from mailguard.core.authentication.dkim_signing import PrivateKey, Signer, SigningKey
+from mailguard.core.authentication.dkimpy_words import FAIL, UNREAD
 from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.authentication.key_records import NoKey, key_of
 

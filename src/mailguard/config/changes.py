@@ -21,7 +21,7 @@ def summary(old: Loaded, new: Loaded) -> list[str]:
     before, after = old.snapshot, new.snapshot
     said = [
         _counted(name, getattr(before.directory, name), getattr(after.directory, name))
-        for name in ("people", "sites", "groups", "accounts")
+        for name in ("people", "sites", "groups", "accounts", "outside")
     ]
     said.append(_counted("unblocked", before.unblocked, after.unblocked))
     said.append(_counted("notices", before.notices, after.notices))
@@ -75,7 +75,7 @@ def _policy(old: Policy, new: Policy) -> list[str]:
     for name, step in after.items():
         was = before.get(name)
         if was is not None:
-            fields = ("mode", "settings", "on_finding", "on_error")
+            fields = ("mode", "settings", "on_finding", "on_error", "approvers")
             changed = [f for f in fields if getattr(was, f) != getattr(step, f)]
             if changed:
                 said.append(f"policy {name}: {', '.join(changed)}")

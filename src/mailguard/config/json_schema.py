@@ -29,6 +29,8 @@ def schema(checks: Sequence[Check] | None = None) -> dict[str, Any]:
     }
     policy = PolicyFile.model_json_schema()
     step = policy["$defs"].pop("StepFile")
+    approvers = step["properties"]["approvers"]
+    policy["$defs"]["Approvers"] = approvers.pop("additionalProperties")
     options = []
     for check in checks:
         own = check.Settings.model_json_schema(ref_template=f"#/$defs/{check.name}.{{model}}")
@@ -49,6 +51,12 @@ def schema(checks: Sequence[Check] | None = None) -> dict[str, Any]:
                 },
                 "additionalProperties": False,
             },
+        }
+        properties["approvers"] = {
+            "type": "object",
+            "description": approvers.get("description", ""),
+            "properties": {kind.code: {"$ref": "#/$defs/Approvers"} for kind in check.findings},
+            "additionalProperties": False,
         }
         options.append({**step, "properties": properties, "title": check.name})
     policy["properties"]["steps"]["items"] = {"oneOf": options}

@@ -19,7 +19,7 @@ from mailguard.config.directory.people import load_directory
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.keys import link_keys
 from mailguard.config.notices import load_notices
-from mailguard.config.policy import canonical, load_policy
+from mailguard.config.policy import canonical, check_approvers, load_policy
 from mailguard.config.settings.read import FILE, district_of, load_settings
 from mailguard.config.settings.schema import Settings
 from mailguard.core.decision.policy import Check, Policy
@@ -78,6 +78,11 @@ def load(
         raise ConfigErrors(errors)
     district = district_of(settings)
     people = attempt(lambda: load_directory(directory, district))
+    unapproved = (
+        attempt(lambda: check_approvers(directory, policy[0], people))
+        if policy is not None and people is not None
+        else None
+    )
     unblocked = attempt(lambda: load_allowlist(directory, district.time_zone))
     calendar = attempt(lambda: load_calendar(directory, district.time_zone))
     if errors:  # a configuration that is refused leaves nothing behind
@@ -94,7 +99,7 @@ def load(
         raise ConfigErrors(errors)
     digest = _digest(policy[0], astuple(district), people, unblocked, notices, (astuple(calendar),))
     snapshot = Snapshot(district, policy[0], people, unblocked, notices, digest, keys, calendar)
-    warnings = (*policy[1], *_odd(settings, directory))
+    warnings = (*policy[1], *(unapproved or ()), *_odd(settings, directory))
     return Loaded(directory, settings, snapshot, calendar, warnings)
 
 
@@ -145,7 +150,8 @@ def _digest(
 def _indexes(people: Directory) -> list[Mapping[Any, Any]]:
     every: list[Mapping[Any, Any]] = [people.people, people.sites, people.groups, people.accounts]
     occasions = (people.units, dict(enumerate(people.events)))
-    return [*every, dict(enumerate(people.delegations)), *occasions]
+    others = (people.outside,) if people.outside else ()  # without any, the digest is as it was
+    return [*every, dict(enumerate(people.delegations)), *occasions, *others]
 
 
 def _fields(entry: Any) -> list[Any]:

@@ -66,6 +66,7 @@ async def gather(
         administrators=known.administrators,
         technology=known.technology,
         supervisor=known.supervisor,
+        approvers=directory_lookups.approvers(snapshot.policy.approvers, snapshot.directory, today),
         events=known.events,
         namesakes=known.namesakes,
         short_namesakes=known.short_namesakes,

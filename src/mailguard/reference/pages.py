@@ -23,6 +23,7 @@ from mailguard.config.calendar import BusinessHours, Holiday
 from mailguard.config.directory.accounts import AccountRow, DelegationRow
 from mailguard.config.directory.groups import GroupEntry
 from mailguard.config.directory.occasions import EventEntry, UnitEntry
+from mailguard.config.directory.outside import OutsideEntry
 from mailguard.config.directory.people import PersonRow, SiteEntry
 from mailguard.config.form.forms import Address
 from mailguard.config.form.validate import bare, element, kind_of
@@ -31,7 +32,8 @@ from mailguard.config.load import default_checks
 from mailguard.config.notices import NOTICES
 from mailguard.config.policy import PolicyFile, StepFile
 from mailguard.config.settings.schema import Settings
-from mailguard.core.decision.policy import Check
+from mailguard.core.decision.approval import OFFICES, SITE_OR_TECHNOLOGY
+from mailguard.core.decision.policy import Check, FindingType
 from mailguard.core.mail.defects import ADDRESS_DEFECTS, MESSAGE_DEFECTS, DefectKind
 from mailguard.core.notices.notice import SLOTS
 from mailguard.core.notices.template import DISTRICT_SLOTS
@@ -68,6 +70,7 @@ def settings_page(checks: Sequence[Check]) -> str:
     lines += ["### groups.yaml, by address", "", *_table(GroupEntry)]
     lines += ["### events.yaml, by name", "", *_table(EventEntry)]
     lines += ["### units.yaml, by id", "", *_table(UnitEntry)]
+    lines += ["### outside.yaml, by id", "", *_table(OutsideEntry)]
     lines += ["### accounts.csv", "", *_table(AccountRow)]
     lines += ["### delegations.csv", "", *_table(DelegationRow)]
     lines += ["### roles", "", "| role | is | rules |", "|---|---|---|"]
@@ -88,7 +91,10 @@ def findings_page(checks: Sequence[Check]) -> str:
     lines += ["*waivable* passes for a sender on the unblocked list. The rules are told in"]
     lines += ["[rules.md](../rules.md), the notices in [notices.md](notices.md).", ""]
     lines += ["A check that fails makes a finding of its own, named after it and ending in"]
-    lines += ["`.error`, and leads to the step's `on_error`.", ""]
+    lines += ["`.error`, and leads to the step's `on_error`. What is held waits for the yes of the"]
+    lines += ["administration of the sender's site or department, or of Technology Services; where"]
+    lines += ["a check asks for another one it is told below its table. `approvers` in"]
+    lines += ["`policy.yaml` names others ([approvals.md](../approvals.md)).", ""]
     for check in checks:
         lines += [f"## {check.name}", "", first_paragraph(type(check)), ""]
         lines += [
@@ -107,7 +113,22 @@ def findings_page(checks: Sequence[Check]) -> str:
             )
             lines.append(_row(cells))
         lines.append("")
+        for kind in check.findings:
+            if kind.approval != SITE_OR_TECHNOLOGY:
+                lines += [f"Where `{kind.code}` is held, it waits for {_wanted(kind)}.", ""]
     return _page(lines)
+
+
+def _wanted(kind: FindingType) -> str:
+    """Whose yes a finding needs, as a sentence's end."""
+    each = (", or ".join(map(_office, one.anybody)) for one in kind.approval)
+    return "; and for ".join(each)
+
+
+def _office(chain: Sequence[str]) -> str:
+    """An office with its substitutes."""
+    first, *others = (OFFICES.get(office) or ROLES[office].label for office in chain)
+    return f"{first} (without one, {', then '.join(others)})" if others else first
 
 
 def metrics_page() -> str:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from mailguard.core.authentication.dkim_opinions import AHEAD, FAIL, PASS, UNREAD
+from mailguard.core.authentication.dkimpy_words import AHEAD, FAIL, PASS, UNREAD
 
 
 def question(raw: bytes, records: Mapping[str, bytes], asked: Sequence[int]) -> bytes:

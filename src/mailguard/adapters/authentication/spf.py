@@ -1,7 +1,7 @@
 """SPF (RFC 7208): whether a client may speak for the domain it names.
 
-Owns the evaluator's guards: our resolver and no other, a bound on the size of a record, one
-deadline, and no exception. Must not know what a result means to a policy.
+Owns the evaluator's guards: our resolver and no other, one deadline, and no exception. Must not
+know what a result means to a policy, nor how a record is read (`core.authentication.spf`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,13 @@ from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.core.authentication.dmarc import a_label
 from mailguard.core.authentication.dns_answers import NoData, NxDomain, Records
+from mailguard.core.authentication.spf import client_ip, host_name, record_text
 from mailguard.core.decision.facts import Spf, Unavailable
 from mailguard.core.mail import safe_text
 
-LONGEST_RECORD = 4_096  # octets; RFC 7208 3.4 advises 450, DNS would carry 65,535
-MOST_TERMS = 400  # of one record
 MOST_ADDRESSES = 500  # of one name
 LONGEST_EXPLANATION = 300  # characters; a reply line has 510
 _LONGEST_REASON = 200
-_LONGEST_TEXT = 512  # octets of an explanation before its macros are expanded
-_VERSION = b"v=spf1"
 _TOO_LATE = Unavailable("SPF: no answer before the deadline")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -86,7 +83,7 @@ async def _check(
     receiver: str,
     helo: str = "",
 ) -> Spf | Unavailable:
-    address = _address(client_address)
+    address = client_ip(client_address)
     if address is None:
         return Unavailable("the client's address is not known")
     ascii_domain = a_label(domain)
@@ -166,7 +163,7 @@ class _Bridge(BaseResolver):
                     return NOERROR, [_text(value) for value in values]
                 if rtype in ("A", "AAAA") and len(values) > MOST_ADDRESSES:
                     raise SpfPermError(f"more than {MOST_ADDRESSES} addresses")
-                return NOERROR, [_host(value) for value in values]
+                return NOERROR, [host_name(value) for value in values]
             case NxDomain():
                 return NXDOMAIN, []
             case NoData():
@@ -176,27 +173,10 @@ class _Bridge(BaseResolver):
 
 
 def _text(value: bytes) -> str:
-    """A TXT record. Octets that are not ASCII become what the evaluator refuses (3.1)."""
-    if value[: len(_VERSION)].lower() != _VERSION:
-        return value[:_LONGEST_TEXT].decode("ascii", "replace")
-    if len(value) > LONGEST_RECORD or value.count(b" ") > MOST_TERMS:
+    text = record_text(value)
+    if text is None:
         raise SpfPermError("the record is too long")
-    return value.decode("ascii", "replace")
-
-
-def _host(value: bytes) -> str:
-    """An address, or the name at the end of "10 mail.example.org."."""
-    return value.rpartition(b" ")[2].decode("ascii", "replace").rstrip(".")
-
-
-def _address(text: str) -> str | None:
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)  # 5
-    return str(address)
+    return text
 
 
 def _reason(found: Result) -> str:

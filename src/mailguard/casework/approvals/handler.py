@@ -46,6 +46,7 @@ from mailguard.casework.workflow import (
     Response,
     Workflow,
 )
+from mailguard.core.decision.approval import SUPERVISOR
 from mailguard.core.decision.verdict import Disposition
 from mailguard.core.people.district import APPROVALS
 from mailguard.core.people.model import Person
@@ -117,7 +118,7 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
         """The ids of those who may approve it by the directory of now. Raises StoreError."""
         snapshot = self.work.snapshot()
         today = directory_lookups.day_at(now, snapshot.district.time_zone)
-        sender = Sender(None, False)
+        sender, seats = Sender(None, False), approval.seats
         then: tuple[Person, ...] = ()
         for hold in (await self.work.tickets.holds_of(ticket.id))[:1]:
             try:
@@ -125,9 +126,12 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
             except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
                 break
             sender = approvers.sender_of(judged.transaction, judged.facts, snapshot.directory)
-            if not any(seat.name == "supervisor" for seat in approval.seats):
+            if not any(SUPERVISOR in approvers.offices_of(seat) for seat in seats):
                 then = judged.facts.administrators
-        return approvers.in_office(sender, then, snapshot.directory, today)
+        office = approvers.in_office(sender, then, snapshot.directory, today, seats)
+        outside = snapshot.directory.outside
+        moved = (a for a in approval.asked if a.person in outside)  # asked somewhere else
+        return office - {a.person for a in moved if outside[a.person].address != a.mailbox}
 
     @property
     def _stopping(self) -> Stopping:

@@ -15,6 +15,7 @@ from mailguard.casework.approvals.mail import about, about_unread, suspicions
 from mailguard.casework.beforehand import Beforehand, GivenBeforehand
 from mailguard.casework.tickets import KeptCopy, Ticket, TicketUpdate
 from mailguard.casework.workflow import Work
+from mailguard.core.decision.approval import OFFICES, TECHNOLOGY
 from mailguard.core.mail import address
 from mailguard.core.sender import directory_lookups
 from mailguard.core.sender.identity import identity
@@ -39,7 +40,7 @@ class Opening:
         try:
             judged = await self.work.take_up(holds[0].transaction_id)
         except (KeyError, ValueError):  # not readable any more: nobody knows who sent it
-            seat = RequiredApproval("either", approvers.TECHNOLOGY, (), ("R18",))
+            seat = RequiredApproval("either", OFFICES[TECHNOLOGY], (), ("R18",))
             unread = Approval(holds[0].digest, about_unread(holds), (seat,), (), "", now)
             return unread, (), ()
         sender = approvers.sender_of(judged.transaction, judged.facts, snapshot.directory)
@@ -47,7 +48,8 @@ class Opening:
         held = [hold.recipient for hold in holds]
         suspected = await off_loop_if_large(weight(judged.transaction), suspicions, judged, held)
         rules = [rule for one in suspected for rule in (*one.finding.rules, one.finding.code)]
-        seats = approvers.seats(codes, judged.facts, sender, rules)
+        wanted = approvers.wanted(codes, judged.snapshot.policy)
+        seats = approvers.seats(wanted, judged.facts, sender, snapshot.directory, rules)
         approval = Approval(
             digest=holds[0].digest,
             about=await off_loop_if_large(weight(judged.transaction), about, judged, held),
@@ -74,7 +76,10 @@ class Opening:
         recipients = {address.normalise(recipient) for recipient in held}
         who = identity(judged.transaction, judged.facts)
         mailbox = who.authenticated_as or address.normalise(approval.tells)
-        found = await self.beforehand.covering(codes, sender.person, mailbox, recipients, today)
+        grantable = judged.snapshot.policy.grantable(codes)
+        found = await self.beforehand.covering(
+            codes, grantable, sender.person, mailbox, recipients, today
+        )
         by_giver: dict[str, dict[str, Beforehand]] = {}
         for grant in found:
             of_giver = by_giver.setdefault(grant.giver, {})
@@ -119,5 +124,9 @@ def _codes(judged: JudgedMessage, holds: Sequence[KeptCopy]) -> frozenset[str]:
 def _asked(seats: Iterable[RequiredApproval], snapshot: Snapshot) -> tuple[Asked, ...]:
     """Everybody with a seat, each once, at their main address."""
     ids = dict.fromkeys(person for seat in seats for person in seat.people)
-    people = snapshot.directory.named(ids)
-    return tuple(Asked(p.id, p.name, p.addresses[0]) for p in people if p.addresses)
+    directory = snapshot.directory
+    outside = (directory.outside[i] for i in ids if i in directory.outside)
+    return (
+        *(Asked(p.id, p.name, p.addresses[0]) for p in directory.named(ids) if p.addresses),
+        *(Asked(one.id, one.name, one.address) for one in outside),
+    )

@@ -91,7 +91,13 @@ class ApprovalSteps:
         snapshot = self.work.snapshot()
         today = directory_lookups.day_at(now, snapshot.district.time_zone)
         people = ((one, snapshot.directory.people.get(one.person)) for one in asked)
-        return [one for one, p in people if p is not None and p.left_since(today) is None]
+        registered = {(one.id, one.address) for one in snapshot.directory.outside.values()}
+        return [
+            one
+            for one, p in people
+            if (p is not None and p.left_since(today) is None)
+            or (one.person, one.mailbox) in registered
+        ]
 
 
 def _told(step: ApprovalStep) -> str:

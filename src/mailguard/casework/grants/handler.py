@@ -39,6 +39,7 @@ class Grants(Workflow[PreApproval]):
     async def covering(
         self,
         codes: Collection[str],
+        grantable: Collection[str],
         person: Person | None,
         mailbox: str,
         recipients: Collection[str],
@@ -53,7 +54,7 @@ class Grants(Workflow[PreApproval]):
                 partial(_use, ticket, grant),
             )
             for ticket, grant in found
-            if covers(grant, codes, person, mailbox, recipients, today)
+            if covers(grant, codes, grantable, person, mailbox, recipients, today)
         ]
 
     def due(self, ticket: Ticket, state: PreApproval, now: float) -> Change[PreApproval]:

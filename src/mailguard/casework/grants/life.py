@@ -15,17 +15,6 @@ from pydantic import TypeAdapter
 from mailguard.core.people.model import Person
 from mailguard.core.record.formats import Format
 
-GRANTABLE = frozenset(
-    {
-        "group-rights.needs-approval",
-        "group-rights.not-aligned",
-        "group-rights.announcement",
-        "mass-mail.volume",
-    }
-)
-"""Reasons that a grant given beforehand covers (R18). What may be a stolen account's is not among
-them: nobody has seen that message."""
-
 
 @dataclass(frozen=True, slots=True)
 class PreApproval:
@@ -52,20 +41,21 @@ GRANT = Format("grant", TypeAdapter(PreApproval))
 def covers(
     grant: PreApproval,
     codes: Collection[str],
+    grantable: Collection[str],
     person: Person | None,
     mailbox: str,
     recipients: Collection[str],
     today: date,
 ) -> bool:
     """Whether it speaks for this message: the sender's, proven; to its group among the held
-    recipients; held for nothing that a grant cannot know of."""
+    recipients; held for nothing that a grant cannot know of: all the reasons are `grantable`."""
     theirs = {mailbox, person.id, *person.addresses} if person is not None else {mailbox}
     return (
         grant.left > 0
         and grant.first <= today <= grant.last
         and grant.sender in theirs
         and grant.group in recipients
-        and GRANTABLE.issuperset(codes)
+        and set(grantable).issuperset(codes)
     )
 
 

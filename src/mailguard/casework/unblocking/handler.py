@@ -51,6 +51,7 @@ from mailguard.casework.workflow import (
     Workflow,
     teach_nobody,
 )
+from mailguard.core.decision.verdict import about_spam
 from mailguard.core.people.district import SPAMMAIL
 from mailguard.core.record.formats import NewerFormat
 from mailguard.core.spam import tokens
@@ -199,8 +200,8 @@ class Unblocking(CaseSteps, Workflow[Case]):
 
     async def committed(self, released: Sequence[KeptCopy], discarded: Sequence[KeptCopy]) -> None:
         """The filter learns from what was decided about spam."""
-        lessons = {hold.transaction_id: True for hold in discarded if _is_spam(hold)}
-        lessons |= {hold.transaction_id: False for hold in released if _is_spam(hold)}
+        lessons = {hold.transaction_id: True for hold in discarded if about_spam(hold.reason)}
+        lessons |= {hold.transaction_id: False for hold in released if about_spam(hold.reason)}
         for transaction_id, spam in lessons.items():
             await self._learn(transaction_id, spam)
 
@@ -245,7 +246,3 @@ def deadlines(settings: Any) -> CaseDeadlines:
 
 def _query(found: Found[Case]) -> Query:
     return found.state.asked[found.place]
-
-
-def _is_spam(hold: KeptCopy) -> bool:
-    return hold.reason.startswith("spam.")

@@ -9,6 +9,7 @@ from datetime import date
 
 from mailguard.casework.unblocking.case import Copy, Who
 from mailguard.casework.unblocking.matching import Kept
+from mailguard.core.decision.verdict import about_spam
 from mailguard.core.mail.address import normalise
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.model import Person
@@ -47,7 +48,7 @@ def hard(one: Kept) -> str:
     codes = [one.hold.reason, *(r.finding.code for r in (outcome.reasons if outcome else ()))]
     for code in codes:
         kind = OUR_OWN.get(code) or policy.finding_type(code)
-        if not code.startswith("spam.") and not (kind is not None and kind.waivable):
+        if not about_spam(code) and not (kind is not None and kind.waivable):
             return kind.summary if kind is not None else f"it is kept for {code}"
     return ""
 

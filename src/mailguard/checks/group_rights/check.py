@@ -16,6 +16,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from mailguard.checks.group_rights import announcements
+from mailguard.core.decision.approval import (
+    SITE_ADMINISTRATION,
+    SUPERVISOR,
+    TECHNOLOGY,
+    ApprovalBy,
+)
 from mailguard.core.decision.facts import Audience, Facts, Listed, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict, Waiver
@@ -34,6 +40,7 @@ NEEDS_APPROVAL = FindingType(
     Disposition.HOLD,
     advice="Your site or department administrator, or the Technology Services Director, can "
     "approve it.",
+    grantable=True,
 )
 NOT_ALIGNED = FindingType(
     "group-rights.not-aligned",
@@ -42,6 +49,7 @@ NOT_ALIGNED = FindingType(
     Disposition.BOUNCE,
     advice="Ask your site or department administrator, or Technology Services, for written "
     "approval beforehand.",
+    grantable=True,
 )
 NOT_AUTHORISED = FindingType(
     "group-rights.not-authorised",
@@ -56,6 +64,16 @@ ANNOUNCEMENT = FindingType(
     ("R20", "R22", "R23"),
     Disposition.HOLD,
     advice="It needs the approval of your site's administration and of Technology Services.",
+    approval=(
+        ApprovalBy(
+            ((SITE_ADMINISTRATION, SUPERVISOR, TECHNOLOGY),),
+            apart=True,
+            rules=("R20",),
+            name="administration",
+        ),
+        ApprovalBy(((TECHNOLOGY,),), apart=True, rules=("R20",), name="technology"),
+    ),
+    grantable=True,
 )
 BYPASS = FindingType(
     "group-rights.bypass",

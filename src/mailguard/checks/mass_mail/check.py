@@ -13,6 +13,12 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, field_validator
 
 from mailguard.checks.mass_mail import chain_letters
+from mailguard.core.decision.approval import (
+    SITE_ADMINISTRATION,
+    SUPERVISOR,
+    TECHNOLOGY,
+    ApprovalBy,
+)
 from mailguard.core.decision.facts import Facts, Mailing, Unavailable
 from mailguard.core.decision.policy import CheckSettings, FindingType
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
@@ -23,12 +29,17 @@ from mailguard.core.sender import identity as identities
 from mailguard.core.sender.identity import Identity
 from mailguard.core.text import phrases
 
+_PERMISSION = (
+    ApprovalBy(((SUPERVISOR, SITE_ADMINISTRATION, TECHNOLOGY),), rules=("R25",), name="supervisor"),
+)
 VOLUME = FindingType(
     "mass-mail.volume",
     "the sender's mail reaches more people than is allowed without a supervisor's permission",
     ("R25",),
     Disposition.HOLD,
     advice="Your supervisor can permit it.",
+    approval=_PERMISSION,
+    grantable=True,
 )
 CHAIN_LETTER = FindingType(
     "mass-mail.chain-letter",
@@ -37,6 +48,7 @@ CHAIN_LETTER = FindingType(
     Disposition.HOLD,
     advice="Please do not pass it on.",
     waivable=True,
+    approval=_PERMISSION,
 )
 
 _EXEMPT = (

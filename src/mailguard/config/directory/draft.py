@@ -21,7 +21,16 @@ from mailguard.config.form.yaml import load_file
 from mailguard.core.mail.mailbox import mailbox as one_mailbox
 from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.district import District
-from mailguard.core.people.model import Account, Delegation, Event, Group, Person, Site, Unit
+from mailguard.core.people.model import (
+    Account,
+    Delegation,
+    Event,
+    Group,
+    OutsideApprover,
+    Person,
+    Site,
+    Unit,
+)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -44,6 +53,7 @@ class Draft:
     delegations: list[Delegation] = field(default_factory=list)
     units: dict[str, Unit] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    outside: dict[str, OutsideApprover] = field(default_factory=dict)
     where: dict[tuple[str, str], Where] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)  # address -> "person ada"
     errors: list[ConfigError] = field(default_factory=list)

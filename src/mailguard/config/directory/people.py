@@ -20,10 +20,12 @@ from mailguard.config.directory.accounts import check_accounts, read_accounts, r
 from mailguard.config.directory.draft import Draft, Where, cell, entries
 from mailguard.config.directory.groups import check_groups, read_groups
 from mailguard.config.directory.occasions import check_units, read_events, read_units
+from mailguard.config.directory.outside import read_outside
 from mailguard.config.form.csv_tables import read_table, several
 from mailguard.config.form.errors import ConfigError, ConfigErrors
 from mailguard.config.form.forms import Section
 from mailguard.config.form.validate import suggest
+from mailguard.core.decision.approval import OUTSIDE
 from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.directory import Directory
 from mailguard.core.people.district import District
@@ -131,6 +133,7 @@ def _loaded(folder: Path, draft: Draft) -> Directory:
         read_delegations,
         read_units,
         read_events,
+        read_outside,
     ]
     for read in readers:
         try:
@@ -150,6 +153,7 @@ def _loaded(folder: Path, draft: Draft) -> Directory:
         tuple(draft.delegations),
         draft.units,
         tuple(draft.events),
+        draft.outside,
     )
     made.prepare()
     return made
@@ -214,6 +218,10 @@ def _on_leaving(draft: Draft, text: str, where: Where) -> str:
 def _person(draft: Draft, id: str, where: Where, **row: Any) -> None:
     if not id:
         draft.errors.append(where("id", "is missing", "a short name, as in jdoe"))
+        return
+    if id.startswith(OUTSIDE):
+        problem = f"{quoted(id)} begins as the ids of approvers outside do"
+        draft.errors.append(where("id", problem, "a short name, as in jdoe"))
         return
     if id in draft.people:
         draft.errors.append(where("id", f"{quoted(id)} comes twice", "each id once"))

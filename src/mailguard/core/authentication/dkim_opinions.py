@@ -1,6 +1,6 @@
 """Two opinions on DKIM beside each other, ours and dkimpy's: do they differ, and must they?
 
-Owns which messages dkimpy may see, its words, and what counts as a disagreement. Must not know how
+Owns which messages dkimpy may see, and what counts as a disagreement. Must not know how
 it is asked (`adapters.authentication.dkim_second`), nor dkimpy itself.
 """
 
@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mailguard.core.authentication.dkimpy_words import AHEAD, PASS, UNREAD
 from mailguard.core.authentication.dns_answers import Records
 from mailguard.core.authentication.key_records import MAX_RECORD
 from mailguard.core.decision.facts import Dkim
-
-PASS, FAIL = "pass", "fail"
-AHEAD = "ahead"  # signed more than ten hours ahead: what dkimpy makes of its own clock
-UNREAD = "unread"  # dkimpy could not read the message, or crashed: no opinion
 
 MAX_SIZE: Final = 100_000  # octets of a message
 MAX_WHITE: Final = 256  # octets of white space in a row

@@ -193,6 +193,9 @@ class Facts:
     administrators: tuple[Person, ...] = ()  # those of the owner's sites (R18)
     technology: tuple[Person, ...] = ()  # the Technology Services Director (R18, R20)
     supervisor: Person | None = None  # the owner's manager (R25)
+    approvers: Mapping[str, tuple[Person, ...]] = field(
+        default_factory=dict
+    )  # who else may approve, by the role or "person:…" that policy names
     audiences: Mapping[str, Audience] = field(default_factory=dict)  # by recipient, of `groups`
     listed: tuple[Listed, ...] = ()  # groups whose members are named one by one
     units: tuple[Unit, ...] = ()  # the bargaining units that the sender is proven to write for

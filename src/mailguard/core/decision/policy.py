@@ -6,13 +6,19 @@ it (`Step`, `Policy`). Must not know any particular check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from mailguard.core.decision.approval import (
+    OFFICES,
+    OUTSIDE,
+    SITE_OR_TECHNOLOGY,
+    ApprovalBy,
+)
 from mailguard.core.decision.facts import Facts
 from mailguard.core.decision.verdict import Disposition, Verdict
 from mailguard.core.mail.transaction import Transaction
@@ -40,6 +46,8 @@ class FindingType:
     waivable: bool = False  # an unblocked sender may pass it; never malware or forged identity
     notice: str = "refused"  # the template in config/notices/ that tells the sender
     store_only: bool = False  # dangerous to pass on: a quarantined copy goes to no mailbox
+    approval: tuple[ApprovalBy, ...] = SITE_OR_TECHNOLOGY  # every yes it needs where it is held
+    grantable: bool = False  # an approval given beforehand covers it (R18): nobody sees the message
 
 
 class Check(Protocol):
@@ -72,6 +80,7 @@ class PolicyStep:
     on_finding: Mapping[str, Disposition]  # every declared code is present
     on_error: Disposition = Disposition.QUARANTINE
     mode: Mode = Mode.ENFORCE
+    approvers: Mapping[str, tuple[ApprovalBy, ...]] = field(default_factory=dict)  # by code
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +111,30 @@ class Policy:
                 if kind.code == code:
                     return kind
         return None
+
+    def approval_of(self, code: str) -> tuple[ApprovalBy, ...]:
+        """Every yes that a copy held for this needs: as policy says, else as the finding declares.
+        What nobody declares, as a check's own failure, needs R18's."""
+        for step in self.steps:
+            if code in step.approvers:
+                return step.approvers[code]
+        kind = self.finding_type(code)
+        return kind.approval if kind is not None else SITE_OR_TECHNOLOGY
+
+    def grantable(self, codes: Iterable[str]) -> frozenset[str]:
+        """Those that an approval given beforehand covers (R18)."""
+        kinds = (self.finding_type(code) for code in codes)
+        return frozenset(kind.code for kind in kinds if kind is not None and kind.grantable)
+
+    @property
+    def approvers(self) -> frozenset[str]:
+        """The roles and people of the directory that what this policy holds may need the yes of."""
+        return frozenset(
+            office
+            for step in self.steps
+            for kind in step.check.findings
+            if step.on_finding.get(kind.code) is Disposition.HOLD
+            for one in step.approvers.get(kind.code, kind.approval)
+            for office in one.every_office
+            if office not in OFFICES and not office.startswith(OUTSIDE)
+        )

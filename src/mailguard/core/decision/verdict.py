@@ -27,6 +27,16 @@ class Disposition(IntEnum):
         return self.name.lower()
 
 
+_SPAM = "spam."
+
+
+def about_spam(code: str) -> bool:
+    """Whether a finding is about spam, or the failure to look for it: what reviewers teach the
+    filter by, and what a recipient's word may lift (R31). Told by the family that the code begins
+    with: what is stored outlives the policy that kept it, and the check that declared it."""
+    return code.startswith(_SPAM)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something a check found, with the evidence in words a person understands."""

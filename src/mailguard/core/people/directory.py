@@ -14,7 +14,16 @@ from functools import cached_property
 
 from mailguard.core.mail.address import normalise
 from mailguard.core.people.membership import Membership
-from mailguard.core.people.model import Account, Delegation, Event, Group, Person, Site, Unit
+from mailguard.core.people.model import (
+    Account,
+    Delegation,
+    Event,
+    Group,
+    OutsideApprover,
+    Person,
+    Site,
+    Unit,
+)
 from mailguard.core.people.name_matches import NameMatches
 from mailguard.core.people.offices import Office, Offices
 
@@ -30,6 +39,7 @@ class Directory:
     delegations: tuple[Delegation, ...] = ()
     units: Mapping[str, Unit] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
+    outside: Mapping[str, OutsideApprover] = field(default_factory=dict)  # by "outside:" and id
 
     def prepare(self) -> None:
         """Make the indexes that every message needs, so that none waits for them."""
@@ -64,6 +74,10 @@ class Directory:
     @cached_property
     def _by_certificate(self) -> dict[str, Account]:
         return {print_: a for a in self.accounts.values() for print_ in a.certificates}
+
+    @cached_property
+    def _by_outside_address(self) -> dict[str, OutsideApprover]:
+        return {one.address: one for one in self.outside.values()}
 
     @cached_property
     def _by_delegate(self) -> dict[str, tuple[Delegation, ...]]:
@@ -122,6 +136,10 @@ class Directory:
         """The offices that a display name claims, "Principal, Oak Elementary School" (R1);
         `district` is every name of the district."""
         return self._offices.shown(display_name, district)
+
+    def outside_at(self, mailbox: str) -> OutsideApprover | None:
+        """The registered outside approver with this very address: a tag is another address."""
+        return self._by_outside_address.get(normalise(mailbox))
 
     def group_at(self, mailbox: str) -> Group | None:
         """The group at an address, a tag in it or none: mail servers deliver both alike."""

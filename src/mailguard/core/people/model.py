@@ -57,6 +57,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideApprover:
+    """Somebody of no district address who may approve: its counsel (S1). Their word counts only
+    where their own domain signs it."""
+
+    id: str  # "outside:counsel"; no person has such an id
+    name: str
+    address: str  # lower case
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A login. `owner` is None for devices and applications (R1) and generic accounts (R5)."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from mailguard.core.decision.approval import PERSON
 from mailguard.core.decision.facts import DelegationInUse, Leaver
 from mailguard.core.decision.policy import Mode, Policy
 from mailguard.core.mail.transaction import Origin, Role, Transaction
@@ -25,6 +26,7 @@ _NAMED_IN = ("From", "Sender", "Reply-To", "Resent-From", "Resent-Sender")
 _MOST_ADDRESSES = 1_000  # of author fields; more are an ambiguity that needs no look-up
 _MOST_GRANTS = 50  # of one delegate that one message can concern
 _MOST_ROUTES = 5  # from leaver to leaver
+TECHNOLOGY_ROLE = "technology_services_director"
 _MOST_SHOWN = 10  # display names of From, and people of one name
 
 
@@ -73,7 +75,7 @@ def look_up(
         groups=groups,
         supported=supported,
         administrators=_administrators(owner, today, directory),
-        technology=directory.with_role("technology_services_director", today),
+        technology=directory.with_role(TECHNOLOGY_ROLE, today),
         supervisor=_supervisor(owner, today, directory),
         events=tuple(e for e in directory.events if e.first <= today <= e.last),
         namesakes=named,
@@ -226,6 +228,18 @@ def _administrators(owner: Person | None, today: date, directory: Directory) -> 
         i for s in owner.sites if s in directory.sites for i in directory.sites[s].administrators
     )
     return tuple(p for p in directory.named(dict.fromkeys(ids)) if not p.left_since(today))
+
+
+def approvers(
+    names: Iterable[str], directory: Directory, today: date
+) -> dict[str, tuple[Person, ...]]:
+    """Who is there of those whom policy names as approvers: by a role, or "person:" and an id."""
+    found = {}
+    for name in sorted(names):
+        named = directory.named((name.removeprefix(PERSON),)) if name.startswith(PERSON) else ()
+        there = tuple(p for p in named if p.left_since(today) is None)
+        found[name] = there or directory.with_role(name, today)
+    return found
 
 
 def _supervisor(owner: Person | None, today: date, directory: Directory) -> Person | None:

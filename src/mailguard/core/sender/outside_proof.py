@@ -51,6 +51,19 @@ def author_authenticated(transaction: Transaction, facts: Facts) -> bool:
     return author_proof(transaction, facts) not in (Proof.UNKNOWN, Proof.NONE)
 
 
+def signatures_of_author(transaction: Transaction, facts: Facts) -> tuple[Dkim, ...]:
+    """The DKIM signatures that passed here, each over the whole text, in alignment with the single
+    author's domain as DMARC has it (RFC 9989 4.4), whether or not a policy is published.
+
+    For what has to be the author's own words: SPF and ARC vouch for whoever passes mail on."""
+    author, dkim, dmarc = identity.author(transaction), facts.dkim, facts.dmarc
+    if not author or isinstance(dkim, Unavailable):
+        return ()
+    if not isinstance(dmarc, Dmarc) or "dkim" not in dmarc.aligned:
+        return ()
+    return tuple(one for one in dkim if _vouches(one, address.domain_of(author)))
+
+
 def claim_proven(where: str, mailbox: str, transaction: Transaction, facts: Facts) -> bool:
     """Whether what is proven of a message covers one of its claims: the author's own domain, or
     for the reverse-path its own SPF."""

@@ -15,6 +15,7 @@ from tests.support.office import (
     APPROVALS,
     CEDAR,
     DAY,
+    DECLARED,
     DIRECTORY,
     MAPLE,
     NEEDS,
@@ -33,7 +34,7 @@ from mailguard.adapters.database.tables import matters
 from mailguard.casework.approvals.life import ApprovalOutcome
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Conflict
-from mailguard.core.decision.policy import CheckSettings, FindingType, Policy, PolicyStep
+from mailguard.core.decision.policy import CheckSettings, Policy, PolicyStep
 from mailguard.core.decision.verdict import Disposition, Finding, Verdict
 from mailguard.core.mail.reply import Reply
 from mailguard.core.mail.transaction import Role
@@ -178,8 +179,7 @@ def infected() -> Policy:
     steps = []
     for code, disposition in ((NEEDS, Disposition.HOLD), ("malware.found", Disposition.QUARANTINE)):
         found = Finding(code, f"found {code}.", (MAPLE,), ("R18",))
-        kinds = (FindingType(code, "x", ("R18",), disposition),)
-        says = Says(code, Verdict(code, (found,)), kinds)
+        says = Says(code, Verdict(code, (found,)), (DECLARED[code],))
         steps.append(PolicyStep(says, CheckSettings(), {code: disposition}))
     return Policy(tuple(steps), "held and infected")
 

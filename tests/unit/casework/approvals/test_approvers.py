@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from tests.support.office import DIRECTORY, DISTRICT, PEOPLE, mail
@@ -15,7 +17,11 @@ from mailguard.casework.approvals.approvers import (
     seats,
     sender_of,
 )
+from mailguard.casework.approvals.approvers import wanted as wanted_of
+from mailguard.checks import CHECKS
+from mailguard.core.decision.approval import ApprovalBy, anybody_of, each_of
 from mailguard.core.decision.facts import Facts
+from mailguard.core.decision.policy import Policy, PolicyStep
 from mailguard.core.mail import mime
 from mailguard.core.mail.transaction import Envelope, Listener, Role, Transaction
 from mailguard.core.people.model import Person
@@ -23,6 +29,7 @@ from mailguard.core.people.model import Person
 NEEDS, ANNOUNCEMENT = "group-rights.needs-approval", "group-rights.announcement"
 BYPASS, VOLUME, CHAIN = "group-rights.bypass", "mass-mail.volume", "mass-mail.chain-letter"
 P = PEOPLE
+POLICY = Policy(tuple(PolicyStep(c, c.Settings(), {}) for c in CHECKS), "every check")
 VICE = Person("vera", "Vera Vice", ("vera@example.org",), sites=("oak",))
 TABLE = [
     # reasons, the sender's administrators, technology, supervisor, barred → people by seat
@@ -95,7 +102,7 @@ def test_the_table_of_seats(
     codes: Sequence[str], site: str, tech: str, over: str, barred: str, wanted: dict[str, str]
 ) -> None:
     sender = Sender(P[barred], True, frozenset({barred}))
-    found = seats(codes, facts(site, tech, over), sender)
+    found = seats(wanted_of(codes, POLICY), facts(site, tech, over), sender, DIRECTORY)
     assert {seat.name: " ".join(seat.people) for seat in found} == wanted
     assert all(barred not in seat.people for seat in found)
     apart = {seat.name for seat in found if seat.apart}
@@ -104,8 +111,65 @@ def test_the_table_of_seats(
 
 @pytest.mark.parametrize("code", [NEEDS, VOLUME, "content.anything"])
 def test_mail_from_outside_is_technology_services(code: str) -> None:
-    found = seats([code], facts("paula", "tomas", "paula"), Sender(None, False))
+    outside = facts("paula", "tomas", "paula")
+    found = seats(wanted_of([code], POLICY), outside, Sender(None, False), DIRECTORY)
     assert [seat.people for seat in found] == [("tomas",)]
+
+
+def test_who_had_the_role_when_the_message_came_is_asked() -> None:
+    """A record from before policy could name a role is looked up in the directory of now."""
+    one = anybody_of("human_resources")
+    now = {**PEOPLE, "ben": replace(PEOPLE["ben"], roles=("human_resources",))}
+    directory, sender = replace(DIRECTORY, people=now), Sender(P["tara"], True)
+    then = replace(facts(), approvers={"human_resources": (PEOPLE["gloria"],)})
+    assert [s.people for s in seats(one, then, sender, directory)] == [("gloria",)]
+    before = replace(facts(), today=date(2026, 11, 2))
+    assert [s.people for s in seats(one, before, sender, directory)] == [("ben",)]
+
+
+@pytest.mark.parametrize(
+    ("said", "codes", "wanted"),
+    [
+        # in policy's words, beside what other findings need
+        ({NEEDS: anybody_of("person:ben")}, [NEEDS], {"person:ben": "ben"}),
+        (
+            {NEEDS: anybody_of("person:ben")},
+            [NEEDS, BYPASS],
+            {"person:ben": "ben", "either": "paula tomas"},
+        ),
+        # an announcement's second yes is what policy asks for as well
+        (
+            {NEEDS: anybody_of("technology")},
+            [NEEDS, ANNOUNCEMENT],
+            {"administration": "paula", "technology": "tomas"},
+        ),
+        # but not one of a substitute, who is not named
+        (
+            {NEEDS: anybody_of("site_administration")},
+            [NEEDS, ANNOUNCEMENT],
+            {"administration": "paula", "technology": "tomas", "site_administration": "paula"},
+        ),
+        # two of one office are two people
+        (
+            {NEEDS: each_of("technology", "technology")},
+            [NEEDS],
+            {"technology": "tomas", "technology~2": "tomas"},
+        ),
+        ({VOLUME: anybody_of("supervisor")}, [VOLUME, CHAIN], {"supervisor": "gloria"}),
+    ],
+)
+def test_what_policy_says_goes_before_what_the_finding_declares(
+    said: dict[str, tuple[ApprovalBy, ...]], codes: list[str], wanted: dict[str, str]
+) -> None:
+    steps = tuple(replace(step, approvers=said) for step in POLICY.steps)
+    found = seats(
+        wanted_of(codes, Policy(steps, "said")),
+        facts("paula", "tomas", "gloria"),
+        Sender(P["tara"], True, frozenset({"tara"})),
+        DIRECTORY,
+    )
+    assert {seat.name: " ".join(seat.people) for seat in found} == wanted
+    assert can_be_filled(found) is not ("technology~2" in wanted)
 
 
 TWO = (
