@@ -15,7 +15,7 @@ from tests.support.office import DAY, DISTRICT, Mail, Office, mail
 
 from mailguard import metrics
 from mailguard.adapters.database.tables import matters
-from mailguard.casework.outfit import Outfit
+from mailguard.casework.workflow import Outfit
 from mailguard.casework.workflows import WORKFLOWS, engines
 from mailguard.config.load import load
 from mailguard.config.notices import TEMPLATES

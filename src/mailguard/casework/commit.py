@@ -81,7 +81,7 @@ class Committing(Generic[S]):
             for n, what in enumerate(change.what)
         )
         update = TicketUpdate(
-            matter=ticket.id,
+            ticket=ticket.id,
             version=ticket.version,
             status=change.status,
             state=self.workflow.stored.dump(change.state),

@@ -204,8 +204,8 @@ class Engine(Committing[S]):
         _, state = self.meet(ticket, event)
         if state is None or token.number >= len(asked := self.workflow.asked(state)):
             return None
-        bound = self.workflow.bound_to(state, token.number)
-        about = bound if event is Trigger.MAIL else for_pages(bound)
+        post = self.workflow.mailer(ticket, state, self.work.desk.clock())
+        about = (post.bound_to if event is Trigger.MAIL else post.page_bound_to)(token.number)
         proven = question.proves(token, self.work.snapshot().link_keys, about)
         return Found(ticket, state, token.number, asked[token.number], proven)
 
@@ -226,8 +226,10 @@ class Engine(Committing[S]):
         response = await self.workflow.answered(found, given)
         notes: tuple[Outgoing, ...] = ()
         if (note := response.note) is not None:
-            told = self.workflow.told
-            notes = self.note(judged, lambda to, said: told(found.ticket, note, to, mail, said))
+            post = self.workflow.mailer(found.ticket, note.state, now)
+            notes = self.note(
+                judged, lambda to, said: post.on_mail(note.template, to, mail.id, said, note.slots)
+            )
         if response.change is None:
             await self.settle(mail, response.outcome, notes)
             return
@@ -259,8 +261,14 @@ class Engine(Committing[S]):
 
     def refusal(self, mail: UnreadMail, judged: JudgedMessage) -> tuple[Outgoing, ...]:
         """The note that an answer does not count."""
-        refusal = self.workflow.refusal
-        return self.note(judged, lambda to, answering: refusal(to, mail, answering))
+        return self.reply(mail, judged, f"{self.kind}-refused")
+
+    def reply(
+        self, mail: UnreadMail, judged: JudgedMessage, template: str, more: Sequence[str] = ()
+    ) -> tuple[Outgoing, ...]:
+        """The note to a letter that belongs to no ticket."""
+        made = self.workflow.reply
+        return self.note(judged, lambda to, said: made(template, to, mail, said, more))
 
     def note(
         self, judged: JudgedMessage, make: Callable[[str, str], Outgoing]
@@ -384,7 +392,7 @@ class Engine(Committing[S]):
         given = Given(asked.person, asked.name, asked.mailbox, kind, said, "page", now)
         response = await workflow.answered(found, given)
         if (change := response.change) is not None:
-            told = workflow.confirmation(found, change.state, response.said, now)
+            told = workflow.mailer(ticket, change.state, now).by_page(found.place, response.said)
             step = Move(ticket, change, now, asked.mailbox, notes=(told,))
             await self.move(step)
         return f"Nothing has changed. {response.said}" if response.in_vain else response.said
@@ -402,12 +410,6 @@ class Engine(Committing[S]):
         """Not its state, but a record that is needed, is a newer version's."""
         left_alone(self.kind, ticket.id, newer)
         return StoreError(str(newer))
-
-
-def for_pages(bound_to: str) -> str:
-    """What the key of a page is bound to: it stands in the question's text alone, while the token
-    is in every answer's header, and in whatever keeps or shows headers."""
-    return f"page|{bound_to}"
 
 
 _Page = Callable[[str, int, Ticket | None], Awaitable[Sequence[Ticket]]]

@@ -6,13 +6,11 @@ question. Must not know what a workflow says in them, or when.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from mailguard.casework.answers import token as question
-from mailguard.casework.engine import for_pages
 from mailguard.core.notices import letter, notice
 from mailguard.core.notices.letter import OutboundMail
 from mailguard.core.people.calendar import Calendar
@@ -22,8 +20,8 @@ from mailguard.pipeline.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class TicketMailer(ABC):
-    """Composes the mails of one ticket, at one moment."""
+class TicketMailer:
+    """Composes the mails of one ticket, at one moment. A workflow's own fills in what raises."""
 
     snapshot: Snapshot
     ticket: int
@@ -31,24 +29,34 @@ class TicketMailer(ABC):
 
     kind: ClassVar[str]
     titles: ClassVar[Mapping[str, str]]  # of the notes, by template
+    reply_names: ClassVar[tuple[str, str]] = ("letter", "letter")  # in Message-IDs, as keys
 
-    @abstractmethod
     def bound_to(self, place: int) -> str:
-        """As `Workflow.bound_to`."""
+        """What a token is bound to: never changes, or what was mailed answers nothing any more."""
+        raise NotImplementedError
 
-    @abstractmethod
+    def page_bound_to(self, place: int) -> str:
+        """What the key of a page is bound to: it stands in the question's text alone, while the
+        token is in every answer's header, and in whatever keeps or shows headers."""
+        return f"page|{self.bound_to(place)}"
+
+    def by_page(self, place: int, outcome: str) -> Outgoing:
+        """To whoever's page was answered: a question may have been forwarded."""
+        raise NotImplementedError
+
     def slots(self) -> Mapping[str, str]:
         """Everything that a template of the workflow may name."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def subject(self) -> str:
         """Of the message that the ticket is about."""
+        raise NotImplementedError
 
     @property
-    @abstractmethod
     def reads(self) -> str:
         """The mailbox where answers are read; "" where there is none."""
+        raise NotImplementedError
 
     # Questions
 
@@ -58,7 +66,7 @@ class TicketMailer(ABC):
 
     def page_key(self, place: int) -> question.Token:
         """What opens the page of that question."""
-        about = for_pages(self.bound_to(place))
+        about = self.page_bound_to(place)
         return question.token(self.snapshot.link_keys, self.ticket, place, about)
 
     def ask(
@@ -133,6 +141,27 @@ class TicketMailer(ABC):
         """What came of somebody's answer; keyed by their letter, so that it comes once."""
         return self.note(template, to, f"note|{mail}", answering, **slots)
 
+    @classmethod
+    def reply(
+        cls,
+        snapshot: Snapshot,
+        template: str,
+        to: str,
+        mail: int,
+        answering: str,
+        at: float,
+        more: Sequence[str] = (),
+    ) -> Outgoing:
+        """As `Workflow.reply`; `more` are paragraphs."""
+        district = snapshot.district
+        text = notice.fill(snapshot.notices[template], notice.district_slots(district))
+        title = cls.titles[template.removeprefix(f"{cls.kind}-")]
+        name, key = cls.reply_names
+        unique = f"{name}-{mail}|"
+        text = "\n\n".join((text, *more))
+        composed = letter.plain(district, to, title, text, unique, at, answering)
+        return _plain(f"{key}|{mail}", "report", to, composed)
+
     # In words
 
     def words(self, template: str, **more: str) -> str:
@@ -148,26 +177,6 @@ def moment(calendar: Calendar, at: float) -> str:
     """In words, as the district's clocks show it."""
     local = calendar.local(at)
     return f"{local:%A} {local.day} {local:%B %Y} at {local:%H:%M}"
-
-
-def reply(
-    snapshot: Snapshot,
-    template: str,
-    title: str,
-    to: str,
-    answering: str,
-    at: float,
-    *,
-    name: str,
-    key: str,
-    more: Sequence[str] = (),
-) -> Outgoing:
-    """The answer to a letter that belongs to no ticket, or to several; it tells nothing of any.
-    `more` are paragraphs; `name` stands in its Message-ID."""
-    slots = notice.district_slots(snapshot.district)
-    text = "\n\n".join((notice.fill(snapshot.notices[template], slots), *more))
-    composed = letter.plain(snapshot.district, to, title, text, f"{name}|", at, answering)
-    return _plain(key, "report", to, composed)
 
 
 def _plain(key: str, kind: str, to: str, composed: OutboundMail) -> Outgoing:

@@ -70,7 +70,7 @@ class Listing:
 class TicketUpdate:
     """One step of one ticket. `version` is the one that the step was thought out for."""
 
-    matter: int
+    ticket: int
     version: int
     status: str
     state: bytes = field(repr=False)
@@ -158,7 +158,7 @@ class Tickets(Protocol):
         AllowanceGone."""
         ...
 
-    async def load(self, matter: int) -> Ticket | None: ...
+    async def load(self, ticket: int) -> Ticket | None: ...
 
     async def find(
         self, kind: str, *, open_only: bool = True, limit: int | None = None
@@ -173,9 +173,9 @@ class Tickets(Protocol):
         as it was given out."""
         ...
 
-    async def history(self, matter: int) -> Sequence[TicketEvent]: ...
+    async def history(self, ticket: int) -> Sequence[TicketEvent]: ...
 
-    async def holds_of(self, matter: int) -> Sequence[KeptCopy]: ...
+    async def holds_of(self, ticket: int) -> Sequence[KeptCopy]: ...
 
     async def overtaken(
         self, kind: str, limit: int | None = None, after: Ticket | None = None

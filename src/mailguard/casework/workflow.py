@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from mailguard.casework.answers.answer import AnswerKind
+from mailguard.casework.beforehand import GivenBeforehand
 from mailguard.casework.correspondent import Correspondent
+from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.tickets import (
     KeptCopy,
     Listing,
@@ -25,8 +27,10 @@ from mailguard.casework.tickets import (
     UnreadMail,
 )
 from mailguard.core.record.formats import Format
+from mailguard.core.sheets.parents import ImportPlan
+from mailguard.core.sheets.sheet import Sheet, SheetRejected
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import Deskwork, Outgoing
+from mailguard.pipeline.ports import Deskwork, Outgoing, UnblockedSenders
 from mailguard.pipeline.snapshot import Snapshot
 
 S = TypeVar("S")
@@ -43,6 +47,34 @@ class Work:
     snapshot: Callable[[], Snapshot]
     take_up: TakeUp
     desk: Deskwork
+
+
+Teach = Callable[[str, Sequence[str], bool], Awaitable[None]]
+"""Teach the filter: a message's digest, its words, whether it is spam. Known ones count once."""
+
+ReadSheet = Callable[[bytes, str], Awaitable[Sheet | SheetRejected]]
+
+
+async def teach_nobody(digest: str, words: Sequence[str], spam: bool) -> None:
+    """Where nothing is to be learned."""
+
+
+class Importing(UnblockedSenders, Protocol):
+    """The unblocked list, as a sheet needs it."""
+
+    async def take_in(self, plan: ImportPlan, batch: str, by: str, now: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What workflows are made from; each takes what it needs."""
+
+    work: Work
+    settings: Any  # as `config.settings.schema` has them: each workflow reads its own section
+    beforehand: GivenBeforehand
+    teach: Teach
+    read_sheet: ReadSheet
+    importing: Importing
 
 
 class Addressee(Protocol):
@@ -173,6 +205,7 @@ class Workflow(Protocol[S]):
     choices: ClassVar[Sequence[AnswerKind]] = (AnswerKind.YES, AnswerKind.NO)  # of its pages
     not_theirs: ClassVar[str] = "not the one who was asked"  # why an answer was refused
     not_ours: ClassVar[str] = "not our token"
+    post: ClassVar[type[TicketMailer]] = TicketMailer
     work: Work
     relay_vouches: bool = True  # a trusted server's word for an author counts as an account's
 
@@ -181,10 +214,6 @@ class Workflow(Protocol[S]):
     def asked(self, state: S) -> Sequence[Addressee]:
         """Everybody who was ever asked; their places stand in the tokens."""
         return ()
-
-    def bound_to(self, state: S, place: int) -> str:
-        """What a token is bound to: never changes, or what was mailed answers nothing any more."""
-        raise self._asks_nobody()
 
     def is_theirs(self, found: Found[S], person: str, now: float) -> bool:
         """Whether a question was this person's to answer."""
@@ -205,7 +234,7 @@ class Workflow(Protocol[S]):
 
     def due(self, ticket: Ticket, state: S, now: float) -> Change[S] | None:
         """The clock looks at it. None leaves it as it is."""
-        raise self._asks_nobody()
+        return None
 
     def overtaken(
         self, ticket: Ticket, state: S, released: bool, by: str, now: float
@@ -240,19 +269,18 @@ class Workflow(Protocol[S]):
         """What the page of a question shows."""
         raise self._asks_nobody()
 
-    def told(
-        self, ticket: Ticket, note: Note[S], to: str, mail: UnreadMail, answering: str
+    def mailer(self, ticket: Ticket, state: S, now: float) -> TicketMailer:
+        """The mails of a ticket, and what its tokens are bound to."""
+        raise self._asks_nobody()
+
+    def reply(
+        self, template: str, to: str, mail: UnreadMail, answering: str, more: Sequence[str] = ()
     ) -> Outgoing:
-        """A note to whoever answered, `answering` being the Message-ID of that."""
-        raise self._asks_nobody()
-
-    def refusal(self, to: str, mail: UnreadMail, answering: str) -> Outgoing:
-        """The note to somebody of the district whose answer does not count."""
-        raise self._asks_nobody()
-
-    def confirmation(self, found: Found[S], state: S, said: str, now: float) -> Outgoing:
-        """The mail to whoever's page was answered: a question may have been forwarded."""
-        raise self._asks_nobody()
+        """The answer to a letter that belongs to no ticket, or to several. It tells nothing of
+        any: of an answer that does not count, whoever wrote it was not meant to know of it."""
+        return self.post.reply(
+            *(self.work.snapshot(), template, to, mail.id, answering, self.work.desk.clock()), more
+        )
 
     def count(self, tickets: Iterable[Ticket], now: float) -> Mapping[str, float]:
         """What is open, for the metrics: how many, the oldest's age in seconds, how many

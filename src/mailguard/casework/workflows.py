@@ -16,10 +16,9 @@ from mailguard.casework.approvals.handler import Approvals
 from mailguard.casework.approvals.texts import APPROVAL_TEXTS
 from mailguard.casework.engine import Engine
 from mailguard.casework.grants.handler import Grants
-from mailguard.casework.outfit import Outfit
 from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.unblocking.texts import CASE_TEXTS
-from mailguard.casework.workflow import Workflow
+from mailguard.casework.workflow import Outfit, Workflow
 from mailguard.core.notices.template import NoticeTexts
 
 _NO_TEXTS = NoticeTexts({}, {})

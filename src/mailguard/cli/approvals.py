@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mailguard.casework.approvals.life import Approval
     from mailguard.casework.grants.console import GrantConsole
     from mailguard.casework.grants.life import PreApproval
-    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
+    from mailguard.casework.workflow import Outfit
     from mailguard.config.load import Loaded
 
 commands = typer.Typer(name="approvals", help="Mail that waits for approval.", no_args_is_help=True)

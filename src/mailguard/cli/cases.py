@@ -18,10 +18,10 @@ from mailguard.core.mail.safe_text import line, terminal
 from mailguard.terminal import ConfigOption, JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
-    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
     from mailguard.casework.unblocking.case import Case
     from mailguard.casework.unblocking.console import CaseConsole
+    from mailguard.casework.workflow import Outfit
     from mailguard.config.load import Loaded
 
 commands = typer.Typer(name="cases", help="Requests to unblock a sender.", no_args_is_help=True)

@@ -15,8 +15,8 @@ from mailguard.terminal import fail
 
 if TYPE_CHECKING:
     from mailguard.adapters.state import StateDirectory
-    from mailguard.casework.outfit import Outfit
     from mailguard.casework.tickets import Ticket
+    from mailguard.casework.workflow import Outfit
     from mailguard.config.load import Loaded
     from mailguard.core.people.model import Person
     from mailguard.core.record.formats import Format

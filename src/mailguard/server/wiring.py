@@ -29,9 +29,8 @@ from mailguard.casework.engine import Engine
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.inbox import Inbox
 from mailguard.casework.lessons import Lesson
-from mailguard.casework.outfit import Outfit
 from mailguard.casework.tickets import TakeUp, UnreadMail
-from mailguard.casework.workflow import Work
+from mailguard.casework.workflow import Outfit, Work
 from mailguard.casework.workflows import WORKFLOWS, engines
 from mailguard.config.load import default_checks
 from mailguard.config.policy import restore

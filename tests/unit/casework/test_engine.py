@@ -17,10 +17,12 @@ from mailguard import metrics
 from mailguard.adapters.database.tables import holds, matters
 from mailguard.casework.approvals.handler import Approvals
 from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Trigger
+from mailguard.casework.grants.handler import Grants
 from mailguard.casework.grants.life import GRANT
 from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.unblocking.handler import Unblocking
+from mailguard.casework.workflows import Registration, engines
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.counters import NoticeAllowance, Spend
 from mailguard.pipeline.ports import StoreError
@@ -198,6 +200,14 @@ async def test_a_command_to_what_cannot_be_read_says_so(office: SpamOffice) -> N
         connection.execute(update(matters).values(state=DAMAGED))
     with pytest.raises(CommandRefused, match=f"approval {number} was recorded by another version"):
         await office.console().decide(number, True, "")
+
+
+def test_two_workflows_do_not_claim_the_same(office: SpamOffice) -> None:
+    once = Registration(Grants.kind, lambda outfit: office.grants)
+    nothing: Any = None
+    assert len(engines(nothing, [once])) == 1
+    with pytest.raises(ValueError, match="declared twice: grant, grant"):
+        engines(nothing, [once, once])
 
 
 # An idle inbox

@@ -123,8 +123,8 @@ class TicketStore:
         number, since = await self._database.query(lambda c: c.execute(wanted).one())
         return number, since
 
-    async def load(self, matter: int) -> Ticket | None:
-        found = await self._matters(select(*_MATTER).where(matters.c.id == matter))
+    async def load(self, ticket: int) -> Ticket | None:
+        found = await self._matters(select(*_MATTER).where(matters.c.id == ticket))
         return next(iter(found), None)
 
     async def find(
@@ -158,16 +158,16 @@ class TicketStore:
             wanted = wanted.where(behind > tuple_(literal(after.wakes_at), literal(after.id)))
         return await self._matters(wanted.order_by(matters.c.wakes_at, matters.c.id).limit(limit))
 
-    async def history(self, matter: int) -> Sequence[TicketEvent]:
+    async def history(self, ticket: int) -> Sequence[TicketEvent]:
         wanted = select(*(happenings.c[f.name] for f in fields(TicketEvent)))
-        wanted = wanted.where(happenings.c.matter_id == matter).order_by(happenings.c.id)
+        wanted = wanted.where(happenings.c.matter_id == ticket).order_by(happenings.c.id)
         return await self._database.query(
             lambda c: [TicketEvent(**row) for row in c.execute(wanted).mappings()]
         )
 
-    async def holds_of(self, matter: int) -> Sequence[KeptCopy]:
+    async def holds_of(self, ticket: int) -> Sequence[KeptCopy]:
         return await self._holds(
-            select(*_HOLD).where(holds.c.matter_id == matter).order_by(holds.c.id)
+            select(*_HOLD).where(holds.c.matter_id == ticket).order_by(holds.c.id)
         )
 
     async def overtaken(
@@ -303,7 +303,7 @@ def _step(connection: Connection, one: _Step) -> None:
     moved = connection.execute(
         update(matters)
         .where(
-            matters.c.id == step.matter,
+            matters.c.id == step.ticket,
             matters.c.version == step.version,
             true() if step.closes else matters.c.closed_at.is_(None),
         )
@@ -316,9 +316,9 @@ def _step(connection: Connection, one: _Step) -> None:
         )
     )
     if moved.rowcount != 1:
-        raise Conflict(f"matter {step.matter} is not at version {step.version} any more")
+        raise Conflict(f"matter {step.ticket} is not at version {step.version} any more")
     if step.letter is not None:
-        _done(connection, step.letter, f"matter {step.matter}", now)
+        _done(connection, step.letter, f"matter {step.ticket}", now)
     if step.claims:
         _claim(connection, step)
     _decide(connection, step, now)
@@ -331,7 +331,7 @@ def _step(connection: Connection, one: _Step) -> None:
             insert(happenings),
             [
                 {
-                    "matter_id": step.matter,
+                    "matter_id": step.ticket,
                     "at": line.at,
                     "by": line.by,
                     "what": line.what,
@@ -351,10 +351,10 @@ def _claim(connection: Connection, step: TicketUpdate) -> None:
             holds.c.id.in_(step.claims),
             holds.c.state == "waiting",
             holds.c.matter_id.is_(None)
-            | (holds.c.matter_id == step.matter)
+            | (holds.c.matter_id == step.ticket)
             | holds.c.matter_id.in_(over),  # it ended, and left the copy where it was
         )
-        .values(matter_id=step.matter)
+        .values(matter_id=step.ticket)
     )
     if claimed.rowcount != len(set(step.claims)):
         raise Conflict(f"some of the holds {step.claims} hang on another matter, or are decided")

@@ -25,7 +25,7 @@ from mailguard.casework.approvals.life import (
     Asked,
     Do,
 )
-from mailguard.casework.approvals.mail import bound_to, refused
+from mailguard.casework.approvals.mail import ApprovalMailer
 from mailguard.casework.approvals.opening import Opening
 from mailguard.casework.approvals.page import page
 from mailguard.casework.approvals.steps import ApprovalSteps
@@ -33,7 +33,7 @@ from mailguard.casework.approvals.stopping import Stopping
 from mailguard.casework.beforehand import GivenBeforehand
 from mailguard.casework.correspondent import Correspondent, answer_in
 from mailguard.casework.engine import AT_ONCE, Engine
-from mailguard.casework.outfit import Outfit
+from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.tickets import Conflict, KeptCopy, Question, Ticket, UnreadMail
 from mailguard.casework.workflow import (
     Begun,
@@ -42,6 +42,7 @@ from mailguard.casework.workflow import (
     Given,
     Move,
     Note,
+    Outfit,
     Response,
     Workflow,
 )
@@ -51,7 +52,6 @@ from mailguard.core.people.district import APPROVALS
 from mailguard.core.people.model import Person
 from mailguard.core.sender import directory_lookups
 from mailguard.pipeline.judged_message import JudgedMessage
-from mailguard.pipeline.ports import Outgoing
 
 _NOT_DELIVERED = "It is not delivered to anybody."
 _TO_STOP = "To stop what has not left yet, answer the question by STOP."
@@ -68,6 +68,7 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
     desk: ClassVar[str] = APPROVALS
     listing: ClassVar[str] = "approvals list"
     not_theirs: ClassVar[str] = "not the one who was asked, or not in office"
+    post: ClassVar[type[TicketMailer]] = ApprovalMailer
     stored = APPROVAL
 
     @classmethod
@@ -109,9 +110,6 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
 
     def asked(self, state: Approval) -> Sequence[Asked]:
         return state.asked
-
-    def bound_to(self, state: Approval, place: int) -> str:
-        return bound_to(state, state.asked[place])
 
     async def still_asked(self, found: Found[Approval], now: float) -> bool:
         return found.asked.person in await self.in_office(found.ticket, found.state, now)
@@ -209,20 +207,6 @@ class Approvals(ApprovalSteps, Workflow[Approval]):
 
     async def question(self, found: Found[Approval], now: float) -> Question:
         return page(self.mailer(found.ticket, found.state, now), found.place)
-
-    def told(
-        self, ticket: Ticket, note: Note[Approval], to: str, mail: UnreadMail, answering: str
-    ) -> Outgoing:
-        post = self.mailer(ticket, note.state, self.work.desk.clock())
-        return post.on_mail(note.template, to, mail.id, answering, note.slots)
-
-    def refusal(self, to: str, mail: UnreadMail, answering: str) -> Outgoing:
-        return refused(self.work.snapshot(), to, mail.id, answering, self.work.desk.clock())
-
-    def confirmation(
-        self, found: Found[Approval], state: Approval, said: str, now: float
-    ) -> Outgoing:
-        return self.mailer(found.ticket, state, now).by_page(found.state.asked[found.place])
 
 
 def deadlines(settings: Any) -> ApprovalDeadlines:

@@ -18,7 +18,7 @@ from mailguard.casework.approvals.life import (
     Asked,
     expires_at,
 )
-from mailguard.casework.mailer import TicketMailer, listed, reply
+from mailguard.casework.mailer import TicketMailer, listed
 from mailguard.casework.tickets import KeptCopy
 from mailguard.core.decision.decide import Judgement
 from mailguard.core.decision.verdict import Disposition
@@ -28,7 +28,6 @@ from mailguard.core.text.excerpt import as_read
 from mailguard.pipeline.counters import Spend
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
-from mailguard.pipeline.snapshot import Snapshot
 
 _GROUPS = 10  # recipients that are named
 _SENTENCES = 5
@@ -126,10 +125,13 @@ class ApprovalMailer(TicketMailer):
         "stop": "Stopped",
         "unclear": "Yes or no?",
         "nobody": "Nobody can approve",
+        "refused": "Your answer was not counted",
     }
+    reply_names: ClassVar[tuple[str, str]] = ("refused", "refused")
 
     def bound_to(self, place: int) -> str:
-        return bound_to(self.approval, self.approval.asked[place])
+        """The approver, and exactly this message."""
+        return f"{self.approval.asked[place].person}|{self.approval.digest}"
 
     @property
     def subject(self) -> str:
@@ -158,10 +160,10 @@ class ApprovalMailer(TicketMailer):
         """To an approver, once somebody else has decided."""
         return self.note("approval-settled", asked.mailbox, f"settled|{asked.person}")
 
-    def by_page(self, asked: Asked) -> Outgoing:
-        """To an approver whose page was answered: a question may have been forwarded."""
-        given = len(self.approval.given)
-        return self.note("approval-page", asked.mailbox, f"page|{asked.person}|{given}")
+    def by_page(self, place: int, outcome: str) -> Outgoing:
+        asked, given = self.approval.asked[place], len(self.approval.given)
+        key = f"page|{asked.person}|{given}"
+        return self.note("approval-page", asked.mailbox, key, outcome=outcome)
 
     # To the sender
 
@@ -221,18 +223,3 @@ class ApprovalMailer(TicketMailer):
             "remark": f"Their words: “{approval.remark}”" if approval.remark else "",
             "outcome": self.outcome(),
         }
-
-
-def refused(snapshot: Snapshot, to: str, mail: int, answering: str, at: float) -> Outgoing:
-    """To somebody of the district who answers what they were not asked. It tells nothing of the
-    message: whoever it is was not meant to know of it."""
-    return reply(
-        *(snapshot, "approval-refused", "Your answer was not counted", to, answering, at),
-        name=f"refused-{mail}",
-        key=f"refused|{mail}",
-    )
-
-
-def bound_to(approval: Approval, asked: Asked) -> str:
-    """What a token is bound to: the approver and exactly this message."""
-    return f"{asked.person}|{approval.digest}"

@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 
 from mailguard.casework.beforehand import Beforehand
 from mailguard.casework.grants.life import GRANT, PreApproval, covers, used
-from mailguard.casework.outfit import Outfit
 from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import Ticket, TicketEvent, TicketUpdate
-from mailguard.casework.workflow import Change, Work, Workflow
+from mailguard.casework.workflow import Change, Outfit, Work, Workflow
 from mailguard.core.people.model import Person
 
 

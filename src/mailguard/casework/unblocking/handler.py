@@ -17,7 +17,7 @@ import structlog
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.correspondent import Correspondent
 from mailguard.casework.engine import Engine
-from mailguard.casework.outfit import Outfit, Teach, teach_nobody
+from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.stored_state import readable
 from mailguard.casework.tickets import KeptCopy, Question, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
@@ -33,7 +33,7 @@ from mailguard.casework.unblocking.case import (
     Stage,
     Who,
 )
-from mailguard.casework.unblocking.mail import bound_to, reply
+from mailguard.casework.unblocking.mail import CaseMailer
 from mailguard.casework.unblocking.page import page
 from mailguard.casework.unblocking.requests import Requests
 from mailguard.casework.unblocking.sheets import Sheets, sheets_of
@@ -45,8 +45,11 @@ from mailguard.casework.workflow import (
     Found,
     Given,
     Note,
+    Outfit,
     Response,
+    Teach,
     Workflow,
+    teach_nobody,
 )
 from mailguard.core.decision.verdict import about_spam
 from mailguard.core.people.district import SPAMMAIL
@@ -55,7 +58,7 @@ from mailguard.core.spam import tokens
 from mailguard.core.text.reading import Reading
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.off_loop import off_loop_if_large, weight
-from mailguard.pipeline.ports import Outgoing, StoreError
+from mailguard.pipeline.ports import StoreError
 
 log = structlog.get_logger("mailguard.cases")
 
@@ -76,6 +79,7 @@ class Unblocking(CaseSteps, Workflow[Case]):
     listing: ClassVar[str] = "cases list"
     choices: ClassVar[Sequence[AnswerKind]] = tuple(_SAYS)
     not_ours: ClassVar[str] = "not our token for them"
+    post: ClassVar[type[TicketMailer]] = CaseMailer
     stored = CASE
 
     @classmethod
@@ -94,9 +98,6 @@ class Unblocking(CaseSteps, Workflow[Case]):
 
     def asked(self, state: Case) -> Sequence[Who]:
         return [query.who for query in state.asked]
-
-    def bound_to(self, state: Case, place: int) -> str:
-        return bound_to(state, state.asked[place])
 
     def is_theirs(self, found: Found[Case], person: str, now: float) -> bool:
         """Recipients' for themselves; of the reviewers' questions any reviewer's those that went to
@@ -226,19 +227,6 @@ class Unblocking(CaseSteps, Workflow[Case]):
             own = CaseAnswer(query.who.person, query.who.name, Said.YES, now, "page")
             late = (await self._step(found, own, now)).what == ("late yes",)
         return page(self.mailer(found.ticket, case, now), query, late=late)
-
-    def told(
-        self, ticket: Ticket, note: Note[Case], to: str, mail: UnreadMail, answering: str
-    ) -> Outgoing:
-        post = self.mailer(ticket, note.state, self.work.desk.clock())
-        return post.on_mail(note.template, to, mail.id, answering, note.slots)
-
-    def refusal(self, to: str, mail: UnreadMail, answering: str) -> Outgoing:
-        now = self.work.desk.clock()
-        return reply(self.work.snapshot(), "case-refused", to, mail.id, answering, now)
-
-    def confirmation(self, found: Found[Case], state: Case, said: str, now: float) -> Outgoing:
-        return self.mailer(found.ticket, state, now).by_page(_query(found), said)
 
     def count(self, tickets: Iterable[Ticket], now: float) -> Mapping[str, float]:
         """Of those that can be read: overdue is what waits for us, and longer than it ought to."""

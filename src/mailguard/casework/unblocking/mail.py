@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mailguard.casework import mailer
 from mailguard.casework.mailer import TicketMailer
 from mailguard.casework.unblocking.case import (
     Asks,
@@ -30,7 +29,6 @@ from mailguard.core.text.excerpt import as_read, hosts
 from mailguard.core.text.new_text import words_of
 from mailguard.pipeline.judged_message import JudgedMessage
 from mailguard.pipeline.ports import Outgoing
-from mailguard.pipeline.snapshot import Snapshot
 
 _SHOWN = 10  # recipients, addresses
 
@@ -74,10 +72,18 @@ class CaseMailer(TicketMailer):
         "too-late": "Decided already",
         "unclear": "Yes or no?",
         "page": "Your answer was taken",
+        "request": "Your request to unblock senders",
+        "which": "Unblock, or not?",
+        "refused": "Your answer was not counted",
+        "sheet": "Your list of addresses",
+        "sheet-refused": "Your list of addresses",
     }
+    reply_names: ClassVar[tuple[str, str]] = ("letter", "spammail")
 
     def bound_to(self, place: int) -> str:
-        return bound_to(self.case, self.case.asked[place])
+        """What is asked, whom, and about which sender since when."""
+        case, query = self.case, self.case.asked[place]
+        return f"{query.asks.value}|{query.who.person}|{case.addresses[:1]}|{case.opened_at!r}"
 
     @property
     def subject(self) -> str:
@@ -153,10 +159,9 @@ class CaseMailer(TicketMailer):
         key = f"settled|{query.who.person}"
         return self.note("case-settled", query.who.mailbox, key, outcome=self.outcome())
 
-    def by_page(self, query: Query, outcome: str) -> Outgoing:
-        """To whoever's page was answered: a question may have been forwarded."""
-        key = f"page|{self.version}|{query.who.mailbox}"
-        return self.note("case-page", query.who.mailbox, key, outcome=outcome)
+    def by_page(self, place: int, outcome: str) -> Outgoing:
+        to = self.case.asked[place].who.mailbox
+        return self.note("case-page", to, f"page|{self.version}|{to}", outcome=outcome)
 
     # In words
 
@@ -246,38 +251,6 @@ _LINKS = {
     Asks.REVIEW: "Accept or refuse",
     Asks.DECIDE: "Unblock or deny",
 }
-
-
-def reply(
-    snapshot: Snapshot,
-    template: str,
-    to: str,
-    mail: int,
-    answering: str,
-    at: float,
-    more: Sequence[str] = (),
-) -> Outgoing:
-    """The answer to a letter that belongs to no case, or to several; `more` are paragraphs."""
-    return mailer.reply(
-        *(snapshot, template, _REPLIES[template], to, answering, at),
-        name=f"letter-{mail}",
-        key=f"spammail|{mail}",
-        more=more,
-    )
-
-
-_REPLIES = {
-    "case-request": "Your request to unblock senders",
-    "case-which": "Unblock, or not?",
-    "case-refused": "Your answer was not counted",
-    "case-sheet": "Your list of addresses",
-    "case-sheet-refused": "Your list of addresses",
-}
-
-
-def bound_to(case: Case, query: Query) -> str:
-    """What a token is bound to: what is asked, whom, and about which sender since when."""
-    return f"{query.asks.value}|{query.who.person}|{case.addresses[:1]}|{case.opened_at!r}"
 
 
 def _says(given: CaseAnswer) -> str:

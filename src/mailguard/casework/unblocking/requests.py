@@ -15,7 +15,7 @@ from mailguard.casework.tickets import KeptCopy, Ticket, UnreadMail
 from mailguard.casework.unblocking import life
 from mailguard.casework.unblocking.case import CASE, Case, CaseStep, Requester, Stage
 from mailguard.casework.unblocking.kept import copy_of, proves
-from mailguard.casework.unblocking.mail import reply, told
+from mailguard.casework.unblocking.mail import told
 from mailguard.casework.unblocking.matching import Finder, Kept
 from mailguard.casework.unblocking.named_addresses import Named, named_addresses
 from mailguard.casework.unblocking.request_intent import Wish, wish
@@ -251,12 +251,7 @@ class Requests:
         self, mail: UnreadMail, judged: JudgedMessage, template: str, *paragraphs: str
     ) -> tuple[Outgoing, ...]:
         """The answer to a letter."""
-        more = [paragraph for paragraph in paragraphs if paragraph]
-        snapshot, now = self._work.snapshot(), self._work.desk.clock()
-        return self.engine.note(
-            judged,
-            lambda to, answering: reply(snapshot, template, to, mail.id, answering, now, more),
-        )
+        return self.engine.reply(mail, judged, template, [p for p in paragraphs if p])
 
 
 def _by_address(tickets: Iterable[Ticket]) -> dict[str, Ticket]:

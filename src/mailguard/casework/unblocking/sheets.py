@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from mailguard.casework.outfit import Importing, ReadSheet
 from mailguard.casework.tickets import UnreadMail
 from mailguard.casework.unblocking.requests import Requests
-from mailguard.casework.workflow import Work
+from mailguard.casework.workflow import Importing, ReadSheet, Work
 from mailguard.core.decision.facts import Unblocked
 from mailguard.core.mail import mime
 from mailguard.core.mail.message import Message, Part

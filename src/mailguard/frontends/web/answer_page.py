@@ -34,7 +34,7 @@ _ENDED = "No answer is needed any more"
 
 
 class Asking(Protocol):
-    """Who asked; see `casework.inbox.Desk`."""
+    """Who asked; see `casework.inbox.Inbox`."""
 
     async def question(self, token: str) -> Question | None: ...
 
