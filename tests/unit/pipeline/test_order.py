@@ -13,8 +13,9 @@ from mailguard.adapters.signing.signatures import Signatures
 from mailguard.checks.disclaimer.check import Disclaimer
 from mailguard.checks.links.check import Links
 from mailguard.config.notices import TEMPLATES
-from mailguard.core.authentication.arc import verify_arc_with_keys
+from mailguard.core.authentication.arc import verify as verify_arc
 from mailguard.core.authentication.dkim import verify_with_keys
+from mailguard.core.authentication.dkim_canonical import canonical
 from mailguard.core.authentication.dkim_signing import Signer, SigningKey, record_of
 from mailguard.core.authentication.dns_answers import Answer, Records
 from mailguard.core.decision.facts import Arc, Dmarc, Spf
@@ -53,7 +54,7 @@ class Town(Ports):
 
     async def authenticate(self, transaction: Transaction) -> Authentication:
         self.seen = raw = transaction.message.raw
-        arc = verify_arc_with_keys(raw, PUBLIC, NOW)
+        arc = verify_arc(canonical(raw), PUBLIC, NOW)
         assert isinstance(arc, Arc)
         return Authentication(
             Spf("none", "home.test"), verify_with_keys(raw, PUBLIC, NOW), arc, Dmarc("none")
@@ -106,7 +107,7 @@ async def test_a_signed_mail_whose_links_are_changed_is_sealed() -> None:
     assert b"https://site.test/page" not in copy
     # Their signature is broken by the edit, openly: the seal says what it was before.
     assert verify_with_keys(copy, PUBLIC, NOW)[0].result == "fail"
-    arc = verify_arc_with_keys(copy, PUBLIC, NOW)
+    arc = verify_arc(canonical(copy), PUBLIC, NOW)
     assert isinstance(arc, Arc)
     assert (arc.cv, arc.reason) == ("pass", "")
     (ours,) = arc.sets
@@ -114,7 +115,7 @@ async def test_a_signed_mail_whose_links_are_changed_is_sealed() -> None:
     assert "dkim=pass" in ours.results
     assert "header.d=home.test" in ours.results
     edited = copy.replace(b" now.", b" then.")
-    assert verify_arc_with_keys(edited, PUBLIC, NOW).cv == "fail"
+    assert verify_arc(canonical(edited), PUBLIC, NOW).cv == "fail"
 
 
 async def test_what_is_not_edited_keeps_its_signature_and_is_not_sealed() -> None:

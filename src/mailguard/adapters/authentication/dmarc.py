@@ -18,13 +18,12 @@ from mailguard.core.authentication.dmarc import (
     Found,
     Registrable,
     a_label,
-    evaluate,
     existence_matters,
     names_to_ask,
     select_record,
 )
 from mailguard.core.authentication.dns_answers import Answer, NxDomain, Records
-from mailguard.core.decision.facts import Dkim, Dmarc, Spf, Unavailable
+from mailguard.core.decision.facts import Unavailable
 
 MOST_IDENTIFIERS = 10  # of one message; a walk is eight questions at most
 
@@ -66,23 +65,6 @@ def at_hand(
         return DmarcAnswers(records)
     answer = resolver.known(a_label(author_domain), "A")
     return None if answer is None else DmarcAnswers(records, _exists(answer))
-
-
-async def check_dmarc(
-    resolver: Resolver,
-    author_domain: str,
-    spf: Spf | Unavailable,
-    dkim: Sequence[Dkim] | Unavailable,
-    *,
-    deadline: float,
-    registrable: Registrable | None = None,
-) -> Dmarc:
-    """Look-ups and result in one, where SPF and DKIM are known. Never raises."""
-    identifiers = [] if isinstance(dkim, Unavailable) else [one.domain for one in dkim]
-    if isinstance(spf, Spf):
-        identifiers.append(spf.domain)
-    answers = await look_up(resolver, author_domain, identifiers, deadline=deadline)
-    return evaluate(author_domain, spf, dkim, answers, registrable)
 
 
 @cache

@@ -54,23 +54,9 @@ async def check_spf(
     explanation. Never raises.
     """
     if not reverse_path:
-        return await _check(resolver, client_address, helo, "", "mailfrom", deadline, receiver)
+        return await _check(resolver, client_address, helo, "", deadline, receiver)
     local_part, _, domain = reverse_path.rpartition("@")
-    return await _check(
-        resolver, client_address, domain, local_part, "mailfrom", deadline, receiver, helo
-    )
-
-
-async def check_helo(
-    resolver: Resolver,
-    client_address: str,
-    helo: str,
-    *,
-    deadline: float,
-    receiver: str = "unknown",
-) -> Spf | Unavailable:
-    """The HELO identity (2.3), on its own: DMARC does not count it. Otherwise as `check_spf`."""
-    return await _check(resolver, client_address, helo, "", "helo", deadline, receiver)
+    return await _check(resolver, client_address, domain, local_part, deadline, receiver, helo)
 
 
 async def _check(
@@ -78,7 +64,6 @@ async def _check(
     client_address: str,
     domain: str,
     local_part: str,
-    identity: str,
     deadline: float,
     receiver: str,
     helo: str = "",
@@ -90,7 +75,7 @@ async def _check(
     if "." not in ascii_domain:
         # 4.3: a malformed domain, or an address literal, has no policy; A-labels: RFC 8616 4.
         return Spf(
-            "none", safe_text.ascii_line(domain, 255), identity, "no domain name to ask about"
+            "none", safe_text.ascii_line(domain, 255), "mailfrom", "no domain name to ask about"
         )
     clock = asyncio.get_running_loop().time
     remaining = deadline - clock()
@@ -109,7 +94,7 @@ async def _check(
         return _TOO_LATE
     except ValueError as error:
         return Spf(
-            "permerror", ascii_domain, identity, safe_text.ascii_line(str(error), _LONGEST_REASON)
+            "permerror", ascii_domain, "mailfrom", safe_text.ascii_line(str(error), _LONGEST_REASON)
         )
     except Exception as error:  # noqa: BLE001 - the evaluator's trouble is a fact, not a crash
         return Unavailable(f"SPF: {type(error).__name__}")
@@ -119,7 +104,7 @@ async def _check(
     return Spf(
         found.result,
         ascii_domain,
-        identity,
+        "mailfrom",
         safe_text.ascii_line(_reason(found), _LONGEST_REASON),
         safe_text.ascii_line(explanation or "", LONGEST_EXPLANATION),
     )

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Final
 
-from mailguard.core.authentication.dkim_canonical import Canonical, canonical, has_bare_line_end
+from mailguard.core.authentication.dkim_canonical import Canonical, has_bare_line_end
 from mailguard.core.authentication.dkim_signature import (
     MAX_HEADER,
     Signature,
@@ -23,7 +23,6 @@ from mailguard.core.authentication.dkim_signature import (
 )
 from mailguard.core.authentication.key_records import Keys, NoKey, PublicKey, key_of
 from mailguard.core.decision.facts import Arc, ArcSet, Unavailable
-from mailguard.core.mail.message import Field, Message
 
 MAX_SETS: Final = 50  # RFC 8617 4.2.1
 RESULTS, MESSAGE_SIGNATURE, SEAL = (
@@ -58,11 +57,6 @@ def verify(view: Canonical, keys: Keys, now: float) -> Arc | Unavailable:
     return Arc("pass", sets=tuple(_told(view, one) for one in sets))
 
 
-def verify_arc_with_keys(raw: bytes, keys: Keys, now: float) -> Arc | Unavailable:
-    """The same, of a message's octets. Never raises."""
-    return verify(canonical(raw), keys, now)
-
-
 def key_names(view: Canonical, now: float) -> frozenset[str]:
     """The DNS names of the keys that the chain's signatures ask for; none where it fails before any
     is needed."""
@@ -71,12 +65,6 @@ def key_names(view: Canonical, now: float) -> frozenset[str]:
     except SignatureInvalid:
         return frozenset()
     return frozenset(signature.key_name for one in sets for signature in (one.message, one.seal))
-
-
-def chain_fields(message: Message) -> tuple[Field, ...]:
-    """Every ARC field, to be taken off with a chain that is broken."""
-    names = tuple(kind.decode() for kind in KINDS)
-    return tuple(item for item in message.root.fields if item.name.lower() in names)
 
 
 class _Set:

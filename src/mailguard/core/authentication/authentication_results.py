@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -157,17 +157,6 @@ def is_ours(value: bytes, authserv_id: str) -> bool:
         return _comparable(found.authserv_id) == ours
     text = _comparable(_decoded(value))
     return ours in text or ours in _SQUEEZED.sub("", text)
-
-
-def merge(values: Iterable[bytes], authserv_id: str) -> bytes:
-    """Our fields as one value on one line, for ARC-Authentication-Results (RFC 8617 4.1.1): what
-    others wrote is left out, comments stay. Fields of ours only: strip forged ones before."""
-    parts = [authserv_id.encode("ascii", "replace")]
-    for value in values:
-        found = read(value)
-        if found is not None and _comparable(found.authserv_id) == _comparable(authserv_id):
-            parts.append(b" ".join(value.partition(b";")[2].split()))
-    return b"; ".join(part.strip(b"; ") for part in parts)
 
 
 def _result(tokens: list[tuple[str, str]]) -> Result | None:

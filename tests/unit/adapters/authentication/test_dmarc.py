@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import dns.message
 import dns.rcode
@@ -13,14 +13,13 @@ import pytest
 from mailguard.adapters.authentication.dmarc import (
     MOST_IDENTIFIERS,
     at_hand,
-    check_dmarc,
     look_up,
     public_suffixes,
 )
 from mailguard.adapters.authentication.dns import CachingResolver
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
-from mailguard.core.authentication.dmarc import evaluate
+from mailguard.core.authentication.dmarc import Registrable, evaluate
 from mailguard.core.decision.facts import Dkim, Dmarc, Spf, Unavailable
 from mailguard.demo.dns_server import DnsServer
 
@@ -57,6 +56,22 @@ class Listening(DnsServer):
             response.set_rcode(dns.rcode.SERVFAIL)
             return response
         return super().answer(query)
+
+
+async def check_dmarc(
+    resolver: CachingResolver,
+    author: str,
+    spf: Spf | Unavailable,
+    dkim: Sequence[Dkim] | Unavailable,
+    *,
+    deadline: float,
+    registrable: Registrable | None = None,
+) -> Dmarc:
+    """Look-ups and result in one, where SPF and DKIM are known."""
+    identifiers = [] if isinstance(dkim, Unavailable) else [one.domain for one in dkim]
+    identifiers += [spf.domain] if isinstance(spf, Spf) else []
+    answers = await look_up(resolver, author, identifiers, deadline=deadline)
+    return evaluate(author, spf, dkim, answers, registrable)
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from tests.support import cost
 from tests.support.waiting import PATIENCE
 
 from mailguard.adapters.authentication.dns import CachingResolver
-from mailguard.adapters.authentication.spf import LONGEST_EXPLANATION, check_helo, check_spf
+from mailguard.adapters.authentication.spf import LONGEST_EXPLANATION, check_spf
 from mailguard.config.form.forms import Address
 from mailguard.config.settings.schema import DnsSettings
 from mailguard.core.decision.facts import Spf, Unavailable
@@ -165,15 +165,6 @@ async def test_the_null_reverse_path_is_postmaster_at_the_helo_name() -> None:
         assert (await check("", "198.51.100.1")).result == "fail"
         assert (await check("", helo="[192.0.2.25]")).result == "none"
         assert (await check("", helo="")).result == "none"
-
-
-async def test_the_helo_identity_is_told_apart() -> None:
-    async with checking() as check:
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        found = await check_helo(
-            check.resolver, "192.0.2.25", "mail.example.org", deadline=deadline
-        )
-        assert found == Spf("pass", "mail.example.org", "helo", "matched a")
 
 
 @pytest.mark.parametrize("client", ["", "unknown", "192.0.2.256", "x" * 10_000])

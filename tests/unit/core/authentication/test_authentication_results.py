@@ -11,7 +11,6 @@ from mailguard.core.authentication.authentication_results import (
     Result,
     field,
     is_ours,
-    merge,
     read,
     results_of,
     write,
@@ -180,15 +179,6 @@ def test_a_comment_or_string_cannot_pose_as_a_result() -> None:
     found = read(b'mx.example.org; spf=fail (; dmarc=pass); dkim=none reason="; dmarc=pass"')
     assert found is not None
     assert [r.method for r in found.results] == ["spf", "dkim"]
-
-
-def test_ours_are_merged_and_others_left_out() -> None:
-    values = [
-        b" mx.example.org; arc=none\r\n",
-        b" other.test; x=y",
-        b" mx.example.org;\r\n spf=pass",
-    ]
-    assert merge(values, ID) == b"mx.example.org; arc=none; spf=pass"
 
 
 @pytest.mark.parametrize("unit", [b"(", b"((a)", b'"', b"\\", b" ", b"a=b;", b"a", b"\xff"])
