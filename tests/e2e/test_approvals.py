@@ -282,16 +282,16 @@ async def turned(serve: Serve, days: float) -> list[str]:
     opened = StateDirectory.open(serve.state)
     later = time.time() + days * 86_400
     try:
-        matters = await opened.matters.find("approval")
-        before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
+        tickets = await opened.tickets.find("approval")
+        before = {m.id: len(await opened.tickets.history(m.id)) for m in tickets}
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: later), lambda: loaded.snapshot
             made = outfit(loaded.settings, opened, snapshot, again, work)
             await Engine(Approvals.made(made)).turn(later)
         return [
             line.what
-            for m in matters
-            for line in (await opened.matters.history(m.id))[before[m.id] :]
+            for m in tickets
+            for line in (await opened.tickets.history(m.id))[before[m.id] :]
         ]
     finally:
         opened.close()

@@ -330,16 +330,16 @@ async def turned(serve: Serve, now: float) -> list[str]:
     loaded = load(serve.config)
     opened = StateDirectory.open(serve.state)
     try:
-        matters = await opened.matters.find("case")
-        before = {m.id: len(await opened.matters.history(m.id)) for m in matters}
+        tickets = await opened.tickets.find("case")
+        before = {m.id: len(await opened.tickets.history(m.id)) for m in tickets}
         async with replaying(loaded.settings) as again:
             work, snapshot = deskwork(opened, lambda: now), lambda: loaded.snapshot
             made = outfit(loaded.settings, opened, snapshot, again, work)
             await Engine(Unblocking.made(made)).turn(now)
         return [
             line.what
-            for m in matters
-            for line in (await opened.matters.history(m.id))[before[m.id] :]
+            for m in tickets
+            for line in (await opened.tickets.history(m.id))[before[m.id] :]
         ]
     finally:
         opened.close()

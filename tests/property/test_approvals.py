@@ -184,8 +184,8 @@ class Approvals(RuleBasedStateMachine):
 
     def _crash(self, at: int, when: str) -> None:
         """The desk ends at a commit, just before or just after it; memory is gone."""
-        matters = self.office.state.matters
-        real, left = matters.move, [at]
+        tickets = self.office.state.tickets
+        real, left = tickets.move, [at]
 
         async def move(steps: object) -> None:
             left[0] -= 1
@@ -196,13 +196,13 @@ class Approvals(RuleBasedStateMachine):
                 await real(steps)  # type: ignore[arg-type]
             raise StoreError("killed")
 
-        matters.move = move  # type: ignore[method-assign,assignment]
+        tickets.move = move  # type: ignore[method-assign,assignment]
         try:
             self.runner.run(self.office.turn())
         except StoreError:
             pass
         finally:
-            del matters.move
+            del tickets.move
         self.office.restart()
 
     def _expect(self) -> None:
@@ -243,16 +243,16 @@ class Approvals(RuleBasedStateMachine):
             if row["state"] != "withdrawn"
         ]
         by_subject = {}
-        for matter in office.matters():
-            state = office.approval(matter.id)
-            by_subject[state.about.subject] = (matter, state)
+        for ticket in office.tickets():
+            state = office.approval(ticket.id)
+            by_subject[state.about.subject] = (ticket, state)
         for one in self.messages:
-            matter, state = by_subject[one.subject]
-            assert state.outcome is one.outcome, (one, office.history(matter.id))
+            ticket, state = by_subject[one.subject]
+            assert state.outcome is one.outcome, (one, office.history(ticket.id))
             copies = [m for m in mails if m.kind == "release" and one.subject in m.subject]
             granted = one.outcome is ApprovalOutcome.GRANTED
             assert sorted(m.to for m in copies) == (sorted((r,) for r in one.to) if granted else [])
-            kept = {h.state for h in at_once(office.state.matters.holds_of(matter.id))}
+            kept = {h.state for h in at_once(office.state.tickets.holds_of(ticket.id))}
             over = {ApprovalOutcome.WAITING: "waiting", ApprovalOutcome.GRANTED: "released"}
             before = (
                 one.outcome is ApprovalOutcome.STOPPED and one.ends == 2
@@ -265,7 +265,7 @@ class Approvals(RuleBasedStateMachine):
             ends = [m for m in told if m.subject.startswith(ENDS)]
             assert len(told) - len(ends) == (0 if one.beforehand else 1)
             assert len(ends) == one.ends
-        assert not at_once(office.state.matters.unclaimed(office.approval_disposition))
+        assert not at_once(office.state.tickets.unclaimed(office.approval_disposition))
 
     def teardown(self) -> None:
         if not hasattr(self, "office"):
@@ -274,7 +274,7 @@ class Approvals(RuleBasedStateMachine):
         self.office.now += 30 * DAY
         self.turn(None)
         assert all(one.outcome is not ApprovalOutcome.WAITING for one in self.messages)
-        assert not at_once(self.office.state.matters.find("approval"))
+        assert not at_once(self.office.state.tickets.find("approval"))
         self.office.close()
         self.runner.close()
         shutil.rmtree(self.place)

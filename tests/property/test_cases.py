@@ -116,9 +116,9 @@ class Cases(RuleBasedStateMachine):
         found = []
         for mail in self.mails():
             if mail.kind == "question":
-                matter = at_once(self.office.state.matters.load(int(mail.token.partition("-")[0])))
-                assert matter is not None
-                case = CASE.load(matter.state)
+                ticket = at_once(self.office.state.tickets.load(int(mail.token.partition("-")[0])))
+                assert ticket is not None
+                case = CASE.load(ticket.state)
                 query = case.asked[int(mail.token.split("-")[1])]
                 if query.asks in asks:
                     found.append((case, query, mail))
@@ -189,15 +189,15 @@ class Cases(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(["approve", "deny", "accept", "refuse", "ask"]))
     def console(self, data: st.DataObject, what: str) -> None:
-        matter = data.draw(st.sampled_from(self.office.matters(Unblocking.kind)), label="case")
-        case, console = CASE.load(matter.state), self.office.cases_console()
+        ticket = data.draw(st.sampled_from(self.office.tickets(Unblocking.kind)), label="case")
+        case, console = CASE.load(ticket.state), self.office.cases_console()
         try:
             if what in ("approve", "deny"):
-                self.runner.run(console.decide(matter.id, what == "approve", ""))
+                self.runner.run(console.decide(ticket.id, what == "approve", ""))
             elif what == "ask":
-                self.runner.run(console.ask(matter.id, None))
+                self.runner.run(console.ask(ticket.id, None))
             else:
-                self.runner.run(console.review(matter.id, what == "accept", ""))
+                self.runner.run(console.review(ticket.id, what == "accept", ""))
         except CommandRefused:
             return
         if what in ("approve", "accept"):
@@ -243,8 +243,8 @@ class Cases(RuleBasedStateMachine):
 
     def _crash(self, at: int, when: str) -> None:
         """The desk ends at a commit, just before or just after it; memory is gone."""
-        matters = self.office.state.matters
-        real, left = matters.move, [at]
+        tickets = self.office.state.tickets
+        real, left = tickets.move, [at]
 
         async def move(steps: object) -> None:
             left[0] -= 1
@@ -253,13 +253,13 @@ class Cases(RuleBasedStateMachine):
             if left[0] < 0:
                 raise StoreError("killed")
 
-        matters.move = move  # type: ignore[method-assign,assignment]
+        tickets.move = move  # type: ignore[method-assign,assignment]
         try:
             self.runner.run(self.office.turn())
         except StoreError:
             pass
         finally:
-            del matters.move
+            del tickets.move
         self.office.restart()
 
     def _soon(self, soon: bool) -> None:
@@ -298,16 +298,16 @@ class Cases(RuleBasedStateMachine):
         for address in office.listed():
             assert address in allowed.senders | {sender for sender, _ in allowed.yes}
         # One open case an address; what is open is waited for.
-        matters = office.matters(Unblocking.kind)
-        opened = [CASE.load(m.state) for m in matters if m.closed_at is None]
+        tickets = office.tickets(Unblocking.kind)
+        opened = [CASE.load(m.state) for m in tickets if m.closed_at is None]
         addresses = [address for case in opened for address in case.addresses]
         assert len(addresses) == len(set(addresses))
-        for matter in matters:
-            case = CASE.load(matter.state)
-            assert case.ended == (matter.closed_at is not None)
-            assert {(matter.id, given.person) for given in case.given} <= allowed.answered
+        for ticket in tickets:
+            case = CASE.load(ticket.state)
+            assert case.ended == (ticket.closed_at is not None)
+            assert {(ticket.id, given.person) for given in case.given} <= allowed.answered
             if case.stage in (Stage.ASKED, Stage.UNSURE):
-                assert matter.wakes_at is not None
+                assert ticket.wakes_at is not None
             if case.stage is Stage.APPROVED:
                 assert set(case.addresses) <= set(office.listed())
         # Nobody is told twice (R33), and no unproven sender at all.
@@ -319,7 +319,7 @@ class Cases(RuleBasedStateMachine):
         assert all(count == 1 for count in told.values()), told
         approved = Counter(
             address
-            for m in matters
+            for m in tickets
             if m.status == "approved"
             for address in CASE.load(m.state).addresses
         )
@@ -336,11 +336,11 @@ class Cases(RuleBasedStateMachine):
         for _ in range(12):  # silence ends every wait for recipients
             self.office.now += 86_400
             self.turn(None)
-        for matter in self.office.matters(Unblocking.kind):
-            event(CASE.load(matter.state).stage.value)
+        for ticket in self.office.tickets(Unblocking.kind):
+            event(CASE.load(ticket.state).stage.value)
         waits = {
             CASE.load(m.state).stage
-            for m in at_once(self.office.state.matters.find(Unblocking.kind))
+            for m in at_once(self.office.state.tickets.find(Unblocking.kind))
         }
         assert waits <= {Stage.NEW, Stage.REVIEWED, Stage.CONFLICT}  # for reviewers
         unread = at_once(

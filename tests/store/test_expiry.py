@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tests.store.matters import ALICE, BOB, HELD, NOW, SPAM, entry, step
+from tests.store.tickets import ALICE, BOB, HELD, NOW, SPAM, entry, step
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database

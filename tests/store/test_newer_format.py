@@ -24,7 +24,7 @@ from mailguard.adapters.database.tables import (
 from mailguard.cli.root import application
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.ports import StoreError
-from mailguard.server.wiring import taking_up
+from mailguard.server.wiring import replay_by_id
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara.olive", "paula.pine", "tomas.birch"))
 MAPLE, CEDAR = "teachers-maple@example.org", "teachers-cedar@example.org"
@@ -67,7 +67,7 @@ def numbers(*kinds: str) -> list[int]:
     return [one["number"] for one in MANIFEST["matters"] if one["kind"] in kinds]
 
 
-async def test_matters_of_every_kind_stay_as_they_are(store: OldStore) -> None:
+async def test_tickets_of_every_kind_stay_as_they_are(store: OldStore) -> None:
     every = numbers("approval", "case", "grant", "summary")
     written_by_tomorrow(store, matters, matters.c.state, every)
     with store.state.database.write() as connection:  # all of them are due at once
@@ -107,7 +107,7 @@ async def test_copies_decided_elsewhere_close_no_newer_matter(store: OldStore) -
     numbers_ = [MATTERS["waiting"]["number"], MATTERS["asked"]["number"]]
     written_by_tomorrow(store, matters, matters.c.state, numbers_)
     for number in numbers_:
-        theirs = [hold.id for hold in await store.state.matters.holds_of(number)]
+        theirs = [hold.id for hold in await store.state.tickets.holds_of(number)]
         await store.state.ledger.decide_hold(theirs, "discarded", "root")
     before = rows(store, matters, matters.c.id, numbers_)
     await store.turn()
@@ -119,7 +119,7 @@ async def test_what_is_due_behind_them_moves(store: OldStore, kind: str) -> None
     """More than one turn looks at, all of them due for longer."""
     behind = {"approval": "waiting", "case": "asked", "grant": "partly used"}[kind]
     store.now += 400 * DAY
-    new = store.state.matters.new
+    new = store.state.tickets.new
     newer = [(await new(kind, f"of tomorrow {n}", store.now)).id for n in range(230)]
     with store.state.database.write() as connection:
         theirs = matters.c.id.in_(newer)
@@ -142,8 +142,8 @@ async def test_a_message_that_a_newer_version_recorded_waits_for_it(store: OldSt
         await store.turn()
     assert rows(store, transactions, transactions.c.id, first) == before
     assert rows(store, holds, holds.c.transaction_id, first) == kept
-    (number,) = await store.state.matters.matters_of(last)
-    assert [line.what for line in await store.state.matters.history(number)] == ["opened"]
+    (number,) = await store.state.tickets.tickets_of(last)
+    assert [line.what for line in await store.state.tickets.history(number)] == ["opened"]
 
 
 @pytest.mark.parametrize("what", ["facts", "policy"])
@@ -157,7 +157,7 @@ async def test_nothing_is_decided_on_a_newer_record(store: OldStore, what: str) 
     there = [MATTERS[name]["number"] for name in names]
     before = rows(store, matters, matters.c.id, there)
     with pytest.raises(NewerFormat):
-        take_up = taking_up(store.state, lambda: store.loaded.snapshot, store.replaying)
+        take_up = replay_by_id(store.state, lambda: store.loaded.snapshot, store.replaying)
         await take_up(NAMED["unseen_hold"])
     with pytest.raises(StoreError, match="newer version"):
         await store.desk.answer(asked("waiting", PAULA)["page"], "yes")

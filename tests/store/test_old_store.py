@@ -24,7 +24,7 @@ from mailguard.adapters.database.tables import letters, metadata, outbox
 from mailguard.cli.root import application
 from mailguard.core.record.formats import number_of
 from mailguard.core.record.stored import is_recorded
-from mailguard.server.wiring import taking_up
+from mailguard.server.wiring import replay_by_id
 
 TARA, BEN, SAM, PAULA, TOMAS, WANDA = (
     f"{name}@example.org"
@@ -84,9 +84,9 @@ async def test_it_is_whole_and_nothing_in_it_carries_a_number(old: OldStore) -> 
         }
     assert rows == MANIFEST["rows"]
     for one in MANIFEST["matters"]:
-        matter = await old.state.matters.load(one["number"])
-        assert matter is not None
-        assert b'"format"' not in matter.state
+        ticket = await old.state.tickets.load(one["number"])
+        assert ticket is not None
+        assert b'"format"' not in ticket.state
     for id_ in RECORDED:
         entry = await old.state.ledger.find(id_)
         assert entry is not None
@@ -94,7 +94,7 @@ async def test_it_is_whole_and_nothing_in_it_carries_a_number(old: OldStore) -> 
 
 
 async def test_every_recorded_transaction_is_decided_again_as_recorded(old: OldStore) -> None:
-    take_up = taking_up(old.state, lambda: old.loaded.snapshot, old.replaying)
+    take_up = replay_by_id(old.state, lambda: old.loaded.snapshot, old.replaying)
     assert Counter(one["reproduced"] for one in RECORDED.values()).keys() == {True, False, None}
     for id_, was in RECORDED.items():
         entry = await old.state.ledger.find(id_)
@@ -174,9 +174,9 @@ async def test_a_token_that_was_mailed_is_answered_by_mail(old: OldStore) -> Non
     await old.round()
     assert [await old.status(name) for name, *_ in ANSWERS] == [status for *_, status in ANSWERS]
     for name, *_ in ANSWERS:  # what moves is written in the format of today
-        matter = await old.state.matters.load(MATTERS[name]["number"])
-        assert matter is not None
-        assert matter.state.startswith(b'{"format":')
+        ticket = await old.state.tickets.load(MATTERS[name]["number"])
+        assert ticket is not None
+        assert ticket.state.startswith(b'{"format":')
     released = b"".join(old.next_hop.got(MAPLE))
     assert b"Subject: Number eleven" in released
     assert b"Subject: Bake sale for Room 5" in released
@@ -210,8 +210,8 @@ async def test_what_was_unread_is_read_and_what_was_unseen_is_asked(old: OldStor
     with looked_into(old) as connection:
         left = connection.execute(select(letters).where(letters.c.state == "waiting")).all()
     assert left == []
-    (number,) = await old.state.matters.matters_of(NAMED["unseen_hold"])
-    opened = await old.state.matters.load(number)
+    (number,) = await old.state.tickets.tickets_of(NAMED["unseen_hold"])
+    opened = await old.state.tickets.load(number)
     assert opened is not None
     assert (opened.kind, opened.status, number_of(opened.state)) == ("approval", "waiting", 1)
     assert any(b"Number fifteen" in raw for raw in old.next_hop.got(PAULA))
@@ -251,16 +251,16 @@ def test_holds_are_let_go(config: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 async def test_grants_cover_as_before(old: OldStore) -> None:
     for name, sender in (("partly used", TARA), ("untouched", BEN)):
-        was = await old.state.matters.load(MATTERS[name]["number"])
+        was = await old.state.tickets.load(MATTERS[name]["number"])
         id_, reply = await old.say(sender, CEDAR, "The play", "Rehearsal on Friday.")
         assert reply.code == 250
         await old.round()
         assert any(b"Rehearsal" in raw for raw in old.next_hop.got(CEDAR))
         assert await old.ends(id_) == {"released"}
-        matter = await old.state.matters.load(MATTERS[name]["number"])
-        assert was is not None and matter is not None
-        assert matter.version == was.version + 1
-        assert matter.state.startswith(b'{"format":1,')
+        ticket = await old.state.tickets.load(MATTERS[name]["number"])
+        assert was is not None and ticket is not None
+        assert ticket.version == was.version + 1
+        assert ticket.state.startswith(b'{"format":1,')
 
 
 async def test_what_comes_due_wakes(old: OldStore) -> None:
@@ -277,6 +277,6 @@ async def test_what_comes_due_wakes(old: OldStore) -> None:
     for name in ("new", "new, nobody to ask", "reviewed", "conflict", "second of an address"):
         assert await old.status(name) == MATTERS[name]["status"]
     assert not any(b"Subject: Number eleven" in raw for raw in old.next_hop.got(MAPLE))
-    found = await old.state.matters.find("summary", open_only=False)
+    found = await old.state.tickets.find("summary", open_only=False)
     mornings = [m for m in found if number_of(m.state)]
     assert len(mornings) > len(of_kind("summary"))

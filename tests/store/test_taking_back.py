@@ -30,9 +30,9 @@ def office(tmp_path: Path, url: str) -> Iterator[Office]:
     opened.close()
 
 
-def closing(matter: Ticket, *withdraws: int) -> TicketUpdate:
+def closing(ticket: Ticket, *withdraws: int) -> TicketUpdate:
     return TicketUpdate(
-        matter.id, matter.version, "stopped", matter.state, withdraws=withdraws, closes=True
+        ticket.id, ticket.version, "stopped", ticket.state, withdraws=withdraws, closes=True
     )
 
 
@@ -41,17 +41,17 @@ async def approved(office: Office) -> Ticket:
     questions = {m.to[0]: m for m in await office.round() if m.kind == "question"}
     await office.reply(questions[PAULA], "Yes")
     await office.turn()
-    (matter,) = office.matters()
-    assert matter.closed_at is not None
-    return matter
+    (ticket,) = office.tickets()
+    assert ticket.closed_at is not None
+    return ticket
 
 
 async def test_what_waits_is_taken_back_and_its_copies_end_as_discarded(office: Office) -> None:
-    matter = await approved(office)
-    leaving = await office.state.matters.leaving(f"{1:026}")
+    ticket = await approved(office)
+    leaving = await office.state.tickets.leaving(f"{1:026}")
     assert sorted(recipients for _, recipients in leaving) == [(CEDAR,), (MAPLE,)]
-    await office.state.matters.move([closing(matter, *(entry for entry, _ in leaving))])
-    assert await office.state.matters.leaving(f"{1:026}") == []
+    await office.state.tickets.move([closing(ticket, *(entry for entry, _ in leaving))])
+    assert await office.state.tickets.leaving(f"{1:026}") == []
     ends = await office.state.ledger.end_states(f"{1:026}")
     assert {state.value for _, state, _ in ends.values()} == {"discarded"}
     assert [m.kind for m in await office.deliver() if m.kind == "release"] == []
@@ -59,37 +59,37 @@ async def test_what_waits_is_taken_back_and_its_copies_end_as_discarded(office: 
 
 
 async def test_what_is_being_sent_is_not_taken_back_and_then_nothing_is(office: Office) -> None:
-    matter = await approved(office)
-    entries = [entry for entry, _ in await office.state.matters.leaving(f"{1:026}")]
+    ticket = await approved(office)
+    entries = [entry for entry, _ in await office.state.tickets.leaving(f"{1:026}")]
     (leased,) = await office.state.outbox.lease("other", office.now, 60.0, 1)
     with pytest.raises(Conflict, match="left the outbox"):
-        await office.state.matters.move([closing(matter, *entries)])
-    assert await office.state.matters.load(matter.id) == matter
-    left = await office.state.matters.leaving(f"{1:026}")
+        await office.state.tickets.move([closing(ticket, *entries)])
+    assert await office.state.tickets.load(ticket.id) == ticket
+    left = await office.state.tickets.leaving(f"{1:026}")
     assert {entry for entry, _ in left} == set(entries) - {leased.id}
     await office.state.outbox.retry(leased.id, office.now, "451", leased.recipients, office.now)
-    assert len(await office.state.matters.leaving(f"{1:026}")) == 2
+    assert len(await office.state.tickets.leaving(f"{1:026}")) == 2
 
 
 async def test_a_matter_that_is_closed_moves_only_to_close_again(office: Office) -> None:
-    matter = await approved(office)
-    again = TicketUpdate(matter.id, matter.version, "waiting", matter.state)
+    ticket = await approved(office)
+    again = TicketUpdate(ticket.id, ticket.version, "waiting", ticket.state)
     with pytest.raises(Conflict):
-        await office.state.matters.move([again])
-    await office.state.matters.move([closing(matter)])
+        await office.state.tickets.move([again])
+    await office.state.tickets.move([closing(ticket)])
     with pytest.raises(Conflict):  # the version that it was thought out for is gone
-        await office.state.matters.move([closing(matter)])
+        await office.state.tickets.move([closing(ticket)])
 
 
 async def test_matters_are_found_by_message_and_when_others_were_quicker(office: Office) -> None:
     await office.send(ANNOUNCEMENT, to=(MAPLE, CEDAR))
     await office.turn()
-    store, one = office.state.matters, f"{1:026}"
+    store, one = office.state.tickets, f"{1:026}"
     entry = await office.state.ledger.find(one)
     assert entry is not None
     assert await store.sent_as(entry.message_id, office.now - 1) == [one]
     assert await store.sent_as(entry.message_id, office.now + 1) == []
-    assert await store.matters_of(one) == [1]
+    assert await store.tickets_of(one) == [1]
     assert await store.overtaken("approval") == []
     first, second = await store.holds_of(1)
     await office.state.ledger.decide_hold([first.id], "discarded", "wanda", ())

@@ -81,13 +81,13 @@ async def open_cases(state: Path) -> None:
             asked = Query(Asks.VERIFY, Who("tolive", "Tara Olive", TARA), (), now)
             who = Requester(TARA, "Tara Olive", now)
             case = Case((address,), now, (who,), (), (told,), (asked,), stage=Stage.REVIEWED)
-            matter = await opened.matters.new("case", f"{address}|0", now)
-            written = CASE.dump_json(case)
+            ticket = await opened.tickets.new("case", f"{address}|0", now)
+            written = CASE.dump(case)
             step = TicketUpdate(
-                *(matter.id, matter.version, case.stage.value, written, now + 86_400 * 365),
+                *(ticket.id, ticket.version, case.stage.value, written, now + 86_400 * 365),
                 history=(TicketEvent(now, "mailguard", "opened"),),
             )
-            await opened.matters.move([step])
+            await opened.tickets.move([step])
     finally:
         opened.close()
 

@@ -187,7 +187,7 @@ class Office:
         if not self.url:
             _prepared(self.path)
         self.state = StateDirectory.open(self.path, self.url)
-        self.state.matters._clock = lambda: self.now
+        self.state.tickets._clock = lambda: self.now
         self.policies: dict[str, Policy] = {}
         self.number = 0
         self.relayed: list[Mail] = []
@@ -214,18 +214,18 @@ class Office:
     def restart(self) -> None:
         """What memory there was is gone, as after a crash."""
         desk = Deskwork(lambda: self.now, self.state.notices, self.world.delivery.outbox)
-        self.work = Work(self.state.matters, lambda: self.snapshot, self.take_up, desk)
+        self.work = Work(self.state.tickets, lambda: self.snapshot, self.take_up, desk)
         self.grants = Grants(self.work)
         self.steps = Approvals(self.work, self.terms, self.grants, self.relay_vouches)
         self.open_desk(Engine(self.steps), Engine(self.grants))
 
     def open_desk(self, *handlers: Engine[Any]) -> None:
         """Where letters are read, and tickets come due."""
-        delivery, matters = self.world.delivery, self.state.matters
+        delivery, tickets = self.world.delivery, self.state.tickets
         desks = {one.desk: one for one in handlers if one.desk}
         kinds = {one.kind: one for one in handlers}
         self.desk = Inbox(
-            *(matters, matters, self.take_up, desks, kinds, self._unread),
+            *(tickets, tickets, self.take_up, desks, kinds, self._unread),
             delivery.clock,
             delivery.desk,
         )
@@ -324,17 +324,17 @@ class Office:
 
     # What can be seen
 
-    def matters(self, kind: str = Approvals.kind) -> list[Ticket]:
-        return list(at_once(self.state.matters.find(kind, open_only=False)))
+    def tickets(self, kind: str = Approvals.kind) -> list[Ticket]:
+        return list(at_once(self.state.tickets.find(kind, open_only=False)))
 
     def approval(self, number: int = 0) -> Approval:
-        matters = self.matters()
-        matter = matters[-1] if not number else next(m for m in matters if m.id == number)
-        return APPROVAL.load(matter.state)
+        tickets = self.tickets()
+        ticket = tickets[-1] if not number else next(m for m in tickets if m.id == number)
+        return APPROVAL.load(ticket.state)
 
     def history(self, number: int = 0) -> list[str]:
-        matter = number or self.matters()[-1].id
-        return [line.what for line in at_once(self.state.matters.history(matter))]
+        ticket = number or self.tickets()[-1].id
+        return [line.what for line in at_once(self.state.tickets.history(ticket))]
 
     def waiting(self) -> list[Mail]:
         """What the outbox has still to send."""

@@ -156,8 +156,8 @@ class OldStore:
             pass
 
     async def status(self, name: str) -> str:
-        """Of a matter by its name in the manifest."""
-        found = await self.state.matters.load(MATTERS[name]["number"])
+        """Of a ticket by its name in the manifest."""
+        found = await self.state.tickets.load(MATTERS[name]["number"])
         assert found is not None
         return found.status
 
@@ -175,6 +175,6 @@ def looked_into(store: OldStore) -> Iterator[Connection]:
 
 
 def asked(name: str, mailbox: str) -> Mapping[str, Any]:
-    """The last question about a matter that was mailed to somebody."""
+    """The last question about a ticket that was mailed to somebody."""
     number = MATTERS[name]["number"]
     return [q for q in MANIFEST["questions"] if q["matter"] == number and q["to"] == mailbox][-1]

@@ -174,12 +174,12 @@ class SpamOffice(Office):
     # What can be seen
 
     def case(self, number: int = 0) -> Case:
-        matters = self.matters(Unblocking.kind)
-        matter = next(m for m in matters if m.id == number) if number else matters[-1]
-        return CASE.load(matter.state)
+        tickets = self.tickets(Unblocking.kind)
+        ticket = next(m for m in tickets if m.id == number) if number else tickets[-1]
+        return CASE.load(ticket.state)
 
     def case_number(self) -> int:
-        return self.matters(Unblocking.kind)[-1].id
+        return self.tickets(Unblocking.kind)[-1].id
 
     def case_history(self, number: int = 0) -> list[str]:
         return self.history(number or self.case_number())

@@ -59,7 +59,7 @@ class HallOffice(Office):
         return asked
 
     def booking(self) -> dict[str, Any]:
-        (ticket,) = self.matters("booking")
+        (ticket,) = self.tickets("booking")
         return json.loads(ticket.state)
 
 
@@ -114,7 +114,7 @@ async def test_what_cannot_be_read_is_set_aside_and_answers_nothing(office: Hall
         connection.execute(update(matters).values(state=b"{"))
     office.now += 3 * DAY
     assert await office.round() == []
-    (ticket,) = office.matters("booking")
+    (ticket,) = office.tickets("booking")
     assert (ticket.wakes_at, office.history(1)[-1]) == (office.now + DAY, "unreadable")
     assert await office.desk.question(asked.page) is None
 

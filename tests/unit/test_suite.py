@@ -75,7 +75,7 @@ def test_helpers_come_from_support_or_stand_beside(file: Path) -> None:
         "from tests.unit.test_suite import wrong",
         "from tests.unit import test_suite",
         "import tests.store.conftest",
-        "from tests.store import matters",
+        "from tests.store import tickets",
     ],
 )
 def test_what_would_be_wrong_is_seen(line: str) -> None:

@@ -31,7 +31,7 @@ class StateDirectory:
     outbox: OutboxStore
     unblocked: UnblockedList
     learned: LearnedWords
-    matters: TicketStore
+    tickets: TicketStore
     notices: NoticeAllowance  # in memory: what was sent before a restart is forgotten
 
     @classmethod

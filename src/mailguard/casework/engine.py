@@ -198,7 +198,7 @@ class Engine(Committing[S]):
     async def _found(self, token: question.Token, event: Trigger) -> Found[S] | None:
         """The question that a token leads to. A page's key is bound to the same as the token that
         stands in headers, and is another."""
-        ticket = await self.work.tickets.load(token.matter)
+        ticket = await self.work.tickets.load(token.ticket)
         if ticket is None or ticket.kind != self.kind:
             return None
         _, state = self.meet(ticket, event)
@@ -316,12 +316,12 @@ class Engine(Committing[S]):
         except NewerFormat as newer:
             left_alone(self.kind, which, newer)
         except Conflict as conflict:  # somebody was quicker; the next turn sees what is left
-            log.info("desk_conflict", kind=self.kind, matter=which, reason=str(conflict))
+            log.info("desk_conflict", kind=self.kind, ticket=which, reason=str(conflict))
         except StoreError as error:  # it may be one message's damaged copy
-            log.error("desk_store", kind=self.kind, matter=which, reason=str(error))
+            log.error("desk_store", kind=self.kind, ticket=which, reason=str(error))
             trouble.append(error)
         except Exception:
-            log.exception("desk_error", kind=self.kind, matter=which)
+            log.exception("desk_error", kind=self.kind, ticket=which)
             metrics.INTERNAL_ERRORS.labels(self.kind).inc()
         return False
 
@@ -400,7 +400,7 @@ class Engine(Committing[S]):
     async def _on_page(self, ticket: Ticket, token: str, event: Trigger) -> Found[S] | None:
         """The question whose page this is, while who was asked may answer."""
         for one in question.found_in([token]):
-            found = await self._found(one, event) if one.matter == ticket.id else None
+            found = await self._found(one, event) if one.ticket == ticket.id else None
             if found is not None and found.proven:
                 now = self.work.desk.clock()
                 return found if await self.workflow.still_asked(found, now) else None

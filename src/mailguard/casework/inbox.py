@@ -117,7 +117,7 @@ class Inbox:
     async def _read(self, mail: UnreadMail) -> None:
         handler = self._desks.get(mail.desk)
         if handler is None:
-            await self._letters.settle(mail.id, "no clerk")
+            await self._letters.settle(mail.id, "no handler")
             return
         try:
             await handler.read(mail, await self._take_up(mail.transaction_id))
@@ -159,7 +159,7 @@ class Inbox:
                 return None
             with contextlib.suppress(Conflict):
                 return await handler.answer(ticket, token, choice, remark)
-        raise StoreError("others act on the same matter; please try again")
+        raise StoreError("others act on the same ticket; please try again")
 
     async def _of(self, token: str) -> tuple[Ticket | None, Handler | None]:
         number = token.partition("-")[0]

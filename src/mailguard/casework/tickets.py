@@ -187,7 +187,7 @@ class Tickets(Protocol):
         """Copies of a message in the outbox that can still be withdrawn, with their recipients."""
         ...
 
-    async def matters_of(self, transaction_id: str) -> Sequence[int]:
+    async def tickets_of(self, transaction_id: str) -> Sequence[int]:
         """The tickets that the message's holds hang on."""
         ...
 

@@ -82,7 +82,7 @@ def show(
         )
         copies: list[dict[str, Any]] = [
             {"number": h.id, "recipient": h.recipient, "state": h.state}
-            for h in asyncio.run(state.matters.holds_of(number))
+            for h in asyncio.run(state.tickets.holds_of(number))
         ]
     if as_json:
         print_json(told | {"history": history, "copies": copies})

@@ -74,7 +74,7 @@ def show(
         one, history = tickets.one_of(
             *(state, CASE, number, "cases list"), lambda t, case: _record(t, case, loaded)
         )
-        hanging = asyncio.run(state.matters.holds_of(number))
+        hanging = asyncio.run(state.tickets.holds_of(number))
         holds = {hold.id: hold.state for hold in hanging}
     for copy in one["copies"]:
         copy["state"] = holds.get(copy["hold"], "in another case")

@@ -1,4 +1,4 @@
-"""What a command does to matters that a running server may act on at the same time."""
+"""What a command does to tickets that a running server may act on at the same time."""
 
 from __future__ import annotations
 

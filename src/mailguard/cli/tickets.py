@@ -40,7 +40,7 @@ def all_of(
     from mailguard.core.record.formats import NewerFormat
 
     found = []
-    for ticket in asyncio.run(state.matters.find(stored.name, open_only=not everything)):
+    for ticket in asyncio.run(state.tickets.find(stored.name, open_only=not everything)):
         try:
             found.append(record(ticket, stored.load(ticket.state)))
         except (NewerFormat, ValueError) as error:
@@ -58,14 +58,14 @@ def one_of(
     """A ticket and its history; ends the command where there is none, or it cannot be read."""
     from mailguard.core.record.formats import NewerFormat
 
-    ticket = asyncio.run(state.matters.load(number))
+    ticket = asyncio.run(state.tickets.load(number))
     if ticket is None or ticket.kind != stored.name or not ticket.version:
         fail(f"there is no {stored.name} {number}; see: mailguard {listing} --all")
     try:
         told = record(ticket, stored.load(ticket.state))
     except (NewerFormat, ValueError) as error:
         fail(_unread(ticket, error))
-    history = asyncio.run(state.matters.history(number))
+    history = asyncio.run(state.tickets.history(number))
     return told, [{"at": h.at, "by": h.by, "what": h.what, "detail": h.detail} for h in history]
 
 

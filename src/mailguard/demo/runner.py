@@ -147,7 +147,7 @@ class Demo:
         while True:
             counts = await state.outbox.counts()
             waiting = sum(number for (_, s), number in counts.items() if s == "waiting")
-            waiting += len(await state.matters.unclaimed(Disposition.HOLD))  # nobody is asked yet
+            waiting += len(await state.tickets.unclaimed(Disposition.HOLD))  # nobody is asked yet
             if not waiting or time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.1)

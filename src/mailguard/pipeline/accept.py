@@ -44,7 +44,7 @@ async def accept(
     terms: OutboundTerms,
     delivery: Delivery,
 ) -> Reply:
-    """Take one message through the house and answer it. Raises nothing but CancelledError."""
+    """Take one message from archive to reply. Raises nothing but CancelledError."""
     try:
         reply = await process(transaction, snapshot, judging, terms, delivery)
     except StoreError as error:
@@ -144,7 +144,7 @@ async def _keep_the_rest(
     copy before they are recorded. The copies that are quarantined."""
 
     async def kept(may_tell: bool) -> Sequence[Hold]:
-        holds, outgoing = judged.left_over(conclusion, copies, delivered, may_tell=may_tell)
+        holds, outgoing = judged.remainder(conclusion, copies, delivered, may_tell=may_tell)
         quarantined = {hold.recipient: State.QUARANTINED for hold in holds}
         entry = judged.entry(reply, {**conclusion.states, **quarantined})
         await delivery.ledger.keep(entry, holds, outgoing)

@@ -249,7 +249,7 @@ class JudgedMessage:
             r for variant in self.plan.variants if variant.redirected for r in variant.recipients
         ]
         return (
-            *(self._to_sender(telling) for telling in self.plan.tellings),
+            *(self._to_sender(what) for what in self.plan.notices),
             *self.reports(routed),
             *self._spammail_copy(),
         )
@@ -258,7 +258,7 @@ class JudgedMessage:
         """What the Director is told of recipients whose copies go to another mailbox (R6)."""
         return routing.reports(self.transaction, self.facts, self.snapshot, routed)
 
-    def left_over(
+    def remainder(
         self,
         conclusion: Conclusion,
         copies: Mapping[int, bytes],
@@ -281,8 +281,8 @@ class JudgedMessage:
                 conclusion.returned,
             )
             if may_tell and may_answer(self.transaction, self.facts):
-                telling = Notice(conclusion.returned, why, Disposition.BOUNCE)
-                outgoing.append(self._to_sender(telling))
+                what = Notice(conclusion.returned, why, Disposition.BOUNCE)
+                outgoing.append(self._to_sender(what))
             else:
                 holds = tuple(
                     Hold(r, Disposition.QUARANTINE, RETURNED.code, evidence)
@@ -298,11 +298,11 @@ class JudgedMessage:
         evidence = str(reply).replace("\n", " ")[:300]
         finding = Finding(RETURNED.code, evidence)
         why = Judgement("next_hop", finding, Disposition.BOUNCE, tuple(recipients))
-        telling = Notice(tuple(recipients), why, Disposition.BOUNCE)
+        what = Notice(tuple(recipients), why, Disposition.BOUNCE)
         if may_tell and may_answer(self.transaction, self.facts):
             sender = self.transaction.envelope.reverse_path
-            return replace(self._late_notice(telling, sender, at), spends=Spend(sender, at))
-        return self._late_notice(telling, self.snapshot.district.postmaster, at)
+            return replace(self._late_notice(what, sender, at), spends=Spend(sender, at))
+        return self._late_notice(what, self.snapshot.district.postmaster, at)
 
     def _put_off(self, conclusion: Conclusion, copies: Mapping[int, bytes]) -> Iterator[Outgoing]:
         waiting = set(conclusion.put_off)
@@ -323,36 +323,36 @@ class JudgedMessage:
             )
             yield from one.redirected(variant.redirected)
 
-    def _to_sender(self, telling: Notice) -> Outgoing:
+    def _to_sender(self, what: Notice) -> Outgoing:
         """A notice of the moment that the message came; all of a message spend one."""
         sender, now = self.transaction.envelope.reverse_path, self.facts.now
-        told = self._notice(telling, sender, now, self._token(telling))
+        told = self._notice(what, sender, now, self._token(what))
         return replace(told, spends=Spend(sender, now))
 
-    def _late_notice(self, telling: Notice, to: str, at: float) -> Outgoing:
+    def _late_notice(self, what: Notice, to: str, at: float) -> Outgoing:
         """One message may make several, and none may be taken for another."""
-        key = self._notice_key(telling, to)
+        key = self._notice_key(what, to)
         unique = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
-        return self._notice(telling, to, at, f"{self._token(telling)}.{unique}")
+        return self._notice(what, to, at, f"{self._token(what)}.{unique}")
 
-    def _token(self, telling: Notice) -> str:
-        return f"{self.transaction.id}.{telling.judgement.finding.code.replace('.', '-')}"
+    def _token(self, what: Notice) -> str:
+        return f"{self.transaction.id}.{what.judgement.finding.code.replace('.', '-')}"
 
-    def _notice_key(self, telling: Notice, to: str) -> str:
-        concerned = ",".join(telling.recipients)
-        return f"notice|{self.digest}|{to}|{telling.judgement.finding.code}|{concerned}"
+    def _notice_key(self, what: Notice, to: str) -> str:
+        concerned = ",".join(what.recipients)
+        return f"notice|{self.digest}|{to}|{what.judgement.finding.code}|{concerned}"
 
-    def _notice(self, telling: Notice, to: str, at: float, token: str) -> Outgoing:
+    def _notice(self, what: Notice, to: str, at: float, token: str) -> Outgoing:
         raw = notice.build(
             district=self.snapshot.district,
             to=to,
-            text=self.words_for(telling.judgement, telling.recipients),
+            text=self.words_for(what.judgement, what.recipients),
             transaction=self.transaction,
-            recipients=telling.recipients,
+            recipients=what.recipients,
             token=token,
             at=at,
         )
-        key = self._notice_key(telling, to)
+        key = self._notice_key(what, to)
         return Outgoing(key, "notice", "", (to,), raw, transaction_id=self.transaction.id)
 
     def _spammail_copy(self) -> Iterator[Outgoing]:

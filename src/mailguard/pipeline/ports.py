@@ -319,7 +319,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Deskwork:
-    """What the steps of matters need beside their store."""
+    """What the steps of tickets need beside their store."""
 
     clock: Clock
     notices: NoticeWindow

@@ -88,10 +88,10 @@ class Server:
             self.second_opinion,
         )
         self.judging = make_judging(self.settings, self.state, self.reader, self.resolver)
-        self.entrance = SmtpGateway(
+        self.gateway = SmtpGateway(
             self.settings, self.live, self.relay, self.judging, terms, self.delivery
         )
-        self.servers = Servers(self.settings, self.entrance)
+        self.servers = Servers(self.settings, self.gateway)
         address = self.settings.http.address
         pages = application(self._snapshot, self.ready, self._gauges, self.desk)
         self.http = HttpServer(pages, address.host, address.port)
@@ -237,7 +237,7 @@ class Server:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """A task of the house's life is over before the house is stopped: never in silence."""
+    """A task of the server's life is over before the server is stopped: never in silence."""
     if not task.cancelled() and task.exception() is not None:
         log.error("task_ended", task=task.get_name(), exc_info=task.exception())
         metrics.INTERNAL_ERRORS.labels("task").inc()
@@ -279,7 +279,7 @@ async def serve(loaded: Loaded) -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean drain. Raises Unusable before a socket is bound,
     OSError when one is taken, StoreError when the state cannot be opened."""
     try:
-        house = Server(loaded)
+        server = Server(loaded)
     except ValueError as error:
         raise Unusable(str(error)) from error
     ended = asyncio.Event()
@@ -287,7 +287,7 @@ async def serve(loaded: Loaded) -> int:
     reloads: set[asyncio.Task[None]] = set()
 
     def hang_up() -> None:
-        task = loop.create_task(house.reload())
+        task = loop.create_task(server.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -295,10 +295,10 @@ async def serve(loaded: Loaded) -> int:
         loop.add_signal_handler(number, ended.set)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
     try:
-        await house.start()
+        await server.start()
         collect_seldom()
         await ended.wait()
     finally:
         with contextlib.suppress(asyncio.CancelledError):
-            await house.stop()
+            await server.stop()
     return 0

@@ -39,13 +39,13 @@ async def count(
     metrics.QUARANTINE_AGE.set(now - since)
     own = {workflow.kind: workflow.gauges for workflow in WORKFLOWS}
     for engine in engines:
-        tickets = await state.matters.find(engine.kind)
+        tickets = await state.tickets.find(engine.kind)
         counted = await off_loop_if_large(states_size(tickets), engine.count, tickets, now)
         for gauge, name in zip(_TICKETS, ("open", "oldest", "overdue"), strict=True):
             gauge.labels(engine.kind).set(counted[name])
         for single, name in zip(own.get(engine.kind) or (), counted, strict=False):
             single.set(counted[name])
-    unread, first = await state.matters.unread()
+    unread, first = await state.tickets.unread()
     metrics.LETTERS.set(unread)
     metrics.LETTERS_AGE.set(now - first if first else 0)
     today = directory_lookups.day_at(now, snapshot.district.time_zone)

@@ -105,11 +105,11 @@ async def replaying(settings: Settings) -> AsyncIterator[Replaying]:
 
 
 def deskwork(state: StateDirectory, clock: Clock = time.time) -> Deskwork:
-    """For commands that move matters: the server looks into the outbox often enough."""
+    """For commands that move tickets: the server looks into the outbox often enough."""
     return Deskwork(clock, state.notices, Bell())
 
 
-def taking_up(
+def replay_by_id(
     state: StateDirectory, snapshot: Callable[[], Snapshot], replaying: Replaying
 ) -> TakeUp:
     """How a recorded transaction is taken up again: under the policy of then, with the notices and
@@ -139,7 +139,7 @@ def outfit(
     async def teach(digest: str, words: Sequence[str], spam: bool) -> None:
         await state.learned.teach([Lesson(digest, words, spam)])
 
-    work = Work(state.matters, snapshot, taking_up(state, snapshot, replaying), desk)
+    work = Work(state.tickets, snapshot, replay_by_id(state, snapshot, replaying), desk)
     return Outfit(work, settings, Grants(work), teach, read_sheet, state.unblocked)
 
 
@@ -174,8 +174,8 @@ def make_inbox(
         return (Outgoing(f"unread|{mail.id}", "copy", "", to, raw, JudgedMessage.body(raw)),)
 
     return Inbox(
-        state.matters,
-        state.matters,
+        state.tickets,
+        state.tickets,
         handlers[0].work.take_up,
         {one.desk: one for one in handlers if one.desk},
         {one.kind: one for one in handlers},

@@ -54,7 +54,7 @@ async def test_the_engine_does_what_the_table_says(
 ) -> None:
     await office.send(NEEDS)
     await office.round()
-    (ticket,) = office.matters()
+    (ticket,) = office.tickets()
     closed = office.now if condition is Condition.CLOSED else None
     version = 0 if condition is Condition.NEW else 1
     state = STATES.get(condition, ticket.state)
@@ -86,7 +86,7 @@ async def _grant(office: SpamOffice) -> int:
 async def _approval(office: SpamOffice) -> int:
     await office.send(NEEDS)
     await office.round()
-    return office.matters(Approvals.kind)[-1].id
+    return office.tickets(Approvals.kind)[-1].id
 
 
 async def _case(office: SpamOffice) -> int:
@@ -115,7 +115,7 @@ def spoilt(office: SpamOffice, kind: str, state: bytes) -> list[int]:
 
 
 def found(office: SpamOffice, kind: str, numbers: list[int]) -> list[Ticket]:
-    return [one for one in office.matters(kind) if one.id in set(numbers)]
+    return [one for one in office.tickets(kind) if one.id in set(numbers)]
 
 
 @pytest.mark.parametrize("state", [DAMAGED, NEWER])
@@ -157,7 +157,7 @@ async def test_nothing_starves_what_was_overtaken(
     with office.database.write() as connection:
         connection.execute(update(matters).values(wakes_at=None))
     behind = await OPENED[kind](office)
-    theirs = [hold.id for hold in await office.state.matters.holds_of(behind)]
+    theirs = [hold.id for hold in await office.state.tickets.holds_of(behind)]
     await office.state.ledger.decide_hold(theirs, "discarded", "root")
     with office.database.write() as connection:
         row = dict(
@@ -190,7 +190,7 @@ async def test_a_damaged_grant_keeps_its_state_and_covers_nothing(office: SpamOf
     assert len(questions(await office.round())) == 2
     office.now += 2 * DAY
     await office.turn()
-    (grant,) = office.matters(GRANT.name)
+    (grant,) = office.tickets(GRANT.name)
     assert (grant.state, grant.closed_at) == (DAMAGED, None)
 
 
@@ -246,7 +246,7 @@ async def test_a_refused_commit_gives_the_notice_back(
     await office.send(NEEDS)
     asked = to(await office.round(), PAULA)[0]
     await office.reply(asked, "Perhaps")
-    settle = office.state.matters._database.commit
+    settle = office.state.tickets._database.commit
 
     async def fails(work: Any, item: Any) -> Any:
         if work.__name__ == "_settle":
@@ -273,7 +273,7 @@ async def test_where_the_notice_is_gone_by_then_the_step_is_made_without(
     last_one_taken(office, PAULA)
     sent = await office.round()
     assert to(sent, PAULA) == []
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
     assert office.approval().outcome == ("waiting" if said == "Perhaps" else "stopped")
     assert bool(to(sent, TARA)) == (said == "Stop")
 
@@ -286,5 +286,5 @@ async def test_staff_whose_note_is_gone_hear_of_the_release_otherwise(office: Sp
     last_one_taken(office, TARA)
     told = [one.subject for one in to(await office.round(), TARA) if one.kind == "report"]
     assert told == ["Unblocked: Field trip"]
-    assert office.matters(Unblocking.kind)[0].status == "approved"
+    assert office.tickets(Unblocking.kind)[0].status == "approved"
     assert MAPLE not in office.listed()

@@ -20,11 +20,11 @@ REPORT = Outgoing("unread|1", "report", "", ("postmaster@example.org",), b"raw")
 
 @dataclass
 class Post:
-    """Letters as the store gives them out, and matters by number."""
+    """Letters as the store gives them out, and tickets by number."""
 
     letters: dict[int, UnreadMail]
     settled: dict[int, tuple[str, Sequence[Outgoing]]] = field(default_factory=dict)
-    matter: Ticket | None = None
+    ticket: Ticket | None = None
 
     async def at_hand(self, kinds: Sequence[str], now: float) -> AtHand:
         return AtHand(mail=True, tickets=False, copies=False)
@@ -39,7 +39,7 @@ class Post:
         self.settled[letter] = (outcome, outgoing)
 
     async def load(self, number: int) -> Ticket | None:
-        return self.matter if self.matter and self.matter.id == number else None
+        return self.ticket if self.ticket and self.ticket.id == number else None
 
 
 @dataclass
@@ -58,14 +58,14 @@ class Clerk:
     async def turn(self, now: float) -> None:
         self.turns += 1
 
-    async def answer(self, matter: Ticket, token: str, choice: str, remark: str) -> str | None:
+    async def answer(self, ticket: Ticket, token: str, choice: str, remark: str) -> str | None:
         if self.conflicts:
             self.conflicts -= 1
             raise Conflict("moved")
-        return f"{matter.id} {choice} {remark}"
+        return f"{ticket.id} {choice} {remark}"
 
-    async def question(self, matter: Ticket, token: str) -> Any:
-        return f"question {matter.id}"
+    async def question(self, ticket: Ticket, token: str) -> Any:
+        return f"question {ticket.id}"
 
 
 def desk(post: Post, clerk: Clerk) -> Inbox:
@@ -112,14 +112,14 @@ async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
 
 @pytest.mark.parametrize("token", ["", "x", "41", "42-0-a", "9" * 30 + "-0-a", "٤١-0-a"])
 async def test_a_token_of_no_matter(token: str) -> None:
-    post = Post({}, matter=Ticket(41, "case", 1, "asked", b""))
+    post = Post({}, ticket=Ticket(41, "case", 1, "asked", b""))
     one = desk(post, Clerk(post))
     assert await one.question(token) is None
     assert await one.answer(token, "yes") is None
 
 
 async def test_a_page_answers_through_the_clerk_and_a_conflict_is_looked_at_again() -> None:
-    post = Post({}, matter=Ticket(41, "approval", 1, "asked", b""))
+    post = Post({}, ticket=Ticket(41, "approval", 1, "asked", b""))
     clerk = Clerk(post, conflicts=2)
     one = desk(post, clerk)
     assert await one.question("41-0-a") == "question 41"

@@ -101,7 +101,7 @@ async def test_what_was_planned_again_is_replayed_so() -> None:
         plan = (await replay(entry, LARGE, plain(), again)).plan
         kept = entry.recipients[ANN][1] is State.QUARANTINED
         assert [hold.recipient for hold in plan.holds] == [ANN] * kept
-        assert [telling.recipients for telling in plan.tellings] == [(ANN,)] * (not kept)
+        assert [telling.recipients for telling in plan.notices] == [(ANN,)] * (not kept)
 
 
 async def test_facts_of_before_there_was_an_allowance_say_that_the_sender_may_be_told() -> None:
@@ -114,7 +114,7 @@ async def test_facts_of_before_there_was_an_allowance_say_that_the_sender_may_be
     plan = (
         await replay(replace(entry, facts=older), RAW, plain(), Replaying(ports, world.terms))
     ).plan
-    assert [telling.recipients for telling in plan.tellings] == [(ANN,)]
+    assert [telling.recipients for telling in plan.notices] == [(ANN,)]
 
 
 async def test_the_last_notice_may_go_while_the_next_hop_is_asked() -> None:

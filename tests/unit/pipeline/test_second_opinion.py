@@ -89,11 +89,11 @@ def gateway(
 async def accepted(house: Server, raw: bytes, says: str = "") -> Reply:
     """The reply to one message from outside; `says` is an injected verdict on its signature."""
     await house.state.learned.refresh()
-    entrance = house.entrance
+    serving = house.gateway
     if says:
-        entrance = gateway(house, judging=replace(house.judging, authenticator=Says(says)))
+        serving = gateway(house, judging=replace(house.judging, authenticator=Says(says)))
     envelope = Envelope("jane@example.net", (TARA,), "192.0.2.1", helo="mx.example.net")
-    return await entrance.accept(Listener("mx", Role.MX), envelope, raw)
+    return await serving.accept(Listener("mx", Role.MX), envelope, raw)
 
 
 def count(result: str) -> float:
@@ -140,7 +140,7 @@ async def test_no_reply_waits_for_it_and_none_changes(opened: Callable[[str], Se
         return ["fail"]
 
     second = DkimSecondOpinion(house.resolver, 1.0, 5.0, stuck)
-    house.entrance = gateway(house, delivery=replace(house.delivery, second_opinion=second))
+    house.gateway = gateway(house, delivery=replace(house.delivery, second_opinion=second))
     busy, disagreed = count("busy"), count("disagreed")
     replies = [await accepted(house, GOOD) for _ in range(3)]
     assert count("busy") == busy + 2

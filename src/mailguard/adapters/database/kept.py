@@ -126,7 +126,7 @@ def decide(connection: Connection, items: Sequence[Deciding]) -> Sequence[None]:
 
 
 def expire(connection: Connection, items: Sequence[Expiring]) -> Sequence[int]:
-    """End the wait of quarantined copies that no matter in progress needs: those from before a
+    """End the wait of quarantined copies that no ticket in progress needs: those from before a
     moment, and the oldest beyond a number of octets. How many."""
     return [_expire_one(connection, item) for item in items]
 

@@ -110,7 +110,7 @@ class DatabaseLedger:
     async def expire(self, before: float, octets: int, limit: int = 500) -> int:
         """End the wait of quarantined copies that nobody asked for: made before that moment, or
         the oldest beyond so many octets (0: any number); at most `limit` at once. How many. Never
-        what is held for approval, nor what a matter in progress needs. Raises StoreError."""
+        what is held for approval, nor what a ticket in progress needs. Raises StoreError."""
         expiring = kept_copies.Expiring(before, octets, limit, self._clock())
         return await self._database.commit(kept_copies.expire, expiring)
 

@@ -48,8 +48,8 @@ from mailguard.core.decision.verdict import Disposition
 from mailguard.pipeline.ports import Clock, LedgerEntry, Outgoing
 
 _DETAIL = 2_000  # characters of a line of history
-_MATTER = [matters.c[f.name] for f in fields(Ticket)]
-_NEW_MATTER, _NEW_LETTER = Upsert(matters, "key"), Upsert(letters, "key")
+_TICKET = [matters.c[f.name] for f in fields(Ticket)]
+_NEW_TICKET, _NEW_LETTER = Upsert(matters, "key"), Upsert(letters, "key")
 _HOLD = [holds.c[f.name] for f in fields(KeptCopy)]
 
 
@@ -124,16 +124,16 @@ class TicketStore:
         return number, since
 
     async def load(self, ticket: int) -> Ticket | None:
-        found = await self._matters(select(*_MATTER).where(matters.c.id == ticket))
+        found = await self._tickets(select(*_TICKET).where(matters.c.id == ticket))
         return next(iter(found), None)
 
     async def find(
         self, kind: str, *, open_only: bool = True, limit: int | None = None
     ) -> Sequence[Ticket]:
-        wanted = select(*_MATTER).where(matters.c.kind == kind, matters.c.version > 0)
+        wanted = select(*_TICKET).where(matters.c.kind == kind, matters.c.version > 0)
         if open_only:
             wanted = wanted.where(matters.c.closed_at.is_(None))
-        return await self._matters(wanted.order_by(matters.c.id).limit(limit))
+        return await self._tickets(wanted.order_by(matters.c.id).limit(limit))
 
     async def at_hand(self, kinds: Sequence[str], now: float) -> AtHand:
         ours = matters.c.kind.in_(kinds)
@@ -150,13 +150,13 @@ class TicketStore:
     async def due(
         self, kind: str, now: float, limit: int = 100, after: Ticket | None = None
     ) -> Sequence[Ticket]:
-        wanted = select(*_MATTER).where(
+        wanted = select(*_TICKET).where(
             matters.c.kind == kind, matters.c.wakes_at <= now, matters.c.closed_at.is_(None)
         )
         if after is not None:
             behind = tuple_(matters.c.wakes_at, matters.c.id)
             wanted = wanted.where(behind > tuple_(literal(after.wakes_at), literal(after.id)))
-        return await self._matters(wanted.order_by(matters.c.wakes_at, matters.c.id).limit(limit))
+        return await self._tickets(wanted.order_by(matters.c.wakes_at, matters.c.id).limit(limit))
 
     async def history(self, ticket: int) -> Sequence[TicketEvent]:
         wanted = select(*(happenings.c[f.name] for f in fields(TicketEvent)))
@@ -173,19 +173,19 @@ class TicketStore:
     async def overtaken(
         self, kind: str, limit: int | None = None, after: Ticket | None = None
     ) -> Sequence[Ticket]:
-        wanted = select(*_MATTER).where(
+        wanted = select(*_TICKET).where(
             matters.c.kind == kind,
             *_OVERTAKEN,
             matters.c.id > (after.id if after is not None else 0),
         )
-        return await self._matters(wanted.order_by(matters.c.id).limit(limit))
+        return await self._tickets(wanted.order_by(matters.c.id).limit(limit))
 
     async def leaving(self, transaction_id: str) -> Sequence[tuple[int, tuple[str, ...]]]:
         now = self._clock()
         found = await self._database.query(lambda c: outbox_store.leaving(c, transaction_id, now))
         return [(e.id, (e.serves,) if e.serves else e.recipients) for e in found]
 
-    async def matters_of(self, transaction_id: str) -> Sequence[int]:
+    async def tickets_of(self, transaction_id: str) -> Sequence[int]:
         wanted = select(holds.c.matter_id).where(
             holds.c.transaction_id == transaction_id, holds.c.matter_id.is_not(None)
         )
@@ -246,7 +246,7 @@ class TicketStore:
     async def hold(self, number: int) -> KeptCopy | None:
         return next(iter(await self._holds(select(*_HOLD).where(holds.c.id == number))), None)
 
-    async def _matters(self, wanted: Select[Any]) -> list[Ticket]:
+    async def _tickets(self, wanted: Select[Any]) -> list[Ticket]:
         return await self._database.query(
             lambda c: [Ticket(**row) for row in c.execute(wanted).mappings()]
         )
@@ -285,8 +285,8 @@ def _new(connection: Connection, items: Sequence[tuple[str, str, float]]) -> Seq
     for kind, key, now in items:
         hashed = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         row = {"kind": kind, "key": hashed, "version": 0, "status": "new", "state": b""}
-        connection.execute(_NEW_MATTER.into(connection), row | {"opened_at": now})
-        wanted = select(*_MATTER).where(matters.c.key == hashed)
+        connection.execute(_NEW_TICKET.into(connection), row | {"opened_at": now})
+        wanted = select(*_TICKET).where(matters.c.key == hashed)
         found.append(Ticket(**connection.execute(wanted).mappings().one()))
     return found
 
@@ -316,9 +316,9 @@ def _step(connection: Connection, one: _Step) -> None:
         )
     )
     if moved.rowcount != 1:
-        raise Conflict(f"matter {step.ticket} is not at version {step.version} any more")
+        raise Conflict(f"ticket {step.ticket} is not at version {step.version} any more")
     if step.letter is not None:
-        _done(connection, step.letter, f"matter {step.ticket}", now)
+        _done(connection, step.letter, f"ticket {step.ticket}", now)
     if step.claims:
         _claim(connection, step)
     _decide(connection, step, now)
@@ -357,7 +357,7 @@ def _claim(connection: Connection, step: TicketUpdate) -> None:
         .values(matter_id=step.ticket)
     )
     if claimed.rowcount != len(set(step.claims)):
-        raise Conflict(f"some of the holds {step.claims} hang on another matter, or are decided")
+        raise Conflict(f"some of the holds {step.claims} hang on another ticket, or are decided")
 
 
 def _decide(connection: Connection, step: TicketUpdate, now: float) -> None:

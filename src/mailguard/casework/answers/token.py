@@ -1,8 +1,8 @@
 """The token of a question that one person was asked by mail (R18, R30).
 
-Owns its form: `matter-number-mac`, a HMAC over matter, person and the message that it is about. It
+Owns its form: `ticket-number-mac`, a HMAC over ticket, person and the message that it is about. It
 stands in the question's Message-ID, Subject and page address, needs no storage, and answers for
-nobody else and nothing else. Single use and expiry are the matter's: it takes an answer only while
+nobody else and nothing else. Single use and expiry are the ticket's: it takes an answer only while
 it waits for one. Must not know mail, pages or what is asked.
 """
 
@@ -25,26 +25,26 @@ _MOST = 50  # candidates
 class Token:
     """As it was found; proven only by `proves`."""
 
-    matter: int
-    number: int  # which of the matter's questions
+    ticket: int
+    number: int  # which of the ticket's questions
     mac: str
 
     def __str__(self) -> str:
-        return f"{self.matter}-{self.number}-{self.mac}"
+        return f"{self.ticket}-{self.number}-{self.mac}"
 
 
-def token(keys: Sequence[bytes], matter: int, number: int, about: str) -> Token:
+def token(keys: Sequence[bytes], ticket: int, number: int, about: str) -> Token:
     """The token under the first key. `about` binds it: the person and the message's digest.
     Raises ValueError without a key."""
     if not keys:
         raise ValueError("there is no key to make tokens with")
-    return Token(matter, number, _mac(keys[0], matter, number, about))
+    return Token(ticket, number, _mac(keys[0], ticket, number, about))
 
 
 def proves(found: Token, keys: Sequence[bytes], about: str) -> bool:
     """Whether we made it, under any key, for this person and message."""
     return any(
-        hmac.compare_digest(_mac(key, found.matter, found.number, about), found.mac) for key in keys
+        hmac.compare_digest(_mac(key, found.ticket, found.number, about), found.mac) for key in keys
     )
 
 
@@ -59,7 +59,7 @@ def found_in(texts: Iterable[str]) -> tuple[Token, ...]:
     return tuple(seen)
 
 
-def _mac(key: bytes, matter: int, number: int, about: str) -> str:
-    said = f"{matter}|{number}|{about}".encode("utf-8", "surrogatepass")
+def _mac(key: bytes, ticket: int, number: int, about: str) -> str:
+    said = f"{ticket}|{number}|{about}".encode("utf-8", "surrogatepass")
     digest = hmac.new(key, _PURPOSE + said, hashlib.sha256).digest()
     return base64.b32encode(digest[:10]).decode("ascii").lower()

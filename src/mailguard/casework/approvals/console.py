@@ -65,7 +65,7 @@ class ApprovalConsole(Console[Approval]):
         tickets = self.work.tickets
         said = [
             await self._stop(number, given)
-            for number in await tickets.matters_of(id)
+            for number in await tickets.tickets_of(id)
             if (found := await tickets.load(number)) is not None
             and found.kind == self.workflow.kind
         ]

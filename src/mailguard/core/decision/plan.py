@@ -83,7 +83,7 @@ class Plan:
     holds: tuple[Hold, ...] = ()
     refused: tuple[str, ...] = ()  # recipients whose copy is refused
     letters: tuple[InboundMail, ...] = ()  # for our desks to read; those to spammail@ go on as well
-    tellings: tuple[Notice, ...] = ()  # by mail; only to proven senders
+    notices: tuple[Notice, ...] = ()  # by mail; only to proven senders
     refusal: Judgement | None = None  # tell the client, by 5xx: nothing goes on, nothing waits
     deferral: Judgement | None = None  # tell the client by 451, and keep nothing
 
@@ -138,7 +138,7 @@ def make_plan(
         variants=_variants([r for r in by[FORWARD] if r not in ours], decision.edits),
         holds=tuple(_hold(decision, r) for r in (*kept, *by[HOLD])),
         refused=tuple(refused),
-        tellings=_tellings(decision, told),
+        notices=_notices(decision, told),
         refusal=_reason(decision, [*refused, *kept]) if refuse else None,
     )
 
@@ -177,8 +177,8 @@ def _variants(recipients: list[str], edits: tuple[Edit, ...]) -> tuple[Variant, 
     )
 
 
-def _tellings(decision: Decision, recipients: Iterable[str]) -> tuple[Notice, ...]:
-    """One telling a reason, so that one message makes one notice for each kind of trouble."""
+def _notices(decision: Decision, recipients: Iterable[str]) -> tuple[Notice, ...]:
+    """A notice a reason, so that one message makes one notice for each kind of trouble."""
     groups: dict[str, list[str]] = {}
     for recipient in recipients:
         code = decision.outcomes[recipient].reasons[0].finding.code
@@ -222,7 +222,7 @@ def conclude(plan: Plan, delivered: Mapping[str, Reply]) -> Conclusion:
         if late:  # the client keeps it; holds are recognised when it comes back
             states |= dict.fromkeys(delivered, State.DEFERRED)
             return Conclusion(states, failure=delivered[late[0]])
-        if not plan.holds and not plan.tellings and not plan.taken:
+        if not plan.holds and not plan.notices and not plan.taken:
             states |= dict.fromkeys(bad, State.REFUSED)
             return Conclusion(states, failure=delivered[bad[0]])
     states |= dict.fromkeys(good, State.FORWARDED)

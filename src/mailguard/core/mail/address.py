@@ -125,8 +125,8 @@ _TOKEN: Final = re.compile(
     rb"""(?P<space>[\x00-\x20\x7f]+)
     |(?P<word>=\?[^?\x00-\x20]{1,80}\?[bBqQ]\?[^?\x00-\x20]*\?=)
     |(?P<atom>[^\x00-\x20\x7f()<>\[\]:;@\\,"]+)
-    |(?P<quoted>"[^"\\]*(?:\\.[^"\\]*)*(?P<quote_end>")?)
-    |(?P<literal>\[[^\[\]\\]*(?:\\.[^\[\]\\]*)*(?P<literal_end>\])?)
+    |(?P<quoted>"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<quote_end>")?+)
+    |(?P<literal>\[[^\[\]\\]*+(?:\\.[^\[\]\\]*+)*+(?P<literal_end>\])?+)
     |(?P<special>.)""",
     re.DOTALL | re.VERBOSE,
 )

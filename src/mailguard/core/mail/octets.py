@@ -7,7 +7,7 @@ it copies, `+` does not.) Must not know what is looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 STEP = 524_288  # octets a call
 
@@ -39,11 +39,12 @@ def holds(octets: bytes | bytearray, wanted: bytes) -> bool:
     return find(octets, wanted) >= 0
 
 
-def steps(octets: bytes | bytearray, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+def steps(octets: bytes | bytearray, start: int = 0, end: int | None = None) -> Iterable[bytes]:
     """A span, cut anywhere."""
     stop = len(octets) if end is None else min(end, len(octets))
-    for at in range(start, stop, STEP):
-        yield bytes(octets[at : min(at + STEP, stop)])
+    if stop - start <= STEP:
+        return (bytes(octets[start:stop]),)
+    return (bytes(octets[at : min(at + STEP, stop)]) for at in range(start, stop, STEP))
 
 
 def span(octets: bytes | bytearray, start: int, end: int) -> bytes:
@@ -53,8 +54,12 @@ def span(octets: bytes | bytearray, start: int, end: int) -> bytes:
     return b"".join(list(steps(octets, start, end)))
 
 
-def lines(octets: bytes) -> Iterator[bytes]:
+def lines(octets: bytes) -> Iterable[bytes]:
     """The lines with their ends, of octets without a CR but before an LF."""
+    return octets.splitlines(keepends=True) if len(octets) <= STEP else _lines(octets)
+
+
+def _lines(octets: bytes) -> Iterator[bytes]:
     start = 0
     while len(octets) - start > STEP:
         end = octets.find(b"\n", start + STEP) + 1 or len(octets)

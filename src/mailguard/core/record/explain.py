@@ -60,10 +60,10 @@ def report(
         "notices": [
             {
                 "to": transaction.envelope.reverse_path,
-                "about": list(telling.recipients),
-                "code": telling.judgement.finding.code,
+                "about": list(notice.recipients),
+                "code": notice.judgement.finding.code,
             }
-            for telling in plan.tellings
+            for notice in plan.notices
         ],
         "reply": str(reply),
         "internal_error": next(

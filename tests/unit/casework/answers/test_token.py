@@ -1,4 +1,4 @@
-"""Tokens answer for one person, one message and one matter, and for nothing else."""
+"""Tokens answer for one person, one message and one ticket, and for nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_it_comes_back_from_wherever_it_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"matter": 42}, {"number": 1}, {"mac": "a" * 16}, {"mac": ""}], ids=str
+    "change", [{"ticket": 42}, {"number": 1}, {"mac": "a" * 16}, {"mac": ""}], ids=str
 )
 def test_it_answers_for_nothing_else(change: dict[str, object]) -> None:
     token = dataclasses.replace(question.token(KEYS, 41, 2, ABOUT), **change)  # type: ignore[arg-type]

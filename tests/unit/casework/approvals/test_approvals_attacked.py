@@ -85,7 +85,7 @@ async def test_who_has_left_or_lost_the_office_does_not_answer(
     assert released(office) == []
     assert office.approval().outcome is ApprovalOutcome.WAITING
     assert office.history() == ["opened", "refused"]
-    assert "office" in (await office.state.matters.history(1))[-1].detail
+    assert "office" in (await office.state.tickets.history(1))[-1].detail
 
 
 @pytest.mark.parametrize("directory", [GONE, DEMOTED], ids=["left", "not an administrator"])
@@ -169,7 +169,7 @@ async def test_an_approvers_yes_lets_nothing_go_that_is_kept_for_more(
         await office.reply(question, "Yes")
     await office.round()
     assert released(office) == []
-    await office.console().decide(office.matters()[-1].id, True, "a false alarm")
+    await office.console().decide(office.tickets()[-1].id, True, "a false alarm")
     await office.deliver()
     assert released(office) == [(MAPLE,)]
 
@@ -310,7 +310,7 @@ async def test_stop_reaches_every_transaction_of_the_message(office: Office, sec
     assert [m for m in office.waiting() if m.kind == "relay"] == []
     (note,) = to(office.waiting(), PAULA)
     assert "Your STOP was carried out" in note.text
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
 
 
 async def test_who_is_no_administrator_any_more_stops_nothing(office: Office) -> None:
@@ -331,7 +331,7 @@ async def test_a_message_to_hundreds_is_asked_about_once(office: Office) -> None
     await office.send(NEEDS, subject="Another")
     sent = await office.round()
     assert len([m for m in sent if m.kind == "question"]) == 4
-    assert [len(await office.state.matters.holds_of(m.id)) for m in office.matters()] == [250, 1]
+    assert [len(await office.state.tickets.holds_of(m.id)) for m in office.tickets()] == [250, 1]
 
 
 # What others decided meanwhile
@@ -342,7 +342,7 @@ async def test_an_answer_after_the_copies_were_decided_elsewhere_tells_nothing_f
     office: Office, word: str
 ) -> None:
     question = (await asked(office))[PAULA]
-    (hold,) = await office.state.matters.holds_of(1)
+    (hold,) = await office.state.tickets.holds_of(1)
     state = "discarded" if word == "Yes" else "released"
     await office.state.ledger.decide_hold([hold.id], state, "wanda", ())
     await office.reply(question, word)
@@ -351,7 +351,7 @@ async def test_an_answer_after_the_copies_were_decided_elsewhere_tells_nothing_f
     assert len(to(sent, TARA)) == 1
     expected = ApprovalOutcome.DENIED if word == "Yes" else ApprovalOutcome.GRANTED
     assert office.approval().outcome is expected
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
 
 
 # One's trouble is not others'
@@ -398,7 +398,7 @@ async def test_a_letter_that_cannot_even_be_passed_on_holds_up_no_other(office: 
     await office.reply(questions[PAULA], "Yes")
     await office.round()
     assert released(office) == [(MAPLE,)]
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
 
 
 def spoil(office: Office, number: int) -> None:
@@ -418,8 +418,8 @@ async def test_approvals_of_another_version_do_not_starve_the_clock(office: Offi
     questions = await asked(office, subject="Old")
     await asked(office, subject="New")
     spoil(office, 1)
-    real = office.state.matters.due
-    office.state.matters.due = (  # type: ignore[method-assign]
+    real = office.state.tickets.due
+    office.state.tickets.due = (  # type: ignore[method-assign]
         lambda kind, now, limit=100, after=None: real(kind, now, 1, after)
     )
     office.now += 1.1 * DAY
@@ -431,11 +431,11 @@ async def test_approvals_of_another_version_do_not_starve_the_clock(office: Offi
 
 async def test_one_of_another_version_whose_copies_were_decided_is_over(office: Office) -> None:
     await asked(office)
-    (hold,) = await office.state.matters.holds_of(1)
+    (hold,) = await office.state.tickets.holds_of(1)
     await office.state.ledger.decide_hold([hold.id], "released", "wanda", ())
     spoil(office, 1)
     await office.turn()
-    assert await office.state.matters.find("approval") == []
+    assert await office.state.tickets.find("approval") == []
 
 
 # The console
@@ -454,7 +454,7 @@ async def test_the_console_knows_its_operator_by_login_too(office: Office) -> No
 
 async def test_a_conflict_is_no_crash(office: Office) -> None:
     await asked(office)
-    (hold,) = await office.state.matters.holds_of(1)
+    (hold,) = await office.state.tickets.holds_of(1)
     await office.state.ledger.decide_hold([hold.id], "released", "wanda", ())
     with pytest.raises(Conflict):
         await office.console().decide(1, False, "")
@@ -517,7 +517,7 @@ async def test_bounces_of_questions_and_our_own_mail_answer_nothing(office: Offi
     raw = mail(PAULA, APPROVALS, f"Undeliverable: {question.subject}", "Yes")
     await office.accept(raw, [APPROVALS], account=None, reverse_path="", role=Role.RELAY)
     assert await office.round() == []
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
     assert office.history() == ["opened"]
 
 

@@ -97,7 +97,7 @@ async def test_a_no_tells_the_sender_the_approvers_words(office: Office) -> None
     told = to(sent, TARA)[0].text
     assert "Tomas Birch said no" in told
     assert "Please ask in the staff meeting first." in told
-    assert [h.state for h in await office.state.matters.holds_of(1)] == ["discarded"]
+    assert [h.state for h in await office.state.tickets.holds_of(1)] == ["discarded"]
 
 
 @pytest.mark.parametrize("first", [PAULA, TOMAS])
@@ -148,7 +148,7 @@ async def test_the_wrong_insider_is_refused_politely_and_on_record(office: Offic
     assert "Your answer was not counted" in note.text.replace("was not counted.", "was not counted")
     assert "Bake sale" not in note.raw.decode()
     assert office.history() == ["opened", "refused"]
-    detail = (await office.state.matters.history(1))[-1].detail
+    detail = (await office.state.tickets.history(1))[-1].detail
     assert "sam@example.org" in detail
     assert office.approval().outcome is ApprovalOutcome.WAITING
 
@@ -175,7 +175,7 @@ async def test_an_answer_forged_from_outside_is_refused_and_not_answered(office:
     await office.reply(questions[PAULA], "Yes", sender=PAULA, role=Role.MX)
     assert await office.round() == []
     assert office.history() == ["opened", "refused"]
-    assert "outside" in (await office.state.matters.history(1))[-1].detail
+    assert "outside" in (await office.state.tickets.history(1))[-1].detail
 
 
 async def test_under_the_approvers_name_but_by_anothers_login_it_is_refused(office: Office) -> None:
@@ -204,7 +204,7 @@ async def test_refusals_fill_no_history_without_end(office: Office) -> None:
         await office.reply(questions[PAULA], f"Yes {number}", sender=PAULA, role=Role.MX)
     await office.round()
     assert office.history().count("refused") == 20
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
 
 
 async def test_a_token_of_another_message_or_person_proves_nothing(office: Office) -> None:
@@ -330,7 +330,7 @@ async def test_a_grants_count_is_not_overrun_by_two_at_once(office: Office) -> N
     await office.send(NEEDS, subject="One")
     await office.send(NEEDS, subject="Two")
     other = replace(office.steps)
-    holds = list(await office.state.matters.unclaimed(office.approval_disposition))
+    holds = list(await office.state.tickets.unclaimed(office.approval_disposition))
     ended = await asyncio.gather(
         *(
             steps.open([hold], office.now)
@@ -404,7 +404,7 @@ async def test_paper_counts_as_that_persons_yes(office: Office) -> None:
     await office.console("wanda").record(1, PEOPLE["tomas"], "Memo 14")
     await office.deliver()
     assert released(office) == [(MAPLE,)]
-    last = (await office.state.matters.history(1))[-1]
+    last = (await office.state.tickets.history(1))[-1]
     assert (last.by, last.detail) == ("console: wanda", "Tomas Birch, Memo 14")
 
 
@@ -430,7 +430,7 @@ async def test_what_was_decided_copy_by_copy_elsewhere_ends_it(
     office: Office, state: str, copies: int
 ) -> None:
     questions = await asked(office)
-    (hold,) = await office.state.matters.holds_of(1)
+    (hold,) = await office.state.tickets.holds_of(1)
     await office.state.ledger.decide_hold([hold.id], state, "wanda", ())
     sent = await office.round()
     assert "wanda" in to(sent, TARA)[0].text
@@ -444,7 +444,7 @@ async def test_what_was_decided_copy_by_copy_elsewhere_ends_it(
 
 async def test_of_several_copies_one_decided_elsewhere_is_left_alone(office: Office) -> None:
     questions = await asked(office, to=(MAPLE, CEDAR))
-    holds = await office.state.matters.holds_of(1)
+    holds = await office.state.tickets.holds_of(1)
     await office.state.ledger.decide_hold([holds[0].id], "discarded", "wanda", ())
     await office.turn()
     assert office.approval().outcome is ApprovalOutcome.WAITING
@@ -543,7 +543,7 @@ async def test_the_console_stops_by_transaction_or_by_number(office: Office) -> 
     with pytest.raises(CommandRefused, match="no approval and no message"):
         await office.console().stop("0" * 26, "")
     await asked(office)
-    number = office.matters()[-1].id
+    number = office.tickets()[-1].id
     assert "not delivered" in await office.console("wanda").stop(str(number), "")
     assert office.approval(number).outcome is ApprovalOutcome.STOPPED
 
@@ -553,11 +553,11 @@ async def test_the_console_stops_by_transaction_or_by_number(office: Office) -> 
 
 async def test_a_crash_before_the_first_step_leaves_one_approval(office: Office) -> None:
     await office.send(NEEDS)
-    (hold,) = await office.state.matters.unclaimed(office.approval_disposition)
-    await office.state.matters.new("approval", f"{hold.digest}|{hold.reverse_path}|{hold.id}", 0.0)
+    (hold,) = await office.state.tickets.unclaimed(office.approval_disposition)
+    await office.state.tickets.new("approval", f"{hold.digest}|{hold.reverse_path}|{hold.id}", 0.0)
     office.restart()
     assert len([m for m in await office.round() if m.kind == "question"]) == 2
-    assert [m.id for m in office.matters()] == [1]
+    assert [m.id for m in office.tickets()] == [1]
 
 
 async def test_the_same_message_later_is_asked_about_again(office: Office) -> None:
@@ -585,7 +585,7 @@ async def test_two_answers_at_once_release_once(office: Office) -> None:
     await office.deliver()
     assert released(office) == [(MAPLE,)]
     assert office.history().count("granted") == 1
-    assert await office.state.matters.unread() == (0, None)
+    assert await office.state.tickets.unread() == (0, None)
 
 
 async def test_one_broken_message_stops_no_other(office: Office) -> None:
@@ -715,17 +715,17 @@ async def test_two_answers_on_the_page_at_the_same_moment_are_one_answer(office:
 async def test_a_copy_decided_between_the_look_and_the_commit_is_not_released(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token, look = (await asked(office))[PAULA].page, office.state.matters.holds_of
+    token, look = (await asked(office))[PAULA].page, office.state.tickets.holds_of
     decided: list[int] = []
 
-    async def slowly(matter: int) -> Sequence[KeptCopy]:
-        seen = await look(matter)
+    async def slowly(ticket: int) -> Sequence[KeptCopy]:
+        seen = await look(ticket)
         if waiting := [hold.id for hold in seen if hold.state == "waiting"]:
             await office.state.ledger.decide_hold(waiting, "discarded", "console: root")
             decided.extend(waiting)
         return seen
 
-    monkeypatch.setattr(office.state.matters, "holds_of", slowly)
+    monkeypatch.setattr(office.state.tickets, "holds_of", slowly)
     with pytest.raises(StoreError, match="others act"):
         await office.desk.answer(token, "yes")
     assert decided

@@ -187,7 +187,7 @@ async def test_what_was_given_up_can_be_asked_for_again(office: SpamOffice) -> N
     assert office.case().stage is Stage.UNANSWERED
     await office.forward(raw, note="please, please unblock")
     await office.round()
-    first, second = office.matters("case")
+    first, second = office.tickets("case")
     assert (first.status, second.status) == ("unanswered", "new")
     assert [c.hold for c in office.case(second.id).copies] == [1]
 
@@ -322,7 +322,7 @@ async def test_a_request_joins_the_open_case(office: SpamOffice) -> None:
     await office.deliver()
     await office.forward(other)
     (review,) = questions(await office.round())
-    assert len(office.matters("case")) == 1
+    assert len(office.tickets("case")) == 1
     assert office.case().stage is Stage.NEW
     await office.respond(question, "Yes")  # counts, once the new content has been looked at
     assert questions(await office.round()) == []
@@ -335,7 +335,7 @@ async def test_a_request_joins_the_open_case(office: SpamOffice) -> None:
     assert sorted(released(office)) == [BEN, TARA]
     await office.forward(other)
     await office.round()
-    assert len(office.matters("case")) == 1  # nothing of it is kept any more
+    assert len(office.tickets("case")) == 1  # nothing of it is kept any more
 
 
 async def test_a_second_request_for_the_same_brings_nothing(office: SpamOffice) -> None:
@@ -396,7 +396,7 @@ async def test_staff_are_believed_for_what_they_name(office: SpamOffice) -> None
     assert "Not taken: *@gmail.com" in told.text
     assert "(R37)" in told.text
     assert office.case_history() == ["opened", "approved"]
-    detail = (await office.state.matters.history(office.case_number()))[-1].detail
+    detail = (await office.state.tickets.history(office.case_number()))[-1].detail
     assert "unproven" in detail
 
 
@@ -446,7 +446,7 @@ async def test_reports_and_questions_unblock_nobody(office: SpamOffice, text: st
     (told,) = await office.round()
     assert told.subject == "Unblock, or not?"
     assert office.listed() == {}
-    assert office.matters("case") == []
+    assert office.tickets("case") == []
 
 
 async def test_staff_who_ask_what_it_is(office: SpamOffice) -> None:
@@ -484,7 +484,7 @@ async def test_automatic_mail_is_nothing(office: SpamOffice, fields: dict[str, s
     await office.deliver()
     await office.forward(raw, **fields)
     assert await office.round() == []
-    assert office.matters("case") == []
+    assert office.tickets("case") == []
 
 
 async def test_who_writes_that_they_are_blocked(office: SpamOffice) -> None:
@@ -514,7 +514,7 @@ async def test_an_unproven_sender_is_not_told(office: SpamOffice) -> None:
     await office.respond(question, "Yes")
     sent = await office.round()
     assert to(sent, PARENT) == []
-    assert "unproven" in (await office.state.matters.history(office.case_number()))[-1].detail
+    assert "unproven" in (await office.state.tickets.history(office.case_number()))[-1].detail
 
 
 async def test_released_past_the_case(office: SpamOffice) -> None:

@@ -43,13 +43,13 @@ def test_every_copy_is_accounted_for_once(
     made = plan(answerable=answerable, tell=tell, a=a, b=b)
     assert named(made) == ["a", "b"]
     for recipient in made.refused:  # a refused copy is gone: somebody must hear of it
-        told = made.refusal is not None or any(recipient in t.recipients for t in made.tellings)
+        told = made.refusal is not None or any(recipient in t.recipients for t in made.notices)
         assert told
     if made.refusal is not None:  # nothing that goes on or waits may be answered by 5xx
         assert not made.forwarded
         assert all(h.disposition is QUARANTINE for h in made.holds)
     if not answerable:
-        assert made.tellings == ()
+        assert made.notices == ()
 
 
 def test_one_deferred_recipient_defers_the_message_and_keeps_nothing() -> None:
@@ -73,7 +73,7 @@ def test_a_spam_message_is_refused_in_the_session_and_kept() -> None:
 def test_quarantine_can_be_silent_where_configured() -> None:
     made = plan(tell=False, answerable=True, a=QUARANTINE)
     assert made.refusal is None
-    assert made.tellings == ()
+    assert made.notices == ()
 
 
 def test_recipients_that_share_edits_share_a_variant() -> None:

@@ -1,4 +1,4 @@
-"""A message with two copies held, and a step of its matter."""
+"""A message with two copies held, and a step of its ticket."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ NOTICE = Outgoing("told|1", "notice", "", ("sender@example.org",), b"a notice")
 LETTER = InboundMail(DESK, "approvals")
 
 
-def step(matter: Ticket, **changes: object) -> TicketUpdate:
+def step(ticket: Ticket, **changes: object) -> TicketUpdate:
     made = TicketUpdate(
-        matter.id,
-        matter.version,
+        ticket.id,
+        ticket.version,
         "waiting",
         b'{"seats":1}',
         wakes_at=NOW + 60,

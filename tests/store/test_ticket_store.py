@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 
 import pytest
-from tests.store.matters import ALICE, BOB, DESK, HELD, LETTER, NOTICE, NOW, SPAM, entry, step
+from tests.store.tickets import ALICE, BOB, DESK, HELD, LETTER, NOTICE, NOW, SPAM, entry, step
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database
@@ -47,20 +47,20 @@ async def test_a_matter_is_opened_once(store: TicketStore) -> None:
 
 
 async def test_two_steps_for_one_version_are_one(store: TicketStore) -> None:
-    matter = await store.new("approval", "one", NOW)
+    ticket = await store.new("approval", "one", NOW)
     results = await asyncio.gather(
-        *(store.move([step(matter, status=f"s{n}")]) for n in range(5)), return_exceptions=True
+        *(store.move([step(ticket, status=f"s{n}")]) for n in range(5)), return_exceptions=True
     )
     assert [type(result) for result in results].count(Conflict) == 4
     assert results.count(None) == 1
-    assert len(await store.history(matter.id)) == 1
+    assert len(await store.history(ticket.id)) == 1
 
 
 async def test_what_is_due(store: TicketStore) -> None:
-    matters = [await store.new("approval", str(n), NOW) for n in range(3)]
-    for n, matter in enumerate(matters):
-        await store.move([step(matter, wakes_at=NOW + 30 - 10 * n if n else None)])
-    assert [m.id for m in await store.due("approval", NOW + 20)] == [matters[2].id, matters[1].id]
+    tickets = [await store.new("approval", str(n), NOW) for n in range(3)]
+    for n, ticket in enumerate(tickets):
+        await store.move([step(ticket, wakes_at=NOW + 30 - 10 * n if n else None)])
+    assert [m.id for m in await store.due("approval", NOW + 20)] == [tickets[2].id, tickets[1].id]
     assert await store.due("approval", NOW) == []
     assert await store.due("case", NOW + 99) == []
 
@@ -72,11 +72,11 @@ async def test_release_and_end_in_one_commit(
     (held,) = await store.unclaimed(Disposition.HOLD)
     (spam,) = await store.unclaimed(Disposition.QUARANTINE)
     assert (held.recipient, held.matter_id) == (ALICE, None)
-    matter = await store.new("approval", held.digest, NOW)
-    await store.move([step(matter, claims=(held.id,))])
+    ticket = await store.new("approval", held.digest, NOW)
+    await store.move([step(ticket, claims=(held.id,))])
     assert await store.unclaimed(Disposition.HOLD) == []
-    assert [h.id for h in await store.holds_of(matter.id)] == [held.id]
-    opened = await store.load(matter.id)
+    assert [h.id for h in await store.holds_of(ticket.id)] == [held.id]
+    opened = await store.load(ticket.id)
     assert opened is not None
 
     release = Outgoing(
@@ -91,7 +91,7 @@ async def test_release_and_end_in_one_commit(
         closes=True,
     )
     await store.move([last])
-    closed = await store.load(matter.id)
+    closed = await store.load(ticket.id)
     assert closed is not None
     assert (closed.status, closed.closed_at, closed.wakes_at) == ("approved", NOW, None)
     assert await store.find("approval") == []
@@ -101,7 +101,7 @@ async def test_release_and_end_in_one_commit(
     assert (after.state, after.decided_by) == ("released", "p")
     assert (await ledger.end_states(entry().id))[ALICE][1] is State.QUEUED
     assert await outbox.counts() == {("release", "waiting"): 1, ("notice", "waiting"): 1}
-    with pytest.raises(Conflict):  # nothing moves a closed matter
+    with pytest.raises(Conflict):  # nothing moves a closed ticket
         await store.move([step(closed)])
     with pytest.raises(Conflict):  # nor is a hold decided twice
         await store.move([step(await store.new("x", "y", NOW), discards=(held.id, spam.id))])
@@ -148,7 +148,7 @@ async def test_a_hold_hangs_on_one_matter(store: TicketStore, ledger: DatabaseLe
     (held,) = await store.unclaimed(Disposition.HOLD)
     one, two = await store.new("approval", "1", NOW), await store.new("approval", "2", NOW)
     results = await asyncio.gather(
-        *(store.move([step(matter, claims=(held.id,))]) for matter in (one, two)),
+        *(store.move([step(ticket, claims=(held.id,))]) for ticket in (one, two)),
         return_exceptions=True,
     )
     assert [type(result) for result in results].count(Conflict) == 1
