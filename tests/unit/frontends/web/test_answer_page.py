@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from starlette.applications import Starlette
+from tests.support.web import DISTRICT, ORIGIN, Page, fetch
 
 from mailguard.casework.tickets import Question
-from mailguard.core.people.district import District
 from mailguard.frontends.web.answer_page import answer_routes
 from mailguard.pipeline.ports import StoreError
 
-ORIGIN = "https://links.example.org"
-DISTRICT = District(
-    name="Example <Valley> District",
-    short_name="EVD",
-    domains=("example.org",),
-    spammail="spammail@example.org",
-    postmaster="postmaster@example.org",
-    authserv_id="mailguard.example.org",
-    copy_page_url=ORIGIN,
-)
 OPEN = Question(
     title="May this be sent?",
     paragraphs=("Carl Elm wants to write to all teachers.",),
@@ -55,52 +44,11 @@ class Asked:
         return f"You said {choice}."
 
 
-@dataclass
-class Page:
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-
-
 async def ask(
     desk: Asked, path: str, method: str = "GET", body: bytes | None = b"", **headers: str
 ) -> Page:
-    """One request through the ASGI interface."""
-
-    class Here:
-        district = DISTRICT
-
-    snapshot: Any = Here()
-    app = Starlette(routes=answer_routes(desk, lambda: snapshot))
-    page = Page()
-
-    async def receive() -> dict[str, Any]:
-        if body is None:  # a client that goes on holding the line
-            await asyncio.sleep(60)
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(event: Any) -> None:
-        if event["type"] == "http.response.start":
-            page.status = event["status"]
-            page.headers = {k.decode(): v.decode() for k, v in event["headers"]}
-        else:
-            page.text += event.get("body", b"").decode()
-
-    given = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": given,
-        "http_version": "1.1",
-        "scheme": "https",
-        "server": ("links.example.org", 443),
-        "root_path": "",
-    }
-    await app(scope, receive, send)
-    return page
+    snapshot: Any = SimpleNamespace(district=DISTRICT)
+    return await fetch(answer_routes(desk, lambda: snapshot), path, method, body, **headers)
 
 
 async def post(desk: Asked, body: bytes | None = b"choice=yes", **headers: str) -> Page:

@@ -6,60 +6,18 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from starlette.applications import Starlette
+from tests.support.web import DISTRICT, Page, fetch
 
 from mailguard.core.links import sealed
-from mailguard.core.people.district import District
 from mailguard.frontends.web.copy_page import copy_page_routes, render_page
 
 KEYS = (b"k" * 32,)
-DISTRICT = District(
-    name="Example <Valley> District",
-    short_name="EVD",
-    domains=("example.org",),
-    spammail="spammail@example.org",
-    postmaster="postmaster@example.org",
-    authserv_id="mailguard.example.org",
-)
 TARGET = "https://news.example.test/a?x=1&y=<\"'>"
 
 
-class Answer(SimpleNamespace):
-    status: int
-    headers: dict[str, str]
-    text: str
-
-
-async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) -> Answer:
-    """One request through the ASGI interface."""
+async def ask(path: str, method: str = "GET", keys: tuple[bytes, ...] = KEYS) -> Page:
     snapshot = SimpleNamespace(district=DISTRICT, link_keys=keys)
-    app = Starlette(routes=copy_page_routes(lambda: snapshot))
-    answer = Answer(status=0, headers={}, text="")
-
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(event):
-        if event["type"] == "http.response.start":
-            answer.status = event["status"]
-            answer.headers = {k.decode(): v.decode() for k, v in event["headers"]}
-        else:
-            answer.text += event.get("body", b"").decode()
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [],
-        "http_version": "1.1",
-        "scheme": "http",
-        "server": ("x", 80),
-        "root_path": "",
-    }
-    await app(scope, receive, send)
-    return answer
+    return await fetch(copy_page_routes(lambda: snapshot), path, method)
 
 
 async def test_it_shows_the_exact_address_and_no_way_to_go_there() -> None:

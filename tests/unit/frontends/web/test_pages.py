@@ -8,20 +8,12 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from tests.support.web import DISTRICT
 
-from mailguard.core.people.district import District
 from mailguard.frontends.web import pages
 
 ROOT = Path(__file__).parents[4]
 TEMPLATES = sorted((ROOT / "src/mailguard/frontends/web/templates").iterdir())
-DISTRICT = District(
-    name="Example <Valley> District",
-    short_name="EVD",
-    domains=("example.org",),
-    spammail="spammail@example.org",
-    postmaster="postmaster@example.org",
-    authserv_id="mailguard.example.org",
-)
 STRICT = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
