@@ -116,8 +116,8 @@ class Inbox:
 
     async def _read(self, mail: UnreadMail) -> None:
         handler = self._desks.get(mail.desk)
-        if handler is None:
-            await self._letters.settle(mail.id, "no handler")
+        if handler is None:  # a workflow that this version does not have
+            await self._pass_on(mail)
             return
         try:
             await handler.read(mail, await self._take_up(mail.transaction_id))

@@ -43,14 +43,14 @@ class Post:
 
 
 @dataclass
-class Clerk:
+class Handling:
     post: Post
     failing: dict[int, list[Exception]] = field(default_factory=dict)
     conflicts: int = 0
     turns: int = 0
 
-    async def read(self, letter: UnreadMail, dossier: Any) -> None:
-        assert dossier == f"dossier of {letter.transaction_id}"
+    async def read(self, letter: UnreadMail, judged: Any) -> None:
+        assert judged == f"judged of {letter.transaction_id}"
         if self.failing.get(letter.id):
             raise self.failing[letter.id].pop()
         await self.post.settle(letter.id, "read")
@@ -68,17 +68,17 @@ class Clerk:
         return f"question {ticket.id}"
 
 
-def desk(post: Post, clerk: Clerk) -> Inbox:
+def desk(post: Post, handler: Handling) -> Inbox:
     async def take_up(transaction: str) -> Any:
-        return f"dossier of {transaction}"
+        return f"judged of {transaction}"
 
     async def unread(letter: UnreadMail) -> Sequence[Outgoing]:
         return (REPORT,)
 
-    clerks: Any = {"approvals": clerk}
-    kinds: Any = {"approval": clerk, "grant": clerk}
+    by_desk: Any = {"approvals": handler}
+    kinds: Any = {"approval": handler, "grant": handler}
     store: Any = post
-    return Inbox(store, store, take_up, clerks, kinds, unread, lambda: 1.0, Bell(), poll=0.01)
+    return Inbox(store, store, take_up, by_desk, kinds, unread, lambda: 1.0, Bell(), poll=0.01)
 
 
 def letters(*numbers: int) -> dict[int, UnreadMail]:
@@ -87,8 +87,8 @@ def letters(*numbers: int) -> dict[int, UnreadMail]:
 
 async def test_ones_trouble_is_not_anothers_and_nothing_is_dropped() -> None:
     post = Post(letters(1, 2, 3))
-    clerk = Clerk(post, {1: [ValueError("always")] * 99, 2: [Conflict("once")]})
-    one = desk(post, clerk)
+    handler = Handling(post, {1: [ValueError("always")] * 99, 2: [Conflict("once")]})
+    one = desk(post, handler)
     await one.turn()
     assert post.settled == {3: ("read", ())}
     await one.turn()
@@ -96,13 +96,13 @@ async def test_ones_trouble_is_not_anothers_and_nothing_is_dropped() -> None:
     for _ in range(3):
         await one.turn()
     assert post.settled[1] == ("unread", (REPORT,))
-    assert clerk.turns == 5  # one a turn, for the two kinds together
+    assert handler.turns == 5  # one a turn, for the two kinds together
 
 
 async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
     post = Post(letters(1))
-    clerk = Clerk(post, {1: [StoreError("locked")] * 9})
-    running = asyncio.create_task(desk(post, clerk).run())
+    handler = Handling(post, {1: [StoreError("locked")] * 9})
+    running = asyncio.create_task(desk(post, handler).run())
     try:
         await soon(lambda: post.settled)
     finally:
@@ -110,20 +110,26 @@ async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
     assert post.settled == {1: ("read", ())}
 
 
+async def test_a_letter_that_no_workflow_reads_goes_to_the_postmaster() -> None:
+    post = Post({1: replace(letters(1)[1], desk="elsewhere")})
+    await desk(post, Handling(post)).turn()
+    assert post.settled == {1: ("unread", (REPORT,))}
+
+
 @pytest.mark.parametrize("token", ["", "x", "41", "42-0-a", "9" * 30 + "-0-a", "٤١-0-a"])
-async def test_a_token_of_no_matter(token: str) -> None:
+async def test_a_token_of_no_ticket(token: str) -> None:
     post = Post({}, ticket=Ticket(41, "case", 1, "asked", b""))
-    one = desk(post, Clerk(post))
+    one = desk(post, Handling(post))
     assert await one.question(token) is None
     assert await one.answer(token, "yes") is None
 
 
-async def test_a_page_answers_through_the_clerk_and_a_conflict_is_looked_at_again() -> None:
+async def test_a_page_answers_through_the_handler_and_a_conflict_is_looked_at_again() -> None:
     post = Post({}, ticket=Ticket(41, "approval", 1, "asked", b""))
-    clerk = Clerk(post, conflicts=2)
-    one = desk(post, clerk)
+    handler = Handling(post, conflicts=2)
+    one = desk(post, handler)
     assert await one.question("41-0-a") == "question 41"
     assert await one.answer("41-0-a", "yes", "fine") == "41 yes fine"
-    clerk.conflicts = 99
+    handler.conflicts = 99
     with pytest.raises(StoreError):
         await one.answer("41-0-a", "yes")
