@@ -29,19 +29,19 @@ class Judged:
 
     raw: bytes
     wanted: Mapping[str, Any]
-    dossier: JudgedMessage
+    message: JudgedMessage
 
     def copies(self) -> dict[str, bytes]:
         """Each forwarded recipient's copy, our Received and Authentication-Results taken off."""
-        transaction = self.dossier.transaction
-        ours = trace.received(transaction, self.dossier.terms.hostname)
-        results = trace.results(transaction, self.dossier.facts)
+        transaction = self.message.transaction
+        ours = trace.received(transaction, self.message.terms.hostname)
+        results = trace.results(transaction, self.message.facts)
         if results:
             ours = trace.authentication_results_field(results) + ours
-        rendered = self.dossier.copies(self.dossier.facts.now)
+        rendered = self.message.copies(self.message.facts.now)
         return {
             recipient: rendered[n].removeprefix(ours)
-            for n, variant in enumerate(self.dossier.plan.variants)
+            for n, variant in enumerate(self.message.plan.variants)
             for recipient in variant.recipients
         }
 
@@ -71,9 +71,9 @@ async def _judged(checker: Checker, folder: Path) -> Judged:
         now=float(said["received_at"]),
         dns=nameserver(),
     )
-    dossier, problems = await checker.judged(request)
+    message, problems = await checker.judged(request)
     assert not problems, problems
-    return Judged(raw, yaml.safe_load((folder / "decision.yaml").read_text()), dossier)
+    return Judged(raw, yaml.safe_load((folder / "decision.yaml").read_text()), message)
 
 
 def outputs(case: Judged) -> dict[str, bytes]:
@@ -81,10 +81,10 @@ def outputs(case: Judged) -> dict[str, bytes]:
 
     The id stands in the reply and the links' keys differ on every machine, so neither is kept.
     """
-    transaction = case.dossier.transaction
-    files = {"reply.txt": f"{case.dossier.reply()}\n".replace(transaction.id, "ID").encode()}
+    transaction = case.message.transaction
+    files = {"reply.txt": f"{case.message.reply()}\n".replace(transaction.id, "ID").encode()}
     copies = case.copies()
-    for n, variant in enumerate(case.dossier.plan.variants):
+    for n, variant in enumerate(case.message.plan.variants):
         copy = copies[variant.recipients[0]]
         if copy != case.raw:
             files[f"out/{n}.eml"] = copy

@@ -13,19 +13,19 @@ WITHOUT = b"/l/"  # a sealed link: its key is the machine's own
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_case(folder: Path) -> None:
     case = all_judged()[folder]
-    outcomes = case.dossier.decision.outcomes
+    outcomes = case.message.decision.outcomes
     assert set(case.wanted["recipients"]) == set(outcomes)
     for recipient, wanted in case.wanted["recipients"].items():
         outcome = outcomes[recipient]
-        why = [(j.finding.code, j.finding.evidence) for j in case.dossier.decision.judgements]
+        why = [(j.finding.code, j.finding.evidence) for j in case.message.decision.judgements]
         assert outcome.disposition.word == wanted["disposition"], why
         if "reason" in wanted:
             assert outcome.reasons[0].finding.code == wanted["reason"], why
         if "rules" in wanted:
             code = outcome.reasons[0].finding
-            kind = case.dossier.snapshot.policy.finding_type(code.code)
+            kind = case.message.snapshot.policy.finding_type(code.code)
             assert list(code.rules or (kind.rules if kind else ())) == wanted["rules"]
-    going = {r: v.redirected for v in case.dossier.plan.variants for r in v.recipients}
+    going = {r: v.redirected for v in case.message.plan.variants for r in v.recipients}
     redirected = {recipient: to for recipient, to in going.items() if to}
     assert redirected == (case.wanted.get("mailboxes") or {})
     copies = case.copies()

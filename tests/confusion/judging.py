@@ -38,7 +38,7 @@ class Judged:
     """What was decided, and as `check --json` tells it."""
 
     case: Case
-    dossier: JudgedMessage
+    one: JudgedMessage
     told: Mapping[str, Any]
 
     @property
@@ -49,7 +49,7 @@ class Judged:
     @property
     def waivers(self) -> tuple[str, ...]:
         """What the unblocked list let pass, in words."""
-        return tuple(w.reason for v in self.dossier.decision.verdicts for w in v.waivers)
+        return tuple(w.reason for v in self.one.decision.verdicts for w in v.waivers)
 
 
 @cache
@@ -93,9 +93,9 @@ async def _judge_all(config: Path, cases: tuple[Case, ...]) -> dict[str, Judged]
                     now=NOW,
                     dns=f"{host}:{port}",
                 )
-                dossier, _ = await checker.judged(request)
+                one, _ = await checker.judged(request)
                 assert case.name not in found, case.name
-                found[case.name] = Judged(case, dossier, await checker.judge(request))
+                found[case.name] = Judged(case, one, await checker.judge(request))
     finally:
         await names.stop()
     return found

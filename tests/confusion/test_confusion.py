@@ -27,7 +27,7 @@ def _cases(table: tuple[Case, ...]) -> list[object]:
 
 def _is_authenticated(judged: Judged, mailbox: str) -> bool:
     """Whether anything in mailguard takes that mailbox for the proven author."""
-    transaction, facts = judged.dossier.transaction, judged.dossier.facts
+    transaction, facts = judged.one.transaction, judged.one.facts
     return author_authenticated(transaction, facts) and identity.author(transaction) == mailbox
 
 
@@ -42,7 +42,7 @@ def _ours(copy: bytes) -> list[str]:
 @pytest.mark.parametrize("name", _cases(ATTACKS))
 def test_attack_is_not_taken_for_the_victim(name: str) -> None:
     judged = all_judged()[name]
-    case, facts = judged.case, judged.dossier.facts
+    case, facts = judged.case, judged.one.facts
     victim = address.normalise(case.victim)
     assert judged.told["internal_error"] is None
     assert not _is_authenticated(judged, victim)
@@ -61,7 +61,7 @@ def test_attack_is_not_taken_for_the_victim(name: str) -> None:
 @pytest.mark.parametrize("name", _cases(ATTACKS))
 def test_no_forged_results_go_on(name: str) -> None:
     judged = all_judged()[name]
-    for copy in judged.dossier.copies(judged.dossier.facts.now).values():
+    for copy in judged.one.copies(judged.one.facts.now).values():
         ours = _ours(copy)
         assert len(ours) == 1
         bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', ours[0])
@@ -83,7 +83,7 @@ def test_mail_that_nobody_vouches_for_is_nobodys(name: str) -> None:
 def test_honest_mail_is_its_authors(name: str) -> None:
     judged = all_judged()[name]
     author = address.normalise(judged.case.victim)
-    assert judged.told["dmarc"]["result"] == "pass", judged.dossier.facts
+    assert judged.told["dmarc"]["result"] == "pass", judged.one.facts
     assert _is_authenticated(judged, author)
     assert author in shown(judged.case.raw)
     assert judged.ended == "forward", judged.told["findings"]

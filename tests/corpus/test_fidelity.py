@@ -146,10 +146,10 @@ def unedited(directory: Path, messages: Iterable[variations.Named]) -> int:
                     auth_user="tolive",
                     now=1_795_600_000.0,
                 )
-                dossier, _ = await checker.judged(request)
-                if trace.forged_fields(mime.parse(raw), dossier.snapshot.district, True):
+                one, _ = await checker.judged(request)
+                if trace.forged_fields(mime.parse(raw), one.snapshot.district, True):
                     continue  # these are taken off whatever the policy says
-                for copy in dossier.copies(dossier.facts.now).values():
+                for copy in one.copies(one.facts.now).values():
                     assert copy.endswith(raw), name
                     top = copy[: len(copy) - len(raw)]
                     assert top.startswith(b"Received: ") and top.endswith(b"\r\n"), name

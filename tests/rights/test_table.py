@@ -99,8 +99,8 @@ def read(row: Row, loaded: Loaded) -> tuple[Mail, dict[str, Any], Answering]:
 def test_row(row: Row, loaded: Loaded) -> None:
     mail, settings, ledger = read(row, loaded)
     changed = with_settings(loaded, **settings) if settings else loaded
-    (dossier,) = judged(changed, [mail], ledger)
-    decision = dossier.decision
+    (one,) = judged(changed, [mail], ledger)
+    decision = one.decision
     assert not [v.error for v in decision.verdicts if v.error]
     disposition, _, code = row.outcome.partition(" ")
     why = [(j.finding.code, j.finding.evidence) for j in decision.judgements]
@@ -113,7 +113,7 @@ def test_row(row: Row, loaded: Loaded) -> None:
             continue
         assert code in codes, why
         finding = outcome.reasons[codes.index(code)].finding
-        kind = dossier.snapshot.policy.finding_type(finding.code)
+        kind = one.snapshot.policy.finding_type(finding.code)
         assert kind is not None
         assert list(finding.rules or kind.rules) == row.rules.split(), why
         assert row.words in finding.evidence

@@ -31,7 +31,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
 def passed(loaded: Loaded, mails: list[Mail]) -> list[set[str]]:
     """The recipients that each mail was let through to."""
     numbered = [replace(mail, id=f"{n:026}") for n, mail in enumerate(mails)]
-    return [set(dossier.plan.forwarded) for dossier in judged(loaded, numbered)]
+    return [set(one.plan.forwarded) for one in judged(loaded, numbered)]
 
 
 @QUICK
@@ -121,10 +121,10 @@ def test_rest_of_a_group_beside_an_allowed_one(loaded: Loaded) -> None:
 
 
 def test_facts_do_not_carry_the_members(loaded: Loaded) -> None:
-    (dossier,) = judged(loaded, [Mail("saspen", ("all-staff@example.org",))])
-    assert dossier.facts.groups["all-staff@example.org"].members == ()
+    (one,) = judged(loaded, [Mail("saspen", ("all-staff@example.org",))])
+    assert one.facts.groups["all-staff@example.org"].members == ()
     assert (
-        dossier.facts.audiences["all-staff@example.org"].size == 17
+        one.facts.audiences["all-staff@example.org"].size == 17
     )  # of three schools, one of them at two
 
 
@@ -135,9 +135,9 @@ def test_an_answer_that_cannot_be_looked_up_is_no_new_message(loaded: Loaded) ->
 
     answer = ("In-Reply-To: <first@example.org>",)
     mail = Mail("tolive", ("all-oak@example.org",), fields=answer)
-    (dossier,) = judged(with_settings(loaded, reply_all="allow"), [mail], Silent())  # type: ignore[arg-type]
-    assert isinstance(dossier.facts.answered, Unavailable)
-    assert any(v.error and "answered" in v.error for v in dossier.decision.verdicts)
-    assert dossier.decision.strongest > Disposition.FORWARD
+    (one,) = judged(with_settings(loaded, reply_all="allow"), [mail], Silent())  # type: ignore[arg-type]
+    assert isinstance(one.facts.answered, Unavailable)
+    assert any(v.error and "answered" in v.error for v in one.decision.verdicts)
+    assert one.decision.strongest > Disposition.FORWARD
     (usual,) = judged(loaded, [mail], Silent())  # type: ignore[arg-type]
     assert usual.facts.answered is None  # nobody asked

@@ -103,9 +103,9 @@ async def test_every_recorded_transaction_is_decided_again_as_recorded(old: OldS
             with pytest.raises((KeyError, ValueError)):
                 await take_up(id_)
             continue
-        dossier = await take_up(id_)
-        assert is_recorded(dossier.decision, entry.decision) is was["reproduced"], was
-        assert dossier.copies(old.now).keys() == set(range(len(dossier.plan.variants)))
+        one = await take_up(id_)
+        assert is_recorded(one.decision, entry.decision) is was["reproduced"], was
+        assert one.copies(old.now).keys() == set(range(len(one.plan.variants)))
 
 
 @pytest.mark.parametrize("name", ["deferred", "returned", "crashed", "interrupted", "unseen_hold"])

@@ -167,8 +167,8 @@ async def test_a_release_goes_to_the_manager_and_is_told() -> None:
     ports = Ports(replies={BOSS: OK})
     snap = snapshot(finds("a", "a.x", HOLD, ANN))
     world = world_of(ports)
-    dossier = await judge(transaction(), snap, world.judging, world.terms, "ab" * 32, NOON)
-    first, report, other = released(dossier, [(7, ANN), (8, BOB)], NOON)
+    one = await judge(transaction(), snap, world.judging, world.terms, "ab" * 32, NOON)
+    first, report, other = released(one, [(7, ANN), (8, BOB)], NOON)
     assert (first.kind, first.recipients, first.serves) == ("release", (BOSS,), ANN)
     assert b"for=ann@example.org" in first.raw
     assert report.key == "routed|ann|2026-07-02"

@@ -29,9 +29,9 @@ ASKED = Request(
 async def facts_of(request: Request, times: int = 1) -> Facts:
     async with Checker.open(load(ROOT / "config")) as checker:
         for n in range(times):
-            dossier, problems = await checker.judged(replace(request, client_ip=f"192.0.2.{n + 1}"))
+            one, problems = await checker.judged(replace(request, client_ip=f"192.0.2.{n + 1}"))
             assert not problems
-    return dossier.facts
+    return one.facts
 
 
 async def test_grants_and_leavers_are_facts_and_stored_as_such() -> None:

@@ -94,8 +94,8 @@ def delivered(raw: bytes, author: Writer, everyone: tuple[Writer, ...]) -> bytes
     forward = {kind.code: kind.default for step in steps for kind in step.check.findings}
     policy = Policy(tuple(PolicyStep(s.check, s.settings, forward) for s in steps), "p")
     snapshot = Snapshot(DISTRICT, policy, Directory(), {}, {}, "d", link_keys=KEYS)
-    dossier = decided(transaction, snapshot, make_world(Ports()).terms, facts, "ab")
-    (copy,) = set(dossier.copies(2.0).values())
+    one = decided(transaction, snapshot, make_world(Ports()).terms, facts, "ab")
+    (copy,) = set(one.copies(2.0).values())
     return copy.partition(b"\r\nX-Body: ")[2]
 
 
