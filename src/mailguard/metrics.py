@@ -128,7 +128,9 @@ POOL_KILLED = Counter(
     "mailguard_pool_killed_total", "Readings that ran over their budget and were killed."
 )
 INTERNAL_ERRORS = Counter(
-    "mailguard_internal_errors_total", "Our own trouble, answered with 451.", ["stage"]
+    "mailguard_internal_errors_total",
+    "Our own trouble; where a client waits for a reply, it hears 451.",
+    ["stage"],
 )
 RENDER_FAULTS = Counter(
     "mailguard_render_faults_total",

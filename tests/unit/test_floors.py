@@ -1,4 +1,4 @@
-"""What import-linter's contracts do not say of the house: faces of packages, names of classes."""
+"""What import-linter's contracts do not say: faces of packages, names of classes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What waits for people: tickets, the inbox that moves them, and one folder a workflow."""
+"""What waits for people: tickets, engine, inbox, a folder a workflow; what a command does."""

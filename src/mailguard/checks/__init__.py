@@ -1,7 +1,7 @@
-"""The checks, one file each, none of which imports another. The order here is the reference's;
-the order of a district's policy is its own.
+"""The checks, a file or a folder each, none of which imports another. The order here is the
+reference's; the order of a district's policy is its own.
 
-Adding a check is one file and one line here. Must not know policy or configuration.
+Adding a check is a file or a folder, and one line here. Must not know policy or configuration.
 """
 
 from __future__ import annotations

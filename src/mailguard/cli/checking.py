@@ -27,7 +27,7 @@ from mailguard.adapters.database.engine import Database, location
 from mailguard.adapters.database.learned import LearnedWords
 from mailguard.adapters.database.ledger import groups_reached
 from mailguard.adapters.database.unblocked import UnblockedList
-from mailguard.adapters.engines.panel import seated
+from mailguard.adapters.engines.panel import panel_of
 from mailguard.adapters.ids import new_id
 from mailguard.adapters.workers.reader_pool import PooledReader
 from mailguard.config.load import Loaded
@@ -153,7 +153,7 @@ class Checker:
             learned=self._lists,
             earlier=self._lists,
             deadline=settings.deadline,
-            engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+            engines=panel_of(settings.engines, resolver, settings.hostname, settings.deadline),
         )
 
     def _resolver(self, dns: str) -> CachingResolver:

@@ -1,4 +1,4 @@
-"""What we owe the next hop: notices, spammail copies, releases and copies put off.
+"""What we owe the next hop: notices, questions, reports, spammail copies, releases, copies put off.
 
 Owns when an entry is tried, tried again and given up. Nothing is dropped: what is given up stays,
 is counted, and is told to its proven sender or else to the postmaster.

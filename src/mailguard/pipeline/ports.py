@@ -81,7 +81,7 @@ class Archive(Protocol):
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message for the outbox: a notice to a sender, a report to the district's own people, a
-    spammail copy, a release or a copy put off.
+    spammail copy, a question, a release or a copy put off.
 
     `key` makes it idempotent: a second one with the same key is not stored.
     """
@@ -190,7 +190,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """The results that "Identity" fills in; unavailable until then."""
+    """What SPF, DKIM, ARC and DMARC said of one message: each a result, or `Unavailable`."""
 
     spf: Spf | Unavailable
     dkim: tuple[Dkim, ...] | Unavailable

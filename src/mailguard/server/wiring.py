@@ -1,6 +1,6 @@
 """Where ports meet adapters, for `serve` and the commands alike.
 
-Owns which adapter fulfils which port, and how the outbox and the desks are put together. Must not
+Owns which adapter fulfils which port, and how outbox, inbox and engines are put together. Must not
 know when things start and stop (`server.app`), policy or mail.
 """
 
@@ -19,7 +19,7 @@ import structlog
 from mailguard.adapters.authentication.dkim_second import DkimSecondOpinion
 from mailguard.adapters.authentication.dns import Resolver
 from mailguard.adapters.authentication.lookups import SenderAuthentication
-from mailguard.adapters.engines.panel import seated
+from mailguard.adapters.engines.panel import panel_of
 from mailguard.adapters.next_hop.relay import Relay
 from mailguard.adapters.signing.signatures import Signatures
 from mailguard.adapters.state import StateDirectory
@@ -66,7 +66,7 @@ def make_judging(
         learned=state.learned,
         earlier=state.ledger,
         deadline=settings.deadline,
-        engines=seated(settings.engines, resolver, settings.hostname, settings.deadline),
+        engines=panel_of(settings.engines, resolver, settings.hostname, settings.deadline),
         notices=state.notices,
     )
 

@@ -1,7 +1,7 @@
 """Copies that are kept for a person, and what the person made of them.
 
-Owns the rows of `holds`, written within the ledger's commits. Must not know who reviews, nor how
-a release is sent.
+Owns the rows of `holds`, written within the ledger's and the tickets' commits. Must not know who
+reviews, nor how a release is sent.
 """
 
 from __future__ import annotations

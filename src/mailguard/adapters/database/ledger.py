@@ -1,6 +1,6 @@
 """The ledger: what became of every message, what is kept, and the policies it was judged by.
 
-Owns the rows of `transactions`, `recipients` and `policies`; `holds` has those of the kept
+Owns the rows of `transactions`, `recipients` and `policies`; `kept` has those of the kept
 copies. Must not know policy or SMTP. Writing goes through the database's one writer, reading
 through its threads; both are awaited.
 """

@@ -1,7 +1,8 @@
 """Tickets, their history and the letters to our desks, in the database.
 
 Owns the rows of `matters`, `happenings` and `letters`, and the one commit of an update. Must not
-know what any workflow means. Holds, outbox and list write their own rows within that commit.
+know what any workflow means. Holds, outbox and list write their own rows within
+that commit, but for the ticket that a hold hangs on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """All configured engines at once, each with its deadline: a value for every one of them.
 
 Owns deadlines, the number of questions at a time, metrics, and that an engine which says nothing
-is `Silent`. Must not know a protocol, or what an answer leads to.
+is `EngineUnavailable`. Must not know a protocol, or what an answer leads to.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class EngineSlot:
 class Panel:
     """Fulfils `ports.Engines`."""
 
-    def __init__(self, seats: Sequence[EngineSlot]) -> None:
-        self._seats = tuple(seats)
+    def __init__(self, slots: Sequence[EngineSlot]) -> None:
+        self._slots = tuple(slots)
 
     async def scan(
         self, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
     ) -> Mapping[str, Scanned | EngineUnavailable]:
         """What each engine says, by its name. Never raises."""
-        answers = await asyncio.gather(*(_ask(seat, transaction, reading) for seat in self._seats))
-        return {seat.engine.name: said for seat, said in zip(self._seats, answers, strict=True)}
+        answers = await asyncio.gather(*(_ask(slot, transaction, reading) for slot in self._slots))
+        return {slot.engine.name: said for slot, said in zip(self._slots, answers, strict=True)}
 
 
-def seated(
+def panel_of(
     settings: EnginesSettings, resolver: Resolver, hostname: str, deadline: float
 ) -> Panel | None:
     """The panel of the configured engines; None where there is none. `deadline` is that of all
@@ -71,7 +71,7 @@ def seated(
 
         found += [(Dnsbl(one, resolver), one) for one in settings.dnsbl]
     longest = max(deadline - _MARGIN, _MARGIN)
-    seats = [
+    slots = [
         EngineSlot(
             engine,
             min(given.timeout, longest),
@@ -82,19 +82,19 @@ def seated(
         )
         for engine, given in found
     ]
-    return Panel(seats) if seats else None
+    return Panel(slots) if slots else None
 
 
 async def _ask(
-    seat: EngineSlot, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
+    slot: EngineSlot, transaction: Transaction, reading: Awaitable[Reading | Unavailable]
 ) -> Scanned | EngineUnavailable:
-    engine = seat.engine
+    engine = slot.engine
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(seat.timeout), seat.turns:
+        async with asyncio.timeout(slot.timeout), slot.turns:
             said = await engine.ask(transaction, reading)
     except TimeoutError:
-        reason = f"no answer within {seat.timeout:g} seconds"
+        reason = f"no answer within {slot.timeout:g} seconds"
     except NoAnswer as error:
         reason = str(error)
     except OSError as error:
@@ -105,7 +105,7 @@ async def _ask(
         _count(engine.name, _result(said), began)
         return replace(said, target=engine.target)
     _count(engine.name, "unavailable", began)
-    return EngineUnavailable(reason, engine.target, seat.on_no_answer)
+    return EngineUnavailable(reason, engine.target, slot.on_no_answer)
 
 
 def _result(said: Scanned) -> str:

@@ -1,7 +1,7 @@
 """One connection to the next hop: carries dialogues over a socket, TLS included.
 
 Owns the transport, the time-outs and the knowledge whether a final dot has left this machine.
-Must not know the pool, retries or recipients; what is said is `smtp_client`'s.
+Must not know the pool, retries or recipients; what is said is `dialogue`'s.
 """
 
 from __future__ import annotations

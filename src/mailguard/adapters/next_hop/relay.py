@@ -2,7 +2,7 @@
 
 Owns the pool, the one retry, and what is remembered of recipients. Trouble is a 451 reply for
 those concerned, never an exception.
-Must not know the protocol's words (`smtp_client`) or sockets (`smtp_connection`).
+Must not know the protocol's words (`dialogue`) or sockets (`connection`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Sheets that schools hand in, read by a child process that can hurt nobody (R38).
 
 Owns the child's life: what it is given, for how long, how much it may answer. A file that is too
-much for it is `Refused`, in words. Must not know what the cells mean; `spreadsheet_child` reads
-them.
+much for it is `SheetRejected`, in words. Must not know what the cells mean;
+`spreadsheet_child` reads them.
 """
 
 from __future__ import annotations

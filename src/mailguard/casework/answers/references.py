@@ -1,6 +1,6 @@
 """What a mail carries back of our own: question tokens and transaction ids (R18, R28, R30).
 
-Owns the places where mail programs keep them. Whether we made a token is `question`'s to prove; an
+Owns the places where mail programs keep them. Whether we made a token is `token`'s to prove; an
 id cannot be guessed. Must not know what either stands for.
 """
 

@@ -2,7 +2,7 @@
 
 Owns the phrases and what each says, the words that may go with a plain answer and those that take
 its plainness away. A new language is a row in `PHRASES` and in `_HEDGES`. All stand here as
-`own_words.words_of` gives them. Must not know mail.
+`new_text.words_of` gives them. Must not know mail.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class ApprovalOutcome(StrEnum):
 class Do(StrEnum):
     """What an event asks for."""
 
-    ASK = "ask"  # every approver in `Step.asked`, by one mail each
+    ASK = "ask"  # every approver in `ApprovalStep.asked`, by one mail each
     REMIND = "remind"
     TELL_SENDER = "tell-sender"
     TELL_OTHERS = "tell-others"  # the other approvers, that it is decided

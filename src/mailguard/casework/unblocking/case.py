@@ -1,7 +1,7 @@
 """An unblock case: an outside address in question, and all that is known of it (R28-R37).
 
 Owns the state as it is stored, and the step that an event leads to. Pure. Must not know what an
-event makes of it (`case_life`), mail, or storage.
+event makes of it (`life`), mail, or storage.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mails of an unblock case: to recipients, reviewers, requesters and the sender (R29-R33).
 
-Owns how each is composed and threaded, and what stands on the page behind a question. Must not know
+Owns how each is composed and threaded, and the words that its page shows too. Must not know
 when a mail is due, or what follows.
 """
 

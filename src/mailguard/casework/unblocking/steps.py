@@ -97,12 +97,12 @@ class CaseSteps:
     ) -> Change[Case]:
         """The step, as it is committed."""
         case = step.case
-        telling = _Telling(self.work, self.mailer(ticket, case, now), step, told_already)
+        mails = _Mails(self.work, self.mailer(ticket, case, now), step, told_already)
         return Change(
             state=case,
             status=case.stage.value,
             what=step.what,
-            compose=telling.compose,
+            compose=mails.compose,
             detail=detail,
             wakes_at=life.wakes_at(case, self.at(now)),
             closes=case.ended,
@@ -114,7 +114,7 @@ class CaseSteps:
 
 
 @dataclass(frozen=True)
-class _Telling:
+class _Mails:
     """Of one step. `told_already` are mailboxes that hear of it by a note, if one goes."""
 
     work: Work

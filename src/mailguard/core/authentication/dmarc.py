@@ -1,6 +1,6 @@
 """DMARC (RFC 9989): reading records, the tree walk, alignment and the policy that applies.
 
-Owns the rules; section numbers are of RFC 9989. What DNS said comes in as `Answers`.
+Owns the rules; section numbers are of RFC 9989. What DNS said comes in as `DmarcAnswers`.
 Must not know how it was asked, or what the district does about a result.
 """
 

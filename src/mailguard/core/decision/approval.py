@@ -83,7 +83,7 @@ def written(wanted: Sequence[ApprovalBy]) -> Any:
 
 def read(value: Any) -> tuple[ApprovalBy, ...]:
     """The same read back. Raises ValueError where the form is another one; whether the offices are
-    known is `problem_with`'s."""
+    known is `is_office`'s."""
     pair = isinstance(value, Mapping) and set(value) == {BOTH}
     offices = value[BOTH] if pair else value
     if not isinstance(offices, (list, tuple)) or not all(isinstance(o, str) for o in offices):

@@ -1,6 +1,7 @@
-"""From recorded facts to one disposition a recipient: the pure heart (DESIGN's composition rules).
+"""From recorded facts to one disposition a recipient: the pure heart.
 
-Owns Decision and `decide`. Same transaction, facts and policy give the same decision, always.
+The rules are in docs/design.md, "Composition rules". Owns Decision and
+`decide`. Same transaction, facts and policy give the same decision, always.
 Must not know effects, notices or how an edit is written.
 """
 

@@ -106,7 +106,7 @@ def make_plan(
 ) -> Plan:
     """Turn dispositions into actions.
 
-    `answerable`: the sender may be told by mail (see `answering`): proven, and no automatic mail.
+    `answerable`: the sender may be told by mail (see `may_answer`): proven, and no automatic mail.
     `tell_quarantine`: the sender of a quarantined message hears of it (R27).
     `desks`: the recipients where we read mail ourselves, with the desk's name. Of a held copy the
     desk that takes it up tells its sender, since it knows who was asked.

@@ -1,7 +1,7 @@
 """A district's policy as an ordered list of steps, each a check with the actions its findings get.
 
 Owns what a check is (`Check`), what it may find (`FindingType`) and what configuration makes of
-it (`Step`, `Policy`). Must not know any particular check.
+it (`PolicyStep`, `Policy`). Must not know any particular check.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class FindingType:
 
 
 class Check(Protocol):
-    """A rule's software: pure and synchronous. One file in `checks/`, one line in CHECKS."""
+    """A rule's software: pure and synchronous. A file or folder in `checks/`, a line in CHECKS."""
 
     name: ClassVar[str]  # "group_rights"
     Settings: ClassVar[type[CheckSettings]]

@@ -1,6 +1,6 @@
 """Whose message it is, as far as that is proven (R1).
 
-Owns Identity, `identity` and `author`: the district's own. For outside mail see `authenticated`.
+Owns Identity, `identity` and `author`: the district's own. For outside mail see `outside_proof`.
 Must not know settings of checks, or what follows from an identity.
 """
 
@@ -44,7 +44,7 @@ def identity(transaction: Transaction, facts: Facts, *, relay_vouches: bool = Tr
     "account": the login's own mailbox, the author's where the account owns that one; so for a
     device without a login, by its "certificate" or its registered "client-address". "relay": a
     trusted server vouches for an author of the district (`relay_vouches`). Everything else is
-    "none": what SPF, DKIM and DMARC prove of outside mail is `authenticated`'s. An account that
+    "none": what SPF, DKIM and DMARC prove of outside mail is `outside_proof`'s. An account that
     could not be looked up proves nobody.
     """
     envelope = transaction.envelope

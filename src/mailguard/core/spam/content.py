@@ -1,7 +1,7 @@
 """Signs of spam in what a message shows: its build, its texts and its links.
 
 Owns what is looked at there. Texts are looked at to a bound, in linear time.
-Must not know weights (`spam_features`) or policy.
+Must not know weights (`features`) or policy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the built-in scorer looks for, what each sign weighs, and how people are told (R26).
 
-Owns the table FEATURES and the sum. The signs themselves are found in `spam_headers`,
-`spam_content` and `spam_phrases`. Must not know thresholds, policy or the unblocked list.
+Owns the table FEATURES and the sum. The signs themselves are found in `headers`,
+`content` and `phrases`. Must not know thresholds, policy or the unblocked list.
 """
 
 from __future__ import annotations

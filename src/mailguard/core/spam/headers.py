@@ -1,6 +1,6 @@
 """Signs of spam in the envelope and the header.
 
-Owns what is looked at there. Must not know weights (`spam_features`) or policy.
+Owns what is looked at there. Must not know weights (`features`) or policy.
 """
 
 from __future__ import annotations

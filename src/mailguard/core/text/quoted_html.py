@@ -75,7 +75,7 @@ class _Quotes:
 
 def author(made: Walk, visible: str) -> tuple[int, str, int]:
     """`author_end`, the author's own words of all that is `visible`, and where a disclaimer goes:
-    see `plain.author`."""
+    see `plain_text.author`."""
     quotes = _containers(made)
     _text_marks(made, quotes)
     if quotes.rest is None and not quotes.closed:

@@ -1,1 +1,1 @@
-"""The SMTP frontend: a session becomes a Transaction, an Answer becomes a reply."""
+"""The SMTP frontend: a session becomes a Transaction, a Reply becomes octets."""

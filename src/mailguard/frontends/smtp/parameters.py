@@ -1,7 +1,7 @@
 """The arguments of MAIL and RCPT: a path and ESMTP parameters, read strictly from raw bytes.
 
 Owns the parameters we know (SIZE, BODY, SMTPUTF8, AUTH) and their errors. The path itself is
-`core.mail.address`'s. Must not know sessions.
+`core.mail.path`'s. Must not know sessions.
 """
 
 from __future__ import annotations

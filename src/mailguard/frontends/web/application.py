@@ -1,7 +1,7 @@
 """The HTTP pages: health, readiness, metrics, the copy page and the answers' page.
 
-Owns routes. Nothing changes by looking; the one POST is `answers`'. Must not know how readiness is
-found out (`Ready` is asked), how links were sealed or who asks a question.
+Owns routes. Nothing changes by looking; the one POST is `answer_page`'s. Must not know how
+readiness is found out (`Ready` is asked), how links were sealed or who asks a question.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailguard.adapters.engines.panel import seated
+from mailguard.adapters.engines.panel import panel_of
 from mailguard.config.settings.engines import EnginesSettings
 from mailguard.core.authentication.dns_answers import Answer, NoData, NxDomain, Records
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol
@@ -49,7 +49,7 @@ async def ask(
     **settings: Any,
 ) -> Scanned | EngineUnavailable:
     configured = EnginesSettings.model_validate({"dnsbl": [{"zone": ZONE, **settings}]})
-    panel = seated(configured, lists, "mx.example.org", 20.0)
+    panel = panel_of(configured, lists, "mx.example.org", 20.0)
     assert panel is not None
     message = mime.parse(raw)
     envelope = Envelope("bounces@list.example.net", ("tim.moss@example.org",), client)

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from tests.support.ports import free_port
 from tests.support.waiting import patiently
 
-from mailguard.adapters.engines.panel import Panel, seated
+from mailguard.adapters.engines.panel import Panel, panel_of
 from mailguard.config.settings.engines import EnginesSettings
 from mailguard.core.authentication.dns_answers import Answer
 from mailguard.core.decision.engines import EngineUnavailable, OnNoAnswer, Scanned, Symbol, Target
@@ -42,7 +42,7 @@ def panel(kind: str, port: int, deadline: float = 240.0, **settings: Any) -> Pan
     where = {"url": f"http://127.0.0.1:{port}"} if kind == "rspamd" else {}
     address = {} if kind == "rspamd" else {"address": f"127.0.0.1:{port}"}
     configured = EnginesSettings.model_validate({kind: {**where, **address, **settings}})
-    made = seated(configured, NoDns(), "mx.example.org", deadline)
+    made = panel_of(configured, NoDns(), "mx.example.org", deadline)
     assert made is not None
     return made
 
@@ -479,4 +479,4 @@ async def test_latency_and_results_are_counted_by_engine() -> None:
 
 
 def test_nothing_is_asked_where_nothing_is_configured() -> None:
-    assert seated(EnginesSettings(), NoDns(), "mx.example.org", 20.0) is None
+    assert panel_of(EnginesSettings(), NoDns(), "mx.example.org", 20.0) is None
