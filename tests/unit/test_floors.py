@@ -1,4 +1,5 @@
-"""What import-linter's contracts do not say: faces of packages, names of classes."""
+"""What import-linter's contracts do not say: faces of packages, names of classes, and the place of
+every workflow, so that a further one needs no line there."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 import mailguard
 
@@ -17,6 +20,10 @@ WITH_CODE = {  # packages whose own file holds more than a docstring
     "mailguard.cli": {"main"},  # the entry point, which imports the rest when it is called
     "mailguard.adapters.database.migrations": {"upgrade", "_ADVISORY_LOCK"},
 }
+
+
+# Of a workflow's files, what each may import is to the left of it.
+ORDER = {"life": 0, "mail": 1, "page": 2, "steps": 2, "handler": 3, "console": 4}
 
 
 @cache
@@ -74,3 +81,46 @@ def test_a_public_class_has_its_name_for_itself() -> None:
             if isinstance(statement, ast.ClassDef) and not statement.name.startswith("_"):
                 places[statement.name].append(name)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def workflows() -> list[str]:
+    """The packages of the workflows: the folders of `casework` that have a handler."""
+    casework = SOURCE / "casework"
+    return [f"mailguard.casework.{p.parent.name}" for p in sorted(casework.glob("*/handler.py"))]
+
+
+def imported(name: str) -> set[str]:
+    """The modules of ours that one imports, wherever in its text."""
+    found = set()
+    for node in ast.walk(modules()[name]):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules().keys()
+            found |= inner or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & modules().keys()
+
+
+@pytest.mark.parametrize("workflow", workflows())
+def test_of_casework_the_list_alone_imports_a_workflow(workflow: str) -> None:
+    """Neither the engine nor another workflow knows one."""
+    by = {
+        name
+        for name in modules()
+        if name.startswith("mailguard.casework.") and not name.startswith(f"{workflow}.")
+        if any(one.startswith(f"{workflow}.") for one in imported(name))
+    }
+    assert by == {"mailguard.casework.workflows"}
+
+
+@pytest.mark.parametrize("workflow", workflows())
+def test_the_files_of_a_workflow_stand_in_their_order(workflow: str) -> None:
+    for name, place in ORDER.items():
+        if (module := f"{workflow}.{name}") in modules():
+            above = {f"{workflow}.{other}" for other, at in ORDER.items() if at >= place}
+            assert imported(module).isdisjoint(above - {module})
+
+
+def test_there_are_workflows() -> None:
+    assert "mailguard.casework.approvals" in workflows()
+    assert "mailguard.casework.engine" in imported("mailguard.casework.workflows")

@@ -10,6 +10,8 @@ from tests.unit.guide import ROOT, blocks, patched, run
 
 HALL = "src/mailguard/casework/hall"
 LIST = "src/mailguard/casework/workflows.py"
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist")
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +24,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in ROOT.glob("tests/*.py"):
         shutil.copy(path, root / "tests")
     shutil.copy(Path(__file__).with_name("hall_scenes.py"), root / "tests" / "test_hall.py")
+    shutil.copy(Path(__file__).with_name("test_floors.py"), root / "tests")
     shutil.copy(ROOT / "pyproject.toml", root)
     for name, (_, text) in blocks().items():
         if name.startswith(HALL):
@@ -41,8 +44,7 @@ def test_a_workflow_is_a_folder_and_one_line() -> None:
 
 def test_it_lives(house: Path) -> None:
     """Inbox, token, page, expiry, refusal, unreadable state, metrics, notices."""
-    plain = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:xdist")
-    ran = run(house, "-m", "pytest", "-q", *plain, "tests/test_hall.py")
+    ran = run(house, "-m", "pytest", "-q", *PLAIN, "tests/test_hall.py")
     assert ran.returncode == 0, ran.stdout
     assert "7 passed" in ran.stdout
 
@@ -51,3 +53,8 @@ def test_it_is_as_clean_as_the_house(house: Path) -> None:
     for command in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--no-incremental")):
         ran = run(house, "-m", *command, HALL, LIST)
         assert ran.returncode == 0, ran.stdout
+    floors = run(
+        house, "-m", "pytest", "-q", *PLAIN, "-k", "hall or not a_workflow", "tests/test_floors.py"
+    )
+    assert floors.returncode == 0, floors.stdout
+    assert (lint := run(house, "-c", LINT)).returncode == 0, lint.stdout

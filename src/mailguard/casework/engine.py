@@ -25,7 +25,7 @@ from typing import Final
 import structlog
 
 from mailguard import metrics
-from mailguard.casework.answers import token as question
+from mailguard.casework.answers import token as tokens
 from mailguard.casework.answers.answer import AnswerKind
 from mailguard.casework.commit import Committing
 from mailguard.casework.correspondent import Correspondent, answer_in, hear
@@ -195,7 +195,7 @@ class Engine(Committing[S]):
         else:
             await workflow.unasked(mail, judged, heard)
 
-    async def _found(self, token: question.Token, event: Trigger) -> Found[S] | None:
+    async def _found(self, token: tokens.Token, event: Trigger) -> Found[S] | None:
         """The question that a token leads to. A page's key is bound to the same as the token that
         stands in headers, and is another."""
         ticket = await self.work.tickets.load(token.ticket)
@@ -206,7 +206,7 @@ class Engine(Committing[S]):
             return None
         post = self.workflow.mailer(ticket, state, self.work.desk.clock())
         about = (post.bound_to if event is Trigger.MAIL else post.page_bound_to)(token.number)
-        proven = question.proves(token, self.work.snapshot().link_keys, about)
+        proven = tokens.proves(token, self.work.snapshot().link_keys, about)
         return Found(ticket, state, token.number, asked[token.number], proven)
 
     async def _answered(
@@ -399,7 +399,7 @@ class Engine(Committing[S]):
 
     async def _on_page(self, ticket: Ticket, token: str, event: Trigger) -> Found[S] | None:
         """The question whose page this is, while who was asked may answer."""
-        for one in question.found_in([token]):
+        for one in tokens.found_in([token]):
             found = await self._found(one, event) if one.ticket == ticket.id else None
             if found is not None and found.proven:
                 now = self.work.desk.clock()

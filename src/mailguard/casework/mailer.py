@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mailguard.casework.answers import token as question
+from mailguard.casework.answers import token as tokens
 from mailguard.core.notices import letter, notice
 from mailguard.core.notices.letter import OutboundMail
 from mailguard.core.people.calendar import Calendar
@@ -60,14 +60,14 @@ class TicketMailer:
 
     # Questions
 
-    def token(self, place: int) -> question.Token:
+    def token(self, place: int) -> tokens.Token:
         """The token of a question."""
-        return question.token(self.snapshot.link_keys, self.ticket, place, self.bound_to(place))
+        return tokens.token(self.snapshot.link_keys, self.ticket, place, self.bound_to(place))
 
-    def page_key(self, place: int) -> question.Token:
+    def page_key(self, place: int) -> tokens.Token:
         """What opens the page of that question."""
         about = self.page_bound_to(place)
-        return question.token(self.snapshot.link_keys, self.ticket, place, about)
+        return tokens.token(self.snapshot.link_keys, self.ticket, place, about)
 
     def ask(
         self,

@@ -1,4 +1,4 @@
-"""An approver outside the district, heard: what proves that an answer by mail is theirs (S1).
+"""An approver outside the district, heard: what proves that an answer by mail is theirs.
 
 Owns the one proof that counts, our own verification of their domain's DKIM signature over the whole
 answer and over what leads it to its question. SPF, a forwarder's word (ARC) and an account of the

@@ -1,4 +1,4 @@
-"""Addresses outside the district whose yes policy may ask for: its counsel (S1).
+"""Addresses outside the district whose yes policy may ask for: its counsel.
 
 Owns `directory/outside.yaml`. Must not know what they approve, or what proves their answers.
 """

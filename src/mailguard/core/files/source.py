@@ -69,7 +69,7 @@ class Digits:
 
 
 def of_body(body: bytes, encoding: str) -> Source:
-    """What `transfer.decode` makes of a part's body, by offset."""
+    """What `transfer_encoding.decode` makes of a part's body, by offset."""
     if encoding == "base64":
         digits = transfer_encoding.digits(body)
         if b"=" not in digits:

@@ -58,7 +58,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class OutsideApprover:
-    """Somebody of no district address who may approve: its counsel (S1). Their word counts only
+    """Somebody of no district address who may approve: its counsel. Their word counts only
     where their own domain signs it."""
 
     id: str  # "outside:counsel"; no person has such an id

@@ -1,6 +1,6 @@
 """What a person would see in a message: its texts, where their author's own words end, its links.
 
-Owns the types. `read.read` makes a Reading from a message; it is a pure function of the bytes, so
+Owns the types. `reader.read` makes a Reading from a message; it is a pure function of the bytes, so
 a Reading is never stored: `explain` makes it again. Offsets are code points of the decoded text.
 Must not know policy.
 """

@@ -1,4 +1,4 @@
-"""The HTTP pages: health, readiness, metrics, the copy page and the answers' page.
+"""The HTTP pages, each a file beside this one; health, readiness and metrics.
 
 Owns routes. Nothing changes by looking; the one POST is `answer_page`'s. Must not know how
 readiness is found out (`Ready` is asked), how links were sealed or who asks a question.
