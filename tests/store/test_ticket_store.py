@@ -1,4 +1,4 @@
-"""Matters: a step is one commit or nothing, and happens once whoever else acts at the same time."""
+"""Tickets: a step is one commit or nothing, and happens once whoever else acts at the same time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import dataclasses
 
 import pytest
+from sqlalchemy import text, update
 from tests.store.tickets import ALICE, BOB, DESK, HELD, LETTER, NOTICE, NOW, SPAM, entry, step
 
 from mailguard.adapters.archive.blobs import Blobs
 from mailguard.adapters.database.engine import Database
 from mailguard.adapters.database.ledger import DatabaseLedger
 from mailguard.adapters.database.outbox import OutboxStore
+from mailguard.adapters.database.tables import NoFrame, matters
 from mailguard.adapters.database.tickets import TicketStore
 from mailguard.adapters.database.unblocked import UnblockedList
 from mailguard.casework.tickets import Conflict, Listing
@@ -30,7 +32,7 @@ def store(database: Database, outbox: OutboxStore) -> TicketStore:
     return TicketStore(database, outbox, lambda: NOW)
 
 
-async def test_a_matter_is_opened_once(store: TicketStore) -> None:
+async def test_a_ticket_is_opened_once(store: TicketStore) -> None:
     first = await store.new("approval", "one", NOW)
     assert (first.version, first.status, first.state) == (0, "new", b"")
     assert await store.new("approval", "one", NOW + 9) == first
@@ -178,3 +180,21 @@ async def test_kept_copies_are_found(store: TicketStore, ledger: DatabaseLedger)
     assert len(await store.kept(sender="sender@example.org", recipient=BOB, limit=2)) == 2
     assert await store.kept(sender="other@example.org") == []
     assert await store.kept(since=2e10) == []
+
+
+async def test_octets_that_are_no_frame_hinder_nobody_and_stay_as_they_are(
+    store: TicketStore, database: Database
+) -> None:
+    damaged, sound = [await store.new("approval", str(n), NOW) for n in range(2)]
+    for ticket in (damaged, sound):
+        await store.move([step(ticket)])
+    with database.write() as connection:
+        theirs = update(matters).where(matters.c.id == damaged.id)
+        connection.execute(theirs.values(state=NoFrame(b'{"')))
+    due = {one.id: one for one in await store.due("approval", NOW + 100)}
+    assert due.keys() == {damaged.id, sound.id}
+    assert due[sound.id].state == b'{"seats":1}'
+    await store.move([step(due[damaged.id], state=due[damaged.id].state)])
+    with database.write() as connection:
+        kept = connection.execute(text(f"SELECT state FROM matters WHERE id = {damaged.id}"))
+        assert bytes(kept.scalar_one()) == b'{"'

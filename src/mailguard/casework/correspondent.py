@@ -45,7 +45,7 @@ def hear(judged: JudgedMessage, relay_vouches: bool, directory: Directory) -> Co
     person = written_by(who, transaction)
     if person is not None:
         return Correspondent(who, person, reading, tokens, person.id, tokens)
-    outside = None if who.inside else outside_answer(judged, directory, reading)
+    outside = None if who.inside else outside_answer(judged, directory)
     if outside is not None:
         return Correspondent(who, None, reading, tokens, outside.id, outside.tokens)
     return Correspondent(who, None, reading, tokens, "", ())

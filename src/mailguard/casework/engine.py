@@ -142,7 +142,7 @@ class Engine(Committing[S]):
             case Act.REFUSE if condition is Condition.NEW:
                 raise self.unknown(ticket.id)
             case Act.REFUSE:
-                raise CommandRefused(f"{self.kind} {ticket.id} was recorded by another version")
+                raise CommandRefused(f"the stored state of {self.kind} {ticket.id} cannot be read")
             case _:
                 return act, None
 
@@ -174,11 +174,15 @@ class Engine(Committing[S]):
         if heard is None:
             await self.settle(mail, "automatic mail, which asks and answers nothing")
             return
-        found = [
-            (token, one)
-            for token in heard.tokens
-            if (one := await self._found(token, Trigger.MAIL)) is not None
-        ]
+        found: list[tuple[tokens.Token, Found[S]]] = []
+        trouble: NewerFormat | Unreadable | None = None
+        for token in heard.tokens:
+            try:
+                one = await self._found(token, Trigger.MAIL)
+            except (NewerFormat, Unreadable) as of_one:  # it says nothing of the other tokens
+                trouble = trouble or of_one
+            else:
+                found += [(token, one)] if one is not None else []
         now = self.work.desk.clock()
         theirs = next(
             (
@@ -190,6 +194,8 @@ class Engine(Committing[S]):
         )
         if theirs is not None and await workflow.still_asked(theirs, now):
             await self._answered(mail, judged, theirs, heard)
+        elif trouble is not None and heard.id:  # it may be the one that they answer
+            raise trouble
         elif found:
             await self._refuse(mail, judged, theirs or found[0][1], heard)
         else:
@@ -347,7 +353,7 @@ class Engine(Committing[S]):
     async def _set_aside(self, ticket: Ticket, now: float, *, closes: bool) -> None:
         """What cannot be read waits for an administrator, and in nobody's way; its state stays as
         it is."""
-        line = TicketEvent(now, "mailguard", "unreadable", "another version wrote it")
+        line = TicketEvent(now, "mailguard", "unreadable", "its stored state is damaged")
         status = "overtaken" if closes else ticket.status
         step = TicketUpdate(
             *(ticket.id, ticket.version, status, ticket.state, now + DAY, (line,)), closes=closes

@@ -32,6 +32,7 @@ log = structlog.get_logger("mailguard.desk")
 
 _AT_ONCE = 50  # letters
 _TRIES = 5  # of one letter
+_OTHERS = 3_600.0  # seconds that a letter of a workflow that is not here waits for another version
 
 
 class Letters(Protocol):
@@ -95,6 +96,8 @@ class Inbox:
         for mail in await self._letters.waiting(_AT_ONCE) if at_hand.mail else ():
             try:
                 await self._read(mail)
+            except Conflict as conflict:  # somebody else was quicker; what is left comes again
+                log.info("desk_conflict", letter=mail.id, reason=str(conflict))
             except StoreError as error:
                 log.error("letter_store", letter=mail.id, reason=str(error))
                 trouble.append(error)
@@ -116,16 +119,17 @@ class Inbox:
 
     async def _read(self, mail: UnreadMail) -> None:
         handler = self._desks.get(mail.desk)
-        if handler is None:  # a workflow that this version does not have
-            await self._pass_on(mail)
+        if (
+            handler is None
+        ):  # a newer version's workflow: that one reads it, while it runs beside us
+            if self._clock() - mail.created_at > _OTHERS:
+                await self._pass_on(mail)
             return
         try:
             await handler.read(mail, await self._take_up(mail.transaction_id))
         except NewerFormat as newer:  # the newer version reads it; here it waits behind the others
             left_alone("letter", mail.id, newer)
-        except Conflict as conflict:  # somebody else was quicker; what is left comes again
-            log.info("desk_conflict", letter=mail.id, reason=str(conflict))
-        except StoreError:
+        except (Conflict, StoreError):
             raise
         except Exception:
             log.exception("letter_unread", letter=mail.id, attempt=mail.attempts)

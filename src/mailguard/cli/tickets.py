@@ -100,5 +100,5 @@ def person_or_fail(loaded: Loaded, named: str) -> Person:
 
 def _unread(ticket: Ticket, error: Exception) -> str:
     if isinstance(error, ValueError):
-        return f"{ticket.kind} {ticket.id} was recorded by another version"
+        return f"the stored state of {ticket.kind} {ticket.id} cannot be read"
     return f"{ticket.kind} {ticket.id}: {error}"

@@ -167,7 +167,7 @@ def _step(check: Check, step: StepFile, document: Document, at: Key) -> PolicySt
 
 
 _KNOWN = (*approval.OFFICES, *ROLES)
-_ALLOWED = f"{', '.join(_KNOWN)}, person: with an id, outside: with an id"
+_ALLOWED = f"{', '.join(_KNOWN)}, person: with an id, outside: with an id (without | and ~)"
 
 
 def _named(at: Key, value: Any) -> Iterator[tuple[Key, str]]:

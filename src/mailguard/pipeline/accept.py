@@ -88,11 +88,11 @@ async def process(
         so_far = await off_loop_if_large(size, judged.entry_so_far)
         outgoing = await off_loop_if_large(size, judged.outgoing)
         message_metrics.render_faults(transaction, faults)
-        message_metrics.disposed(transaction, judged.decision, judged.plan)
 
     if judged.plan.holds or judged.plan.letters or outgoing:
         with stage("keep"):  # holds, notices and letters to us are durable now
             judged = await _keep(judged, so_far, outgoing, delivery)
+    message_metrics.disposed(transaction, judged.decision, judged.plan)  # as it was kept
 
     with stage("relay"):  # the next hop's own replies, per recipient
         delivered = await _relay(judged, copies, delivery.next_hop)

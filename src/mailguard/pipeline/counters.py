@@ -38,7 +38,7 @@ class Crashes:
 @dataclass(frozen=True, slots=True)
 class Spend:
     """One notice of those that a mailbox may be sent within an hour. Mails of one commit that spend
-    the same one spend it once: a message's notices are one."""
+    the same one spend it once: those of a message that go together."""
 
     mailbox: str
     at: float  # seconds since the epoch

@@ -249,7 +249,7 @@ class JudgedMessage:
             r for variant in self.plan.variants if variant.redirected for r in variant.recipients
         ]
         return (
-            *(self._to_sender(what) for what in self.plan.notices),
+            *(self._to_sender(about) for about in self.plan.notices),
             *self.reports(routed),
             *self._spammail_copy(),
         )
@@ -281,8 +281,8 @@ class JudgedMessage:
                 conclusion.returned,
             )
             if may_tell and may_answer(self.transaction, self.facts):
-                what = Notice(conclusion.returned, why, Disposition.BOUNCE)
-                outgoing.append(self._to_sender(what))
+                about = Notice(conclusion.returned, why, Disposition.BOUNCE)
+                outgoing.append(self._to_sender(about))
             else:
                 holds = tuple(
                     Hold(r, Disposition.QUARANTINE, RETURNED.code, evidence)
@@ -298,11 +298,11 @@ class JudgedMessage:
         evidence = str(reply).replace("\n", " ")[:300]
         finding = Finding(RETURNED.code, evidence)
         why = Judgement("next_hop", finding, Disposition.BOUNCE, tuple(recipients))
-        what = Notice(tuple(recipients), why, Disposition.BOUNCE)
+        about = Notice(tuple(recipients), why, Disposition.BOUNCE)
         if may_tell and may_answer(self.transaction, self.facts):
             sender = self.transaction.envelope.reverse_path
-            return replace(self._late_notice(what, sender, at), spends=Spend(sender, at))
-        return self._late_notice(what, self.snapshot.district.postmaster, at)
+            return replace(self._late_notice(about, sender, at), spends=Spend(sender, at))
+        return self._late_notice(about, self.snapshot.district.postmaster, at)
 
     def _put_off(self, conclusion: Conclusion, copies: Mapping[int, bytes]) -> Iterator[Outgoing]:
         waiting = set(conclusion.put_off)
@@ -323,36 +323,36 @@ class JudgedMessage:
             )
             yield from one.redirected(variant.redirected)
 
-    def _to_sender(self, what: Notice) -> Outgoing:
-        """A notice of the moment that the message came; all of a message spend one."""
+    def _to_sender(self, about: Notice) -> Outgoing:
+        """A notice of the moment that the message came; all of one commit spend one."""
         sender, now = self.transaction.envelope.reverse_path, self.facts.now
-        told = self._notice(what, sender, now, self._token(what))
+        told = self._notice(about, sender, now, self._token(about))
         return replace(told, spends=Spend(sender, now))
 
-    def _late_notice(self, what: Notice, to: str, at: float) -> Outgoing:
+    def _late_notice(self, about: Notice, to: str, at: float) -> Outgoing:
         """One message may make several, and none may be taken for another."""
-        key = self._notice_key(what, to)
+        key = self._notice_key(about, to)
         unique = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
-        return self._notice(what, to, at, f"{self._token(what)}.{unique}")
+        return self._notice(about, to, at, f"{self._token(about)}.{unique}")
 
-    def _token(self, what: Notice) -> str:
-        return f"{self.transaction.id}.{what.judgement.finding.code.replace('.', '-')}"
+    def _token(self, about: Notice) -> str:
+        return f"{self.transaction.id}.{about.judgement.finding.code.replace('.', '-')}"
 
-    def _notice_key(self, what: Notice, to: str) -> str:
-        concerned = ",".join(what.recipients)
-        return f"notice|{self.digest}|{to}|{what.judgement.finding.code}|{concerned}"
+    def _notice_key(self, about: Notice, to: str) -> str:
+        concerned = ",".join(about.recipients)
+        return f"notice|{self.digest}|{to}|{about.judgement.finding.code}|{concerned}"
 
-    def _notice(self, what: Notice, to: str, at: float, token: str) -> Outgoing:
+    def _notice(self, about: Notice, to: str, at: float, token: str) -> Outgoing:
         raw = notice.build(
             district=self.snapshot.district,
             to=to,
-            text=self.words_for(what.judgement, what.recipients),
+            text=self.words_for(about.judgement, about.recipients),
             transaction=self.transaction,
-            recipients=what.recipients,
+            recipients=about.recipients,
             token=token,
             at=at,
         )
-        key = self._notice_key(what, to)
+        key = self._notice_key(about, to)
         return Outgoing(key, "notice", "", (to,), raw, transaction_id=self.transaction.id)
 
     def _spammail_copy(self) -> Iterator[Outgoing]:

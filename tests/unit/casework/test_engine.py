@@ -10,12 +10,25 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
-from tests.support.office import CEDAR, DAY, MAPLE, NEEDS, PEOPLE, moment, to
+from tests.support.at_once import at_once
+from tests.support.office import (
+    APPROVALS,
+    CEDAR,
+    DAY,
+    MAPLE,
+    NEEDS,
+    NOTHING,
+    PEOPLE,
+    mail,
+    moment,
+    to,
+)
 from tests.support.spam_office import SpamOffice, questions
 
 from mailguard import metrics
-from mailguard.adapters.database.tables import holds, matters
+from mailguard.adapters.database.tables import NoFrame, holds, matters
 from mailguard.casework.approvals.handler import Approvals
+from mailguard.casework.approvals.life import ApprovalOutcome
 from mailguard.casework.engine import CONDUCT, Act, Condition, Engine, Trigger
 from mailguard.casework.grants.handler import Grants
 from mailguard.casework.grants.life import GRANT
@@ -23,13 +36,17 @@ from mailguard.casework.refusal import CommandRefused
 from mailguard.casework.tickets import Ticket
 from mailguard.casework.unblocking.handler import Unblocking
 from mailguard.casework.workflows import Registration, engines
+from mailguard.core.mail.transaction import Role
 from mailguard.core.record.formats import NewerFormat
 from mailguard.pipeline.counters import NoticeAllowance, Spend
 from mailguard.pipeline.ports import StoreError
 
 TARA, PAULA, TOMAS = (f"{n}@example.org" for n in ("tara", "paula", "tomas"))
 DAMAGED, NEWER = b'{"damaged": ', b'{"format":99,"of":"tomorrow"}'
+NO_FRAME = NoFrame(b'{"')  # the stored octets themselves are damaged
+DEEP = b"[" * 100_000 + b'"format"'
 STATES = {Condition.NEW: b"", Condition.UNREADABLE: DAMAGED, Condition.NEWER: NEWER}
+SPOILT = ["damaged", "no frame", "too deep", "newer"]
 MANY = 200  # more than one page, and more than one turn lets move
 
 
@@ -118,7 +135,7 @@ def found(office: SpamOffice, kind: str, numbers: list[int]) -> list[Ticket]:
     return [one for one in office.tickets(kind) if one.id in set(numbers)]
 
 
-@pytest.mark.parametrize("state", [DAMAGED, NEWER])
+@pytest.mark.parametrize("state", [DAMAGED, NO_FRAME, DEEP, NEWER], ids=SPOILT)
 @pytest.mark.parametrize("kind", OPENED)
 async def test_nothing_starves_what_is_due(office: SpamOffice, kind: str, state: bytes) -> None:
     numbers = spoilt(office, kind, state)
@@ -142,12 +159,12 @@ async def test_nothing_starves_what_is_due(office: SpamOffice, kind: str, state:
     assert {(m.wakes_at, m.status, m.closed_at) for m in aside} == {
         (office.now + DAY, "spoilt", None)
     }
-    assert {m.state for m in aside} == {DAMAGED}
+    assert {m.state for m in aside} == {state}
     assert {tuple(office.history(m.id)) for m in aside} == {("unreadable",)}
     assert _alerts(kind) - alerts >= MANY
 
 
-@pytest.mark.parametrize("state", [DAMAGED, NEWER])
+@pytest.mark.parametrize("state", [DAMAGED, NO_FRAME, NEWER], ids=SPOILT[:2] + SPOILT[3:])
 @pytest.mark.parametrize("kind", ["approval", "case"])
 async def test_nothing_starves_what_was_overtaken(
     office: SpamOffice, kind: str, state: bytes
@@ -174,7 +191,7 @@ async def test_nothing_starves_what_was_overtaken(
     if state == NEWER:
         assert now == before
         return
-    assert {(m.status, m.closed_at, m.state) for m in now} == {("overtaken", office.now, DAMAGED)}
+    assert {(m.status, m.closed_at, m.state) for m in now} == {("overtaken", office.now, state)}
     assert _alerts(kind) - alerts >= MANY
 
 
@@ -198,8 +215,39 @@ async def test_a_command_to_what_cannot_be_read_says_so(office: SpamOffice) -> N
     number = await _approval(office)
     with office.database.write() as connection:
         connection.execute(update(matters).values(state=DAMAGED))
-    with pytest.raises(CommandRefused, match=f"approval {number} was recorded by another version"):
+    with pytest.raises(CommandRefused, match=f"state of approval {number} cannot be read"):
         await office.console().decide(number, True, "")
+
+
+@pytest.mark.parametrize("state", [DAMAGED, NO_FRAME, NEWER], ids=SPOILT[:2] + SPOILT[3:])
+async def test_a_spoilt_ticket_keeps_no_answer_to_another_from_counting(
+    office: SpamOffice, state: bytes
+) -> None:
+    asked = []
+    for subject in ("Picnic", "Concert"):
+        await office.send(NEEDS, subject=subject)
+        asked += to(questions(await office.round()), PAULA)
+    first, second = office.tickets()
+    with office.database.write() as connection:
+        theirs = update(matters).where(matters.c.id == first.id)
+        connection.execute(theirs.values(state=state))
+    of_both = " ".join(str(m.message["Message-ID"]) for m in asked)
+    await office.reply(asked[1], "Yes", References=of_both)
+    await office.turn()
+    assert office.approval(second.id).outcome is ApprovalOutcome.GRANTED
+
+
+async def test_a_strangers_token_of_a_spoilt_ticket_is_no_trouble_of_ours(
+    office: SpamOffice,
+) -> None:
+    number = await _approval(office)
+    with office.database.write() as connection:
+        connection.execute(update(matters).values(state=NEWER))
+    raw = mail("x@elsewhere.test", APPROVALS, f"Hi [#{number}-0-aaaaaaaaaaaaaaaa]", "Yes")
+    where: Any = {"account": None, "reverse_path": "x@elsewhere.test", "role": Role.MX}
+    await office.accept(raw, [APPROVALS], NOTHING, **where)
+    await office.turn()
+    assert at_once(office.state.tickets.unread()) == (0, None)
 
 
 def test_two_workflows_do_not_claim_the_same(office: SpamOffice) -> None:

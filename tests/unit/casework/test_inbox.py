@@ -68,7 +68,7 @@ class Handling:
         return f"question {ticket.id}"
 
 
-def desk(post: Post, handler: Handling) -> Inbox:
+def desk(post: Post, handler: Handling, now: float = 1.0) -> Inbox:
     async def take_up(transaction: str) -> Any:
         return f"judged of {transaction}"
 
@@ -78,7 +78,7 @@ def desk(post: Post, handler: Handling) -> Inbox:
     by_desk: Any = {"approvals": handler}
     kinds: Any = {"approval": handler, "grant": handler}
     store: Any = post
-    return Inbox(store, store, take_up, by_desk, kinds, unread, lambda: 1.0, Bell(), poll=0.01)
+    return Inbox(store, store, take_up, by_desk, kinds, unread, lambda: now, Bell(), poll=0.01)
 
 
 def letters(*numbers: int) -> dict[int, UnreadMail]:
@@ -110,10 +110,26 @@ async def test_our_own_trouble_is_tried_again_for_as_long_as_it_lasts() -> None:
     assert post.settled == {1: ("read", ())}
 
 
-async def test_a_letter_that_no_workflow_reads_goes_to_the_postmaster() -> None:
-    post = Post({1: replace(letters(1)[1], desk="elsewhere")})
+async def test_a_letter_of_a_workflow_that_is_not_here_waits_an_hour_for_another_version() -> None:
+    post = Post({1: replace(letters(1)[1], desk="elsewhere"), **letters(2)})
     await desk(post, Handling(post)).turn()
-    assert post.settled == {1: ("unread", (REPORT,))}
+    assert post.settled == {2: ("read", ())}
+    await desk(post, Handling(post), now=3_602.0).turn()
+    assert post.settled[1] == ("unread", (REPORT,))
+
+
+async def test_a_letter_that_another_passes_on_meanwhile_stops_nothing_behind_it() -> None:
+    class Taken(Post):
+        async def settle(self, letter: int, outcome: str, outgoing: Any = ()) -> None:
+            if letter == 1:
+                raise Conflict("settled by another")
+            await super().settle(letter, outcome, outgoing)
+
+    post = Taken({1: replace(letters(1)[1], desk="elsewhere"), **letters(2)})
+    handler = Handling(post)
+    await desk(post, handler, now=3_602.0).turn()
+    assert post.settled == {2: ("read", ())}
+    assert handler.turns == 1
 
 
 @pytest.mark.parametrize("token", ["", "x", "41", "42-0-a", "9" * 30 + "-0-a", "٤١-0-a"])

@@ -80,6 +80,8 @@ def test_an_outside_approver_is_in_force(tree: Any) -> None:
         ("{shape.round: ['person:']}", "'person:' approves nothing"),
         ("{shape.round: [tara.olive@example.org]}", "people are named by person: and their id"),
         ("{shape.round: [person:toliv]}", "is nobody in the directory, did you mean 'tolive'?"),
+        ("{shape.round: ['outside:a~b']}", "'outside:a~b' approves nothing"),
+        ("{shape.round: ['person:a|technology']}", "'person:a|technology' approves nothing"),
         ("{shape.round: [outside:council]}", "did you mean 'outside:counsel'?"),
         ("{shape.round: {both: [cfo, person:nobody]}}", "'nobody' is nobody in the directory"),
     ],
@@ -107,6 +109,7 @@ def test_a_role_that_nobody_has_is_warned_of(tree: Any) -> None:
     [
         ("counsel: {name: L, address: lena@example.org}", "is at a domain of the district"),
         ("counsel: {name: L, address: '@law.example'}", "outside.yaml:1:"),
+        ("counsel: {name: L, address: '*@law.example'}", "is a pattern"),
         ("counsel: {name: L}", "counsel.address: is missing"),
         (
             "a: {name: A, address: l@law.example}\nb: {name: B, address: L@law.example}",

@@ -98,17 +98,29 @@ class _Compressors(threading.local):  # a compressor belongs to one thread
 _zstd = _Compressors()
 
 
+class NoFrame(bytes):
+    """Octets that are no zstd frame, as they stand. Whoever reads them finds that they hold nothing
+    readable, and one damaged row hinders no other; stored again, they stay as they are."""
+
+
 class Compressed(TypeDecorator[bytes]):
-    """Octets as a zstd frame."""
+    """Octets as a zstd frame; NoFrame where they are none."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else _zstd.compress(value)
+        if value is None:
+            return None
+        return bytes(value) if isinstance(value, NoFrame) else _zstd.compress(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else _zstd.decompress(value)
+        if value is None:
+            return None
+        try:
+            return _zstd.decompress(value)
+        except zstandard.ZstdError:
+            return NoFrame(value)
 
 
 Number = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only INTEGER keys

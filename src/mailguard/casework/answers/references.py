@@ -30,21 +30,17 @@ def references(message: Message, reading: Reading) -> tuple[token.Token, ...]:
         *(m[1] for m in _OURS.finditer(_field(message, "In-Reply-To"))),
         *reversed([m[1] for m in _OURS.finditer(_field(message, "References"))]),
     ]
-    return token.found_in((*places, *_shown(message, reading)))
+    quoted = [m[1] for text in _texts(reading) for m in _IN_TEXT.finditer(text)]
+    return token.found_in((*places, *_in_subject(message), *quoted))
 
 
-def signed(message: Message, reading: Reading) -> tuple[token.Token, ...]:
-    """Those of the Subject and the text alone, which DKIM signatures cover as a rule; whether one
-    does is the caller's to ask."""
-    return token.found_in(_shown(message, reading))
+def of_subject(message: Message) -> tuple[token.Token, ...]:
+    """Those of the Subject alone, which says what a mail is about: a text may quote any other."""
+    return token.found_in(_in_subject(message))
 
 
-def _shown(message: Message, reading: Reading) -> list[str]:
-    """What stands where a token does that people see."""
-    return [
-        *(m[1] for m in _IN_SUBJECT.finditer(_field(message, "Subject"))),
-        *(m[1] for text in _texts(reading) for m in _IN_TEXT.finditer(text)),
-    ]
+def _in_subject(message: Message) -> list[str]:
+    return [m[1] for m in _IN_SUBJECT.finditer(_field(message, "Subject"))]
 
 
 def transactions(message: Message, reading: Reading) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from mailguard.config.directory.draft import Draft, entries
 from mailguard.config.form.forms import Section
 from mailguard.core.decision.approval import OUTSIDE
+from mailguard.core.mail.mailbox import ALLOWED, is_pattern
 from mailguard.core.mail.safe_text import quoted
 from mailguard.core.people.model import OutsideApprover
 
@@ -25,13 +26,18 @@ class OutsideEntry(Section):
     )
     address: str = Field(
         description="One mail address outside the district. Its domain must sign with DKIM: an "
-        "answer counts only where that signature covers the whole of it.",
+        "answer counts only where that signature covers the whole of it, its To, Cc and Subject "
+        "included.",
     )
 
 
 def read_outside(draft: Draft, folder: Path) -> None:
     """Read `outside.yaml` where it is. After people and groups, whose addresses it may not have."""
     for id, row, where in entries(folder / "outside.yaml", OutsideEntry, optional=True):
+        if is_pattern(row.address):
+            problem = f"{quoted(row.address)} is a pattern: answers count from one address"
+            draft.errors.append(where("address", problem, ALLOWED))
+            continue
         for mailbox in draft.mailboxes([row.address], where, "address"):
             if draft.district.owns(mailbox):
                 problem = f"{quoted(mailbox)} is at a domain of the district"

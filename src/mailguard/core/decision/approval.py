@@ -23,6 +23,7 @@ OFFICES: Mapping[str, str] = {
 """What may be named besides the directory's roles, with what it is in a sentence."""
 PERSON, OUTSIDE = "person:", "outside:"  # before an id of the directory
 BOTH = "both"
+_JOINED = frozenset("|~")  # between the offices of a stored name, and before its number
 _MOST = 20  # approvers that one finding may name
 
 
@@ -97,6 +98,8 @@ def read(value: Any) -> tuple[ApprovalBy, ...]:
 
 def is_office(name: str) -> bool:
     """Whether a name has the form of an office; of a person or an address outside, whether it names
-    one at all."""
+    one at all. What stored names are made with stands in none (`stored_name`, ADR 0017)."""
+    if not _JOINED.isdisjoint(name):
+        return False
     named = name.startswith((PERSON, OUTSIDE)) and not name.endswith(":")
     return named or name in OFFICES or name in ROLES

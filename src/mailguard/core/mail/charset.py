@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # Python's codec and the labels that name it, folded: those of the Encoding Standard (4.2), Python's
-# aliases, and what mail programs write besides. Not here, and so unknown, is what no mail program
-# reads: an EBCDIC page would hide from us a text in ASCII that every client shows.
+# aliases, and what mail programs write besides.
 _LABELS: Final = {
     "utf-8": (
         "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8 u8 utf "
@@ -117,6 +116,15 @@ _LABELS: Final = {
     "cp864": "cp864 864 csibm864 ibm864",
     "cp865": "cp865 865 csibm865 ibm865",
     "cp869": "cp869 869 cp-gr csibm869 ibm869",
+    "cp037": (
+        "cp037 037 csibm037 ebcdic-cp-ca ebcdic-cp-nl ebcdic-cp-us ebcdic-cp-wt ibm037 ibm039"
+    ),
+    "cp273": "cp273 273 ibm273 csibm273",
+    "cp424": "cp424 424 csibm424 ebcdic-cp-he ibm424",
+    "cp500": "cp500 500 csibm500 ebcdic-cp-be ebcdic-cp-ch ibm500",
+    "cp875": "cp875",
+    "cp1026": "cp1026 1026 csibm1026 ibm1026",
+    "cp1140": "cp1140 1140 ibm1140",
     "cp950": "cp950 950 ms950 windows-950",
     "euc-jis-2004": "euc-jis-2004 jisx0213 eucjis2004 euc-jis2004",
     "euc-jisx0213": "euc-jisx0213 eucjisx0213",
@@ -150,6 +158,7 @@ _LABELS: Final = {
     "utf-32-le": "utf-32-le utf-32le",
     "utf-7": "utf-7 u7 utf7 unicode-1-1-utf-7",
 }
+_EBCDIC: Final = ("cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140")
 # With what a body is read where its codec is not the first or not the only one. What the name
 # promises is asked first, since an edit is written in it. What clients read, who take a name for
 # its vendor's superset (Encoding Standard 4.2), is asked of what is not UTF-8 under a wrong name.
@@ -165,6 +174,8 @@ _BODIES: Final = {
     "big5": ("big5", "utf-8", "cp950", "big5hkscs"),
     "utf-16": ("utf-16-be",),  # RFC 2781 4.3: big-endian without a mark
     "utf-32": ("utf-32-be",),
+    # Most clients know no EBCDIC page and show what is ASCII or UTF-8: it must not hide from us.
+    **{codec: ("utf-8", codec) for codec in _EBCDIC},
 }
 # With what an encoded word is shown where that is not its codec.
 _HEADERS: Final = {
@@ -176,6 +187,7 @@ _HEADERS: Final = {
     "gbk": "gb18030",
     "shift-jis": "cp932",
     "euc-kr": "cp949",
+    **dict.fromkeys(_EBCDIC, "utf-8"),
 }
 _BETWEEN: Final = re.compile(r"[^A-Za-z0-9.]+")
 _C1: Final = re.compile("[\x80-\x9f]")

@@ -25,6 +25,11 @@ _PLAIN_LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _PATTERN = re.compile(r"[*?%\[\](){}|^$\\]")
 
 
+def is_pattern(text: str) -> bool:
+    """Whether somebody means more than one address, in full-width signs too."""
+    return bool(_PATTERN.search(unicodedata.normalize("NFKC", text)))
+
+
 class TooWide(ValueError):
     """More than one address is meant. `problem` says in a few words what it is."""
 

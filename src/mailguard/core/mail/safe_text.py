@@ -142,7 +142,7 @@ def csv_cell(text: str, most: int | None = None) -> str:
     """A cell of a CSV file, before the writer quotes it: as of `line`, and no spreadsheet takes it
     for a formula: where it would begin as one, an apostrophe stands before it."""
     said = line(text, most)
-    begins = said.lstrip(f"{JOINERS} ")[:1]
+    begins = next((c for c in said if not (c.isspace() or c in _WRITTEN or c in _BLANK)), "")
     return line(f"'{said}", most) if begins in _FORMULA else said
 
 
@@ -179,10 +179,12 @@ def ascii_line(text: str, most: int | None = None, instead: str = "?") -> str:
 def _bounded(text: str, most: int | None, make: Callable[[str], str]) -> str:
     if most is None:
         return make(text)
+    if most <= 0:
+        return ""
     made = make(text[: 4 * most])
     if len(made) <= most and len(text) <= 4 * most:
         return made
-    return f"{made[: max(most - 1, 0)]}{_MORE}"
+    return f"{made[: most - 1]}{_MORE}"
 
 
 def _one_line(text: str) -> str:

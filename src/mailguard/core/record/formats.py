@@ -75,7 +75,10 @@ class Format(Generic[T]):
         found = number_of(stored)
         if found < 1:
             raise ValueError(f"this {self.name} has no number of a format")
-        document = json.loads(stored)
+        try:
+            document = json.loads(stored)
+        except RecursionError as error:
+            raise ValueError(f"this {self.name} is nested too deeply") from error
         if isinstance(document, dict):
             document.pop("format", None)
         try:
@@ -106,7 +109,7 @@ def number_of(stored: bytes) -> int:
         return 1
     try:
         written = json.loads(stored)
-    except ValueError:
+    except (ValueError, RecursionError):
         return 1
     number = written.get("format", 1) if isinstance(written, dict) else 1
     return number if type(number) is int and number > 0 else 0

@@ -1,5 +1,5 @@
 """An approver outside the district: their answer counts with the token and their own domain's
-signature, verified here by the real verifier, and by nothing less (S1)."""
+signature, verified here by the real verifier, and by nothing less."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ ZONE: dict[str, Answer] = {
     "law.example": Records((b"v=spf1 ip4:192.0.2.9 -all",)),
 }
 NAMES = b"from:to:subject:date:message-id:content-type"
+UNTYPED = NAMES.replace(b":content-type", b"")  # as many large senders sign
+INNER = "--zz\nContent-Type: text/plain\n\nYes\n--zz--\n"
 
 
 class Zone:
@@ -115,6 +117,26 @@ async def test_counsel_is_asked_and_a_signed_yes_delivers(office: Office) -> Non
     assert "Lena Linden, counsel" in to(sent, TARA)[0].text
 
 
+async def test_a_firm_that_signs_no_content_type_is_heard_in_parts(office: Office) -> None:
+    question = (await asked(office, waits_for(OUTSIDE)))[COUNSEL]
+    await send(office, signed(answer(question), names=UNTYPED))  # text/plain: it could be anything
+    await office.round()
+    assert office.approval().outcome is ApprovalOutcome.WAITING
+    plain, html = "Content-Type: text/plain\n\nYes", "Content-Type: text/html\n\n<p>Yes</p>"
+    parts = f"--aa\n{plain}\n--aa\n{html}\n--aa--\n"
+    await send(office, signed(_of_parts(answer(question), parts), names=UNTYPED))
+    await office.round()
+    assert office.approval().outcome is ApprovalOutcome.GRANTED
+
+
+async def test_their_own_name_as_sender_and_others_in_copy_change_nothing(office: Office) -> None:
+    question = (await asked(office, waits_for(OUTSIDE)))[COUNSEL]
+    raw = f"Sender: {COUNSEL}\r\nCc: {TARA}\r\n".encode() + answer(question)
+    await send(office, signed(raw, names=NAMES + b":cc"))
+    await office.round()
+    assert office.approval().outcome is ApprovalOutcome.GRANTED
+
+
 async def test_a_signed_no_ends_it(office: Office) -> None:
     questions = await asked(office, waits_for(OUTSIDE))
     await send(office, signed(answer(questions[COUNSEL], "No")))
@@ -144,6 +166,13 @@ def _wrong_mac(token: str) -> str:
     return token[:-1] + ("a" if token[-1] != "a" else "b")
 
 
+def _of_parts(raw: bytes, text: str) -> bytes:
+    """The same as of several parts, whose boundary is "aa"."""
+    header, _, _ = raw.partition(b"\r\n\r\n")
+    header = header.replace(b"text/plain; charset=utf-8", b"multipart/alternative; boundary=aa")
+    return b"\r\n\r\n".join((header, text.replace("\n", "\r\n").encode()))
+
+
 FORGERIES = [
     Forgery("no DKIM, although SPF passes", answer),
     Forgery(
@@ -171,6 +200,57 @@ FORGERIES = [
     Forgery("another address of the domain", lambda q: signed(answer(q, sender="leo@law.example"))),
     Forgery("a tag", lambda q: signed(answer(q, sender="lena+x@law.example"))),
     Forgery("two authors", lambda q: signed(answer(q, sender=f"{COUNSEL}, leo@law.example"))),
+    Forgery(
+        "what they wrote to somebody else, sent on, with the token in quoted text",
+        lambda q: signed(
+            mail(COUNSEL, TARA, "Re: Lunch?", f"Yes\n\n> Lunch?\n> Reference: {q.token}")
+        ),
+        "mallory@elsewhere.test",
+    ),
+    Forgery(
+        "what they wrote to somebody else about this very question, sent on",
+        lambda q: signed(mail(COUNSEL, TARA, f"Re: {q.subject}", "Yes")),
+    ),
+    Forgery(
+        "the desk's address was put on afterwards",
+        lambda q: (
+            f"Cc: {APPROVALS}\r\n".encode() + signed(mail(COUNSEL, TARA, f"Re: {q.subject}", "Yes"))
+        ),
+    ),
+    Forgery(
+        "to whom is not signed",
+        lambda q: signed(answer(q), names=NAMES.replace(b":to", b"")),
+    ),
+    Forgery(
+        "a token in the text alone",
+        lambda q: signed(mail(COUNSEL, APPROVALS, "Yes", f"Yes\n\nReference: {q.token}")),
+    ),
+    Forgery(
+        "a part of what is quoted becomes the text",
+        lambda q: signed(answer(q, f"No.\n\n{INNER}"), names=UNTYPED).replace(
+            b"Content-Type: text/plain; charset=utf-8",
+            b"Content-Type: multipart/mixed; boundary=zz",
+        ),
+    ),
+    Forgery(
+        "another boundary than the text begins with",
+        lambda q: signed(_of_parts(answer(q), "--aa\n\nNo.\n\n" + INNER), names=UNTYPED).replace(
+            b"boundary=aa", b"boundary=zz"
+        ),
+    ),
+    Forgery(
+        "another encoding was put on afterwards",
+        lambda q: b"Content-Transfer-Encoding: base64\r\n" + signed(answer(q)),
+    ),
+    Forgery(
+        "another's hand",
+        lambda q: signed(
+            b"Sender: paralegal@law.example\r\n" + answer(q), names=NAMES + b":sender"
+        ),
+    ),
+    Forgery(
+        "resent by another", lambda q: b"Resent-From: tara@example.org\r\n" + signed(answer(q))
+    ),
     Forgery(
         "automatic",
         lambda q: signed(b"Auto-Submitted: auto-replied\r\n" + answer(q)),

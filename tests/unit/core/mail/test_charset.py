@@ -117,7 +117,7 @@ def test_labels(label: str, codec: str, header: str) -> None:
     [
         *("", "''", "hex", "idna", "punycode", "unicode_escape", "undefined", "charmap", "mbcs"),
         *("os.path", "../utf_8", "a" * 100, "x-unknown", "unknown-8bit", "default", "rot13"),
-        *("cp037", "ebcdic-cp-us", "viscii", "iso-2022-cn", "utf.8", "\u00fctf-8"),
+        *("viscii", "iso-2022-cn", "utf.8", "\u00fctf-8"),
     ],
 )
 def test_no_charset_of_mail(label: str) -> None:
@@ -125,6 +125,15 @@ def test_no_charset_of_mail(label: str) -> None:
     assert charset.decode(b"\xe9", label) == charset.Decoded(
         "\u00e9", "iso8859-1", "its charset is unknown"
     )
+
+
+@pytest.mark.parametrize("label", ["cp037", "EBCDIC-CP-US", "ibm500", "cp1026"])
+def test_an_ebcdic_page_is_read_and_hides_no_ascii(label: str) -> None:
+    said, plain = "Look: http://a.test/x", b"Look: http://a.test/x"
+    found = charset.named(label)
+    assert found is not None and found.header == "utf-8"
+    assert charset.decode(said.encode(found.codec), label).text == said
+    assert charset.decode(plain, label).text == said
 
 
 def test_a_label_stands_in_the_table_once() -> None:
